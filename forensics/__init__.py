@@ -1,0 +1,28 @@
+"""Make synthetic faces under full control, and measure honestly who can still tell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from forensics.corpus import Corpus
+    from forensics.detectors.base import load_detector
+    from forensics.generators.base import load_generator
+
+__version__ = "0.1.0"
+__all__ = ["Corpus", "__version__", "load_detector", "load_generator"]
+
+# Public names are imported when asked for: `import forensics` must not import torch.
+_HOMES = {
+    "Corpus": "forensics.corpus",
+    "load_detector": "forensics.detectors.base",
+    "load_generator": "forensics.generators.base",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'forensics' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_HOMES[name]), name)

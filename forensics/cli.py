@@ -1,0 +1,52 @@
+"""The `forensics` command: one Typer app. A command parses, calls one function, prints; the work is elsewhere."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import typer
+
+from forensics.errors import ForensicsError
+from forensics.terminal import note
+
+app = typer.Typer(
+    name="forensics",
+    help="Make synthetic faces under full control, and measure honestly who can still tell.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+# command name -> (module under forensics.commands, function); the order is the order of `forensics --help`.
+COMMANDS = {
+    "generate-corpus": ("generate_corpus", "generate_corpus"),
+    "walk": ("walk", "walk"),
+    "detect": ("detect", "detect"),
+    "train": ("train", "train"),
+    "train-detector": ("train_detector", "train_detector"),
+    "benchmark": ("benchmark", "benchmark"),
+    "faces": ("faces", "faces"),
+    "inspect": ("inspect", "inspect"),
+    "convert": ("convert", "convert"),
+    "demo": ("demo", "demo"),
+}
+
+for _name, (_module, _function) in COMMANDS.items():
+    app.command(_name)(getattr(importlib.import_module(f"forensics.commands.{_module}"), _function))
+
+
+def main() -> None:
+    """Run the app; a `ForensicsError` is one line on stderr and its exit code, Ctrl-C is 130."""
+    try:
+        app()
+    except ForensicsError as error:
+        note(f"error: {error}")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        note("interrupted")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)

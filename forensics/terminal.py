@@ -1,0 +1,92 @@
+"""What a person sees: data on stdout; progress, notes and errors on stderr.
+
+Progress bars appear on a terminal only; in a pipe a long job prints a plain line now and then. `NO_COLOR` is
+honoured (rich does). Text that came from a file is escaped before it reaches the terminal.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+T = TypeVar("T")
+_PLAIN_LINE_EVERY_S = 15.0
+
+
+def console() -> Console:
+    """The stderr console (made on each call: tests and `NO_COLOR` change the stream and environment)."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def printable(text: object) -> str:
+    """`text` on one line, with control characters and terminal escapes made visible."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+
+
+def note(message: str) -> None:
+    """One line on stderr."""
+    print(printable(message), file=sys.stderr, flush=True)
+
+
+def print_line(line: str) -> None:
+    """One line of data on stdout, flushed so that a reader at the other end of a pipe gets it now."""
+    print(line, flush=True)
+
+
+class Meter(Protocol):
+    """What `progress` yields: tell it how many more items are done, and a short status to show."""
+
+    def advance(self, n: int = 1, status: str = "") -> None:
+        """Count `n` more items as done."""
+
+
+class _PlainMeter:
+    def __init__(self, title: str, total: int | None) -> None:
+        self.title, self.total, self.done = title, total, 0
+        self.next_line = time.monotonic() + _PLAIN_LINE_EVERY_S
+
+    def advance(self, n: int = 1, status: str = "") -> None:
+        self.done += n
+        if time.monotonic() >= self.next_line:
+            self.next_line = time.monotonic() + _PLAIN_LINE_EVERY_S
+            note(
+                f"{self.title}: {self.done}/{self.total if self.total is not None else '?'} {status}".rstrip()
+            )
+
+
+@contextmanager
+def progress(title: str, total: int | None, *, done: int = 0) -> Iterator[Meter]:
+    """A progress bar on a terminal, a plain line every 15 s in a pipe. `done` items were finished before."""
+    stderr = console()
+    if not stderr.is_terminal:
+        meter = _PlainMeter(title, total)
+        meter.done = done
+        yield meter
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, TextColumn("{task.fields[status]}"), console=stderr) as bar:
+        task = bar.add_task(title, total=total, completed=done, status="")
+
+        class _BarMeter:
+            def advance(self, n: int = 1, status: str = "") -> None:
+                bar.update(task, advance=n, status=status)
+
+        yield _BarMeter()
+
+
+def tracked(items: Iterable[T], title: str, total: int | None) -> Iterator[T]:
+    """Yield `items` under a progress bar."""
+    with progress(title, total) as meter:
+        for item in items:
+            yield item
+            meter.advance()

@@ -1,0 +1,37 @@
+"""Fixtures for the whole suite: the shared data, a home of one's own, one thread."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED_MISSING = "needs the shared data folder (../shared beside the checkout, or FORENSICS_SHARED)"
+
+
+def shared_folder() -> Path | None:
+    """The folder with test photographs, reference numbers and InsightFace packs, or None."""
+    candidate = Path(os.environ.get("FORENSICS_SHARED", Path(__file__).parents[2] / "shared"))
+    return candidate if (candidate / "data" / "README.md").is_file() else None
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The shared data folder; a test that needs it is skipped where it is missing, and fails in CI."""
+    folder = shared_folder()
+    if folder is None:
+        if os.environ.get("CI"):
+            pytest.fail(f"in CI nothing is skipped: {SHARED_MISSING}")
+        pytest.skip(SHARED_MISSING)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the real home or cache, nor inherits a face pack from the environment."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
+    for name in ("FORENSICS_FACE_PACK", "FORENSICS_FACE_ROOT", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
