@@ -1,0 +1,187 @@
+"""Generator: z -> w -> image, the latent spaces Z, W, W+ and S, and the door to loaded networks.
+
+Shapes: z [n, z_dim]; w [n, w_dim]; ws [n, num_ws, w_dim]; s [n, s_dim]; images float32 [n, 3, H, W].
+torch is imported here: modules that must start fast import this one inside functions.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+Noise = str | Sequence[Tensor]
+Psi = float | Sequence[float] | Tensor
+
+
+def latent_z(z_dim: int, seed: int, indices: Sequence[int]) -> Tensor:
+    """Standard normal latents, float32 [len(indices), z_dim]; row i depends on (seed, indices[i]) alone."""
+    rows = [
+        np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, int(i)]))).standard_normal(
+            z_dim, dtype=np.float32
+        )
+        for i in indices
+    ]
+    return torch.from_numpy(np.stack(rows)) if rows else torch.zeros(0, z_dim)
+
+
+class Generator(nn.Module):
+    """What every architecture offers. Subclasses hold `mapping` and `synthesis` with their file format's keys."""
+
+    w_avg: Tensor
+    # Set by `load_generator`: the sha256 of the file the weights came from, and where it was.
+    weights_sha256: str = ""
+    source: str = ""
+
+    def __init__(self, *, z_dim: int, c_dim: int, w_dim: int, img_resolution: int, img_channels: int) -> None:
+        super().__init__()
+        self.z_dim, self.c_dim, self.w_dim = z_dim, c_dim, w_dim
+        self.img_resolution, self.img_channels = img_resolution, img_channels
+
+    @property
+    @abstractmethod
+    def num_ws(self) -> int:
+        """How many w vectors one image takes (the layers of W+)."""
+
+    @property
+    @abstractmethod
+    def style_sizes(self) -> dict[str, int]:
+        """Channels of each modulated layer by name, in synthesis order; their sum is the size of S."""
+
+    @property
+    def s_dim(self) -> int:
+        """Size of the S space."""
+        return sum(self.style_sizes.values())
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def sample_z(self, n: int, seed: int = 0, *, start: int = 0) -> Tensor:
+        """z for images start ... start + n - 1 of `seed`, float32 [n, z_dim]; never depends on n."""
+        return latent_z(self.z_dim, seed, range(start, start + n)).to(self.device)
+
+    @abstractmethod
+    def broadcast_w(self, z: Tensor, c: Tensor | None) -> Tensor:
+        """The untruncated ws of `z`."""
+
+    def map(self, z: Tensor, c: Tensor | None = None, psi: Psi = 1.0, cutoff: int | None = None) -> Tensor:
+        """Latents [n, z_dim] (and one-hot labels [n, c_dim]) to ws [n, num_ws, w_dim].
+
+        `psi` scales the distance to `w_avg` (one number, or one a layer); layers from `cutoff` on are untouched.
+        """
+        return self.truncate(self.broadcast_w(z, c), psi, cutoff)
+
+    def truncate(self, ws: Tensor, psi: Psi = 1.0, cutoff: int | None = None) -> Tensor:
+        """Pull `ws` towards `w_avg`: w_avg + psi (w - w_avg) in the first `cutoff` layers (all when None)."""
+        if isinstance(psi, (int, float)) and psi == 1:
+            return ws
+        scale = torch.as_tensor(psi, dtype=ws.dtype, device=ws.device).expand(ws.shape[1]).clone()
+        if cutoff is not None:
+            scale[cutoff:] = 1.0
+        return self.w_avg.to(ws).lerp(ws, scale[None, :, None])
+
+    @abstractmethod
+    def layer_styles(self, ws: Tensor) -> list[Tensor]:
+        """The style scales of each modulated layer, in the order of `style_sizes`."""
+
+    @abstractmethod
+    def run_synthesis(
+        self, styles: Sequence[Tensor], noise: Noise, noise_strength: float | Sequence[float]
+    ) -> Tensor:
+        """Image from the styles of each layer."""
+
+    def synthesize(
+        self, ws: Tensor, noise: Noise = "const", noise_strength: float | Sequence[float] = 1.0
+    ) -> Tensor:
+        """ws [n, num_ws, w_dim] to float32 [n, img_channels, H, W], nominally in [-1, 1].
+
+        `noise` is "const" (the maps in the file), "random" (torch's generator), "none", or a list of
+        [n or 1, 1, h, w] maps in layer order; `noise_strength` multiplies it, for all layers or one a layer.
+        """
+        return self.run_synthesis(self.layer_styles(ws), noise, noise_strength)
+
+    def styles(self, ws: Tensor) -> Tensor:
+        """The S space: all style scales side by side, float32 [n, s_dim], split by `style_sizes`."""
+        return torch.cat(self.layer_styles(ws), dim=1)
+
+    def synthesize_from_styles(
+        self, s: Tensor, noise: Noise = "const", noise_strength: float | Sequence[float] = 1.0
+    ) -> Tensor:
+        """Image from S, [n, s_dim]."""
+        return self.run_synthesis(
+            torch.split(s, list(self.style_sizes.values()), dim=1), noise, noise_strength
+        )
+
+    def features(self, ws: Tensor, names: Sequence[str], noise: Noise = "const") -> dict[str, Tensor]:
+        """Outputs of the modules called `names` (as in `named_modules`) while synthesizing `ws`."""
+        found: dict[str, Tensor] = {}
+        modules = dict(self.named_modules())
+        unknown = [name for name in names if name not in modules]
+        if unknown:
+            raise KeyError(f"no layer called {', '.join(unknown)} in this generator")
+        hooks = [
+            modules[name].register_forward_hook(lambda _m, _i, out, name=name: found.__setitem__(name, out))
+            for name in names
+        ]
+        try:
+            self.synthesize(ws, noise)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return found
+
+    def to_uint8(self, x: Tensor) -> np.ndarray:
+        """Images [n, c, H, W] in [-1, 1] to uint8 [n, H, W, c], rounded as NVIDIA's scripts do."""
+        y = (x.detach() * 127.5 + 128).clamp(0, 255).to(torch.uint8)
+        return y.permute(0, 2, 3, 1).cpu().numpy()
+
+
+# Names of generators that ship inside the package, and their folder under forensics/weights.
+EMBEDDED = {"default": "default-64", "default-64": "default-64"}
+
+
+def weights_path(name: str) -> Path:
+    """Where the embedded generator `name` is kept."""
+    return Path(__file__).parents[1] / "weights" / EMBEDDED[name] / "weights.safetensors"
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """`auto` is CUDA where there is one, else the CPU; a device named and not there is an error."""
+    from forensics.errors import ForensicsError
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise ForensicsError(f"device {name!r} cannot be used here: {str(error).splitlines()[0]}") from error
+    return torch.device(name)
+
+
+def load_generator(name_or_path: str | Path = "default", device: str = "auto") -> Generator:
+    """The embedded generator of that name, or the averaged generator (G_ema, else G) inside a weights file.
+
+    Raises `CheckpointError` for a file that is missing, hostile, damaged or holds no generator.
+    """
+    from forensics.errors import CheckpointError
+    from forensics.generators.checkpoints import build, read_checkpoint
+
+    name = str(name_or_path)
+    path = weights_path(name) if name in EMBEDDED else Path(name_or_path)
+    checkpoint = read_checkpoint(path)
+    state = checkpoint.networks.get("G_ema") or checkpoint.networks.get("G")
+    if state is None:
+        inside = ", ".join(checkpoint.networks) or "nothing"
+        raise CheckpointError(f"{path}: no generator inside (found {inside}); give a file with G_ema or G")
+    generator = build(state)
+    assert isinstance(generator, Generator)
+    generator.weights_sha256, generator.source = checkpoint.sha256, name
+    generator.eval().requires_grad_(False).to(pick_device(device))
+    generator.to(memory_format=torch.channels_last)
+    return generator
