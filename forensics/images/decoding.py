@@ -1,0 +1,210 @@
+"""From a path to pixels: one read, one hash, one decode, within limits.
+
+The file is opened without blocking and only if it is a regular file, read once, hashed, recognised by its first
+bytes (never by its name), and decoded from the same buffer in a child process. The header is checked before any
+pixel is decoded, which bounds nearly everything; the child, with its own address-space and CPU limits and a deadline
+after which it is killed, bounds the rest (decoder faults, slow constructs) and keeps a crash away from the caller.
+One child serves many images: it costs about 0.1 s once and then one or two milliseconds an image.
+
+Conventions: transparency is composited over white; an embedded ICC profile is converted to sRGB (perceptual intent) and
+ignored with a warning where it is damaged; CMYK without a profile is converted by Pillow's formula; 16-bit samples
+keep their high byte; gamma and chromaticity chunks of PNG are ignored; of several frames the first counts.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forensics.errors import ImageError
+from forensics.files import sha256_bytes
+from forensics.images.process import DecodeError, borrowed
+from forensics.terminal import printable
+
+_READ_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one image may cost. Pillow warns at 89,478,485 pixels; these refuse below that."""
+
+    max_bytes: int = 256 << 20
+    max_pixels: int = 64_000_000
+    max_side: int = 30_000
+    max_frames: int = 1_000  # frames (TIFF pages) that are counted; only the first is decoded
+    seconds: float = 15.0  # wall clock and CPU of the decoding process
+    memory_bytes: int = 1 << 30  # address space of the decoding process
+
+
+@dataclass(frozen=True)
+class DecodedImage:
+    """One image, upright and in sRGB, and where it came from. `pixels`: uint8 [height, width, 3]."""
+
+    pixels: NDArray[np.uint8] = field(repr=False, compare=False)
+    path: str
+    sha256: str  # of the file's bytes
+    n_bytes: int
+    format: str  # JPEG, PNG, WEBP, BMP, TIFF or GIF
+    mode: str  # Pillow's mode of the stored image: L, P, RGB, RGBA, CMYK, I;16 ...
+    width: int  # px, upright
+    height: int  # px, upright
+    n_frames: int
+    orientation: int  # EXIF tag 274, 1 to 8; already applied to `pixels`
+    warnings: tuple[str, ...] = ()
+    jpeg_tables: tuple[tuple[int, ...], ...] | None = field(
+        default=None, repr=False
+    )  # 64 values each, natural order
+
+
+@dataclass(frozen=True)
+class ImageFailure:
+    """A file that gave no image, and one line that names it and says why."""
+
+    path: str
+    message: str
+
+
+def decode(path: Path, limits: Limits | None = None) -> DecodedImage:
+    """Decode the image at `path`; raises `ImageError` with one line that names it."""
+    limits = limits or Limits()
+    return decode_bytes(read_file(path, limits.max_bytes), str(path), limits)
+
+
+def decode_bytes(data: bytes, name: str, limits: Limits | None = None) -> DecodedImage:
+    """Decode an encoded image held in memory; `name` stands for its path. Raises `ImageError`."""
+    limits = limits or Limits()
+    try:
+        request = asdict(limits) | {"format": _recognise(data)}
+        with borrowed() as process:
+            decoded = process.decode(data, request)
+    except DecodeError as error:
+        raise ImageError(f"{printable(name)}: {printable(error)}") from error
+    header, (height, width, _) = decoded.header, decoded.pixels.shape
+    tables = header["jpeg_tables"]
+    return DecodedImage(
+        pixels=decoded.pixels,
+        path=name,
+        sha256=sha256_bytes(data),
+        n_bytes=len(data),
+        format=str(header["format"]),
+        mode=str(header["mode"]),
+        width=width,
+        height=height,
+        n_frames=int(header["n_frames"]),
+        orientation=int(header["orientation"]),
+        warnings=tuple(printable(w) for w in header["warnings"]),
+        jpeg_tables=tuple(tuple(map(int, table)) for table in tables) if tables else None,
+    )
+
+
+def decode_many(
+    paths: Iterable[Path], limits: Limits | None = None, workers: int = 1
+) -> Iterator[DecodedImage | ImageFailure]:
+    """Decode in the order given, `workers` at a time and at most `workers` ahead of the reader.
+
+    A file that cannot be decoded is one `ImageFailure` in its place; the result does not depend on `workers`.
+    """
+
+    def attempt(path: Path) -> DecodedImage | ImageFailure:
+        try:
+            return decode(path, limits)
+        except ImageError as error:
+            return ImageFailure(str(path), str(error))
+
+    pending: deque[Future[DecodedImage | ImageFailure]] = deque()
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        try:
+            for path in paths:
+                pending.append(pool.submit(attempt, path))
+                if len(pending) > max(1, workers):
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+def read_file(path: Path, max_bytes: int = Limits.max_bytes) -> bytes:
+    """The bytes of a regular file of at most `max_bytes`; raises `ImageError`. Never waits on a FIFO or a device."""
+    named = printable(path)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(descriptor, "rb") as stream:
+            status = os.fstat(stream.fileno())
+            if stat.S_ISDIR(status.st_mode):
+                raise ImageError(f"{named}: is a folder, not an image file")
+            if not stat.S_ISREG(status.st_mode):
+                raise ImageError(f"{named}: is not a regular file; name an image file")
+            data = bytearray()
+            while len(data) <= max_bytes and (block := stream.read(_READ_BLOCK)):
+                data += block
+    except IsADirectoryError as error:
+        raise ImageError(f"{named}: is a folder, not an image file") from error
+    except FileNotFoundError as error:
+        missing = "is a link to nothing" if path.is_symlink() else "does not exist"
+        raise ImageError(f"{named}: {missing}; check the path") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        raise ImageError(f"{named}: cannot be read ({reason}); check its permissions and the disk") from error
+    if len(data) > max_bytes:
+        raise ImageError(f"{named}: is larger than the limit of {max_bytes:,} bytes")
+    if not data:
+        raise ImageError(f"{named}: is empty (zero bytes)")
+    return bytes(data)
+
+
+READABLE = "JPEG, PNG, WebP, BMP, TIFF or GIF"
+_SIGNATURES = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"BM", "BMP"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+)
+_OTHERS = (
+    (b"<!doctype html", "an HTML page"),
+    (b"<html", "an HTML page"),
+    (b"<svg", "an SVG drawing"),
+    (b"<?xml", "an XML file"),
+    (b"%pdf", "a PDF file"),
+    (b"pk\x03\x04", "a ZIP archive"),
+    (b"8bps", "a Photoshop file"),
+    (b"\0\0\0\x0cjxl ", "a JPEG XL image; convert it"),
+    (b"\0\0\0\x0cjp  ", "a JPEG 2000 image; convert it"),
+)
+_BRANDS = {
+    b"avif": "an AVIF image; convert it",
+    b"heic": "a HEIC image; convert it",
+    b"mif1": "a HEIC image; convert it",
+}
+
+
+def sniff(head: bytes) -> str | None:
+    """The format that a file with these first 16 bytes (or more) claims to have, or None."""
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    return next((name for signature, name in _SIGNATURES if head.startswith(signature)), None)
+
+
+def _recognise(data: bytes) -> str:
+    found = sniff(data[:16])
+    if found:
+        return found
+    start = data[:512].lstrip().lower()
+    known = next((name for signature, name in _OTHERS if start.startswith(signature)), None)
+    if data[4:8] == b"ftyp":
+        known = _BRANDS.get(data[8:12], "a video or HEIF file")
+    raise DecodeError(f"is not a {READABLE} file" + (f" (it is {known})" if known else ""))

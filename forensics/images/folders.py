@@ -1,0 +1,98 @@
+"""Which files the paths on a command line mean."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import NamedTuple
+
+from forensics.images.decoding import ImageFailure, sniff
+from forensics.terminal import printable
+
+SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif")
+)
+
+
+class Found(NamedTuple):
+    """Image files in order, and what could not be looked at."""
+
+    paths: list[Path]
+    failures: list[ImageFailure]
+
+
+def find_images(paths: Sequence[Path], include: Sequence[str] = (), exclude: Sequence[str] = ()) -> Found:
+    """The files that `paths` name: files as named, folders recursively and sorted by name.
+
+    In a folder a file counts if its name ends like an image's or its first bytes are an image's. `include` and
+    `exclude` are globs (`*` also crosses `/`) on the path below the named folder or on the file name alone. Links to
+    folders are followed, each folder once; one that leads back into itself is a failure.
+    """
+    found = Found([], [])
+    for path in paths:
+        try:
+            is_folder = stat.S_ISDIR(path.stat().st_mode)
+        except (OSError, ValueError):
+            is_folder = False  # decoding it says what is wrong
+        if not is_folder:
+            found.paths.append(path)
+            continue
+        for item in _walk(path, found.failures):
+            below = item.relative_to(path).as_posix()
+            wanted = not include or _matches(below, include)
+            if wanted and not _matches(below, exclude) and _looks_like_image(item):
+                found.paths.append(item)
+    return found
+
+
+def _matches(below: str, globs: Sequence[str]) -> bool:
+    name = below.rpartition("/")[2]
+    return any(fnmatchcase(below, glob) or fnmatchcase(name, glob) for glob in globs)
+
+
+def _walk(top: Path, failures: list[ImageFailure]) -> Iterator[Path]:
+    """Every non-folder below `top`, depth first in the order of names."""
+    seen: set[tuple[int, int]] = set()
+    # An entry of the stack: a path, and the identities of the folders it is in.
+    stack: list[tuple[Path, tuple[tuple[int, int], ...]]] = [(top, ())]
+    while stack:
+        path, above = stack.pop()
+        try:
+            status = path.stat() if path == top else _stat(path)
+            if not stat.S_ISDIR(status.st_mode):
+                yield path
+                continue
+            identity = (status.st_dev, status.st_ino)
+            if identity in above:
+                failures.append(
+                    ImageFailure(str(path), f"{printable(path)}: is a link into its own parents; not entered")
+                )
+            elif identity not in seen:
+                seen.add(identity)
+                names = sorted(os.listdir(path), reverse=True)
+                stack += [(path / name, (*above, identity)) for name in names]
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            failures.append(ImageFailure(str(path), f"{printable(path)}: cannot be looked into ({reason})"))
+
+
+def _stat(path: Path) -> os.stat_result:
+    """What a path leads to, or for a link to nothing the link itself."""
+    try:
+        return path.stat()
+    except OSError:
+        return path.lstat()
+
+
+def _looks_like_image(path: Path) -> bool:
+    if path.suffix.lower() in SUFFIXES:
+        return True
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except OSError:
+        return False
+    with os.fdopen(descriptor, "rb") as stream:
+        return stat.S_ISREG(os.fstat(descriptor).st_mode) and sniff(stream.read(16)) not in (None, "BMP")
