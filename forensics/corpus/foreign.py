@@ -1,0 +1,131 @@
+"""Anybody's folder tree as a corpus: labels from folder names, hashes taken once and remembered.
+
+Nothing is written into the tree, which may be evidence or read-only: the hashes go to
+`$XDG_CACHE_HOME/forensics/corpora/<id>.json` (`~/.cache` where unset). Delete that file to accept a tree as it is now.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path, PurePosixPath
+
+from forensics.corpus.manifest import AUTHENTIC, SYNTHETIC, Row
+from forensics.errors import CorpusError, ImageError
+from forensics.files import sha256_bytes, write_json
+from forensics.images import ImageFailure, find_images, read_file
+from forensics.terminal import printable
+
+_AUTHENTIC = re.compile(
+    r"(?:0[_ -]?)?(?:reals?|authentic|genuine|pristine|originals?|nature|natural|photo(?:graph)?s?)[_ -]?\d*",
+    re.IGNORECASE,
+)
+_SYNTHETIC = re.compile(
+    r"(?:1[_ -]?)?(?:fakes?|synthetic|generated|synthesi[sz]ed|ai)(?:[_ -].*|\d*)", re.IGNORECASE
+)
+_MAX_CACHE_BYTES = 1 << 30
+
+
+def label_of(folders: tuple[str, ...]) -> int | None:
+    """The label that class folders give: the innermost telling name decides; None where no name tells."""
+    for name in reversed(folders):
+        if _AUTHENTIC.fullmatch(name):
+            return AUTHENTIC
+        if _SYNTHETIC.fullmatch(name):
+            return SYNTHETIC
+    return None
+
+
+def open_tree(folder: Path) -> tuple[list[Row], list[ImageFailure]]:
+    """One row an image of the tree, sorted by path, with the hash it had when first opened; and what was unreadable."""
+    paths, failures = find_images([folder])
+    if not paths:
+        raise CorpusError(
+            f"{printable(folder)}: holds no images; name a corpus, or a tree with real/ and fake.../"
+        )
+    known = remembered(folder)
+    rows: list[Row] = []
+    fresh: dict[str, str] = {}
+    for path in paths:
+        file = path.relative_to(folder).as_posix()
+        label, source = _class_of(folder, file)
+        if file in known:
+            sha256 = known[file]
+        else:
+            try:
+                sha256 = fresh[file] = sha256_bytes(read_file(path))
+            except ImageError as error:
+                failures.append(ImageFailure(str(path), str(error)))
+                continue
+        rows.append(_row(file, sha256, label, source))
+    if fresh:
+        _remember(folder, known | fresh)
+    return rows, failures
+
+
+def _row(file: str, sha256: str, label: int, source: str) -> Row:
+    nothing: Row = {"generator": None, "recipe": None, "params": {}, "parent": None}
+    return {"file": file, "sha256": sha256, "label": label, "source": source, **nothing}
+
+
+def _class_of(folder: Path, file: str) -> tuple[int, str]:
+    """Label and source of a file: its folders below the tree, or the tree's own name where it tells."""
+    folders = PurePosixPath(file).parts[:-1]
+    label = label_of(folders)
+    if label is None:
+        label = label_of((folder.resolve().name,))
+    if label is None:
+        if not folders:
+            raise CorpusError(
+                f"{printable(folder)}: {printable(file)} lies in no class folder; put photographs in real/ and"
+                " generated images in fake.../"
+            )
+        label = SYNTHETIC
+    named = list(folders)
+    while named and named[-1].isdigit():  # shards such as FFHQ's 00000/
+        named.pop()
+    return label, "/".join(named) or folder.resolve().name
+
+
+def memory_of(folder: Path) -> Path:
+    """The file that remembers the hashes of the tree at `folder`."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    real = os.path.realpath(folder)
+    identity = f"{real}\0{os.stat(real).st_ino}".encode("utf-8", "surrogateescape")
+    return cache / "forensics" / "corpora" / f"{sha256_bytes(identity)[:32]}.json"
+
+
+def remembered(folder: Path) -> dict[str, str]:
+    """File to sha256 as first seen; empty where nothing is remembered or the memory is damaged."""
+    path = memory_of(folder)
+    try:
+        if path.stat().st_size > _MAX_CACHE_BYTES:
+            return {}
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    files = value.get("files") if isinstance(value, dict) else None
+    if not isinstance(files, dict) or any(not isinstance(v, str) for v in files.values()):
+        return {}
+    return {_unescaped(file): sha256 for file, sha256 in files.items()}
+
+
+def _remember(folder: Path, files: dict[str, str]) -> None:
+    value = {"folder": printable(folder.resolve()), "files": {_escaped(f): s for f, s in files.items()}}
+    try:
+        write_json(memory_of(folder), value)
+    except OSError:
+        return  # a home that cannot be written costs hashing again, not the work
+
+
+def _escaped(file: str) -> str:
+    """A file name that need not be UTF-8, as text that is."""
+    return file.encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+def _unescaped(text: str) -> str:
+    try:
+        return text.encode("latin-1").decode("utf-8", "surrogateescape")
+    except ValueError:
+        return text

@@ -1,0 +1,295 @@
+"""Writing a corpus so that a kill at any instant costs at most one chunk, and the resumed result is the same bytes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forensics.corpus.manifest import (
+    FORMAT,
+    FORMAT_VERSION,
+    MANIFEST,
+    ROW_KEYS,
+    SUMMARY,
+    Row,
+    check_row,
+    dump_row,
+    read_rows,
+    read_summary,
+)
+from forensics.errors import CorpusError
+from forensics.files import sha256_bytes, sha256_file, write_json
+from forensics.images import encode_png
+from forensics.terminal import printable
+
+_NUMBERED = re.compile(r"(\d{6,})\.(?:png|safetensors)")
+_DEFAULTS: Row = {"generator": None, "recipe": None, "params": {}, "parent": None}
+
+
+def image_file(index: int) -> str:
+    """The path of image `index` below the corpus folder."""
+    return f"images/{index // 1000:03d}/{index:06d}.png"
+
+
+def latents_file(index: int) -> str:
+    """The path of the latents of the chunk that begins with image `index`."""
+    return f"latents/{index:06d}.safetensors"
+
+
+class CorpusWriter:
+    """Writes a corpus chunk by chunk; opening a half-written one goes on where its last whole chunk ended.
+
+    Use: `for indices in writer.chunks(n): writer.add(...)`, then `writer.finish()`; the same again after a kill.
+
+    A chunk's files come first, synced, then its manifest rows in one synced write: what the manifest lists is whole.
+    On opening, rows and files past the last whole chunk are removed, so `how` must name everything that decides what
+    comes out, the number of images included. Raises `CorpusError` if the folder holds something else, a corpus made
+    with other options, or one that another process is writing.
+    """
+
+    def __init__(self, path: Path, how: Mapping[str, Any], chunk: int = 50) -> None:
+        if chunk < 1:
+            raise CorpusError(f"a chunk of {chunk} images is not possible; give 1 or more")
+        self.path, self.chunk = path, chunk
+        self.how: dict[str, Any] = json.loads(json.dumps(dict(how), allow_nan=False))
+        self.complete = False
+        self.next_index = 0
+        self._sources: Counter[str] = Counter()
+        self._labels: Counter[int] = Counter()
+        summary = self._begin()
+        self._manifest = self._locked()
+        try:
+            self._resume(summary)
+        except BaseException:
+            self._manifest.close()
+            raise
+
+    def _begin(self) -> dict[str, Any]:
+        """Check the folder or make it, and return what its `corpus.json` says."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            summary = read_summary(self.path)
+            if summary is None:
+                if strange := [p.name for p in self.path.iterdir() if not _is_leftover(p.name)]:
+                    raise CorpusError(
+                        f"{printable(self.path)}: is not empty (it holds {printable(min(strange))}) and is no corpus;"
+                        " name a new folder"
+                    )
+                summary = self._summary()
+                write_json(self.path / SUMMARY, summary)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise CorpusError(
+                f"{printable(self.path)}: cannot be written ({reason}); name another folder"
+            ) from error
+        ours = {"how": self.how, "chunk": self.chunk}
+        if differing := _differences({"how": summary["how"], "chunk": summary["chunk"]}, ours):
+            raise CorpusError(
+                f"{printable(self.path)}: was made with other options ({printable('; '.join(differing)[:300])});"
+                " use those, or a new folder"
+            )
+        return summary
+
+    def _locked(self) -> IO[bytes]:
+        """The manifest, opened for appending and locked against a second writer."""
+        try:
+            stream = (self.path / MANIFEST).open("a+b")
+        except OSError as error:
+            raise CorpusError(
+                f"{printable(self.path)}: its manifest cannot be written ({error.strerror})"
+            ) from error
+        try:
+            import fcntl
+
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:
+            pass  # no such lock on this system
+        except OSError as error:
+            stream.close()
+            raise CorpusError(
+                f"{printable(self.path)}: another process is writing this corpus; wait for it"
+            ) from error
+        return stream
+
+    def _resume(self, summary: dict[str, Any]) -> None:
+        self._manifest.seek(0)
+        rows, ends = read_rows(self._manifest, printable(self.path / MANIFEST))
+        for index, row in enumerate(rows):
+            if row["file"] != image_file(index):
+                raise CorpusError(f"{printable(self.path / MANIFEST)}: line {index + 1} is not image {index}")
+        self.complete = summary["complete"]
+        if self.complete and len(rows) != summary["counts"].get("images"):
+            raise CorpusError(
+                f"{printable(self.path)}: manifest and {SUMMARY} differ in number; make it again"
+            )
+        kept = len(rows) if self.complete else len(rows) - len(rows) % self.chunk
+        self.next_index = kept
+        for row in rows[:kept]:
+            self._count(row)
+        if not self.complete:
+            self._manifest.truncate(ends[kept - 1] if kept else 0)
+            os.fsync(self._manifest.fileno())
+            self._remove_from(kept)
+
+    def _remove_from(self, index: int) -> None:
+        """Remove the images and latents of chunks that are not in the manifest."""
+        for folder in ("images", "latents"):
+            for found in sorted((self.path / folder).glob("**/*")):
+                number = _NUMBERED.fullmatch(found.name)
+                if _is_leftover(found.name) or (number and int(number[1]) >= index):
+                    found.unlink()
+        for leftover in self.path.iterdir():
+            if _is_leftover(leftover.name):
+                leftover.unlink()
+
+    def _count(self, row: Row) -> None:
+        self._sources[row["source"]] += 1
+        self._labels[row["label"]] += 1
+
+    def _summary(self, latents: Mapping[str, str] | None = None) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "how": self.how,
+            "chunk": self.chunk,
+            "complete": self.complete,
+            "counts": {
+                "images": self.next_index,
+                "authentic": self._labels[0],
+                "synthetic": self._labels[1],
+                "sources": dict(self._sources),
+            },
+            "latents": dict(latents or {}),
+        }
+
+    def chunks(self, total: int) -> Iterator[range]:
+        """The index ranges still to be made of a corpus of `total` images, each at most a chunk."""
+        while not self.complete and self.next_index < total:
+            start = self.next_index
+            yield range(start, min(start + self.chunk, total))
+            if self.next_index == start:
+                raise CorpusError("the chunk was not added before the next was asked for")
+
+    def add(
+        self,
+        images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
+        rows: Sequence[Mapping[str, Any]],
+        latents: Mapping[str, NDArray[np.float32]] | None = None,
+    ) -> None:
+        """Add the next chunk: uint8 images [H, W, 3], as many rows, and latents [n, ...] where there are any.
+
+        A row has label, source and params, and generator, recipe and parent where they apply; file and sha256 are set
+        here. Only the last chunk of a corpus may be shorter than `chunk`. Raises `CorpusError`.
+        """
+        n = len(images)
+        if self.complete or self.next_index % self.chunk:
+            raise CorpusError(
+                f"{printable(self.path)}: is finished; images can only be added to a new corpus"
+            )
+        if not 0 < n <= self.chunk or len(rows) != n or any(len(v) != n for v in (latents or {}).values()):
+            sizes = f"{n} images, {len(rows)} rows, latents of {[len(v) for v in (latents or {}).values()]}"
+            raise CorpusError(f"{printable(self.path)}: {sizes} are no chunk of {self.chunk}")
+        encoded = [encode_png(image) for image in images]
+        complete_rows = [
+            self._row(self.next_index + i, row, data)
+            for i, (row, data) in enumerate(zip(rows, encoded, strict=True))
+        ]
+        lines = b"".join(dump_row(row) for row in complete_rows)
+        files = {row["file"]: data for row, data in zip(complete_rows, encoded, strict=True)}
+        if latents:
+            files[latents_file(self.next_index)] = _encode_latents(latents)
+        self._write_files(files)
+        self._manifest.write(lines)
+        self._manifest.flush()
+        os.fsync(self._manifest.fileno())
+        self.next_index += n
+        for row in complete_rows:
+            self._count(row)
+
+    def _row(self, index: int, given: Mapping[str, Any], data: bytes) -> Row:
+        if set(given) & {"file", "sha256"}:
+            raise CorpusError(
+                f"the row of image {index} has a file or sha256; these are set when it is written"
+            )
+        row = {**_DEFAULTS, **given, "file": image_file(index), "sha256": sha256_bytes(data)}
+        try:
+            row["params"] = json.loads(json.dumps(row["params"], sort_keys=True, allow_nan=False))
+            check_row(row)
+        except (TypeError, ValueError) as error:
+            raise CorpusError(
+                f"the row of image {index} {printable(error)}; it needs {', '.join(ROW_KEYS)}"
+            ) from error
+        return row
+
+    def _write_files(self, files: Mapping[str, bytes]) -> None:
+        """Write all, then sync all: one journal commit serves them together. A torn file is redone on opening."""
+        descriptors = []
+        try:
+            for file, data in files.items():
+                target = self.path / file
+                target.parent.mkdir(parents=True, exist_ok=True)
+                stream = target.open("wb")
+                descriptors.append(stream)
+                stream.write(data)
+                stream.flush()
+            for stream in descriptors:
+                os.fsync(stream.fileno())
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise CorpusError(f"{printable(self.path)}: cannot be written ({reason})") from error
+        finally:
+            for stream in descriptors:
+                stream.close()
+
+    def finish(self) -> None:
+        """Write the final `corpus.json`: counts, the hashes of the latents, `complete`. Again: no change."""
+        if not self.complete:
+            self.complete = True
+            found = sorted((self.path / "latents").glob("*.safetensors"))
+            write_json(
+                self.path / SUMMARY, self._summary({f"latents/{p.name}": sha256_file(p) for p in found})
+            )
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the manifest. A corpus that was not finished can be opened again and gone on with."""
+        self._manifest.close()
+
+    def __enter__(self) -> CorpusWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _is_leftover(name: str) -> bool:
+    """Whether a file is a temporary one that a kill left behind (see `forensics.files.replacing`)."""
+    return name.startswith(".") and name.endswith(".part")
+
+
+def _encode_latents(latents: Mapping[str, NDArray[np.float32]]) -> bytes:
+    from safetensors.numpy import save
+
+    arrays = {name: np.ascontiguousarray(latents[name], dtype=np.float32) for name in sorted(latents)}
+    return bytes(save(arrays))
+
+
+def _differences(theirs: Any, ours: Any, where: str = "") -> list[str]:
+    """Where two JSON values differ, as `key: theirs, not ours`."""
+    if isinstance(theirs, dict) and isinstance(ours, dict):
+        keys = sorted(theirs.keys() | ours.keys())
+        return [
+            d for k in keys for d in _differences(theirs.get(k), ours.get(k), f"{where}.{k}" if where else k)
+        ]
+    return [] if theirs == ours else [f"{where.removeprefix('how.')}: {theirs!r}, not {ours!r}"]
