@@ -7,8 +7,9 @@ after which it is killed, bounds the rest (decoder faults, slow constructs) and 
 One child serves many images: it costs about 0.1 s once and then one or two milliseconds an image.
 
 Conventions: transparency is composited over white; an embedded ICC profile is converted to sRGB (perceptual intent) and
-ignored with a warning where it is damaged; CMYK without a profile is converted by Pillow's formula; 16-bit samples
-keep their high byte; gamma and chromaticity chunks of PNG are ignored; of several frames the first counts.
+ignored with a warning where it is damaged; CMYK without a profile is converted by Pillow's formula, and is taken as
+inverted in every JPEG (Adobe's convention); 16-bit samples keep their high byte; gamma and chromaticity chunks of PNG
+are ignored; of several frames the first counts.
 """
 
 from __future__ import annotations
