@@ -66,6 +66,19 @@ class Generator(nn.Module):
         """z for images start ... start + n - 1 of `seed`, float32 [n, z_dim]; never depends on n."""
         return latent_z(self.z_dim, seed, range(start, start + n)).to(self.device)
 
+    @property
+    def noise_shapes(self) -> list[tuple[int, int]]:
+        """(h, w) of each noise map in layer order; empty where the architecture adds no noise."""
+        return []
+
+    def sample_noise(self, seed: int, indices: Sequence[int]) -> list[Tensor]:
+        """Noise maps [n, 1, h, w] in layer order; row i depends on (seed, indices[i]) alone."""
+        rows = []
+        for i in indices:
+            rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, int(i), 1])))
+            rows.append([rng.standard_normal((1, h, w), dtype=np.float32) for h, w in self.noise_shapes])
+        return [torch.from_numpy(np.stack(maps)).to(self.device) for maps in zip(*rows, strict=True)]
+
     @abstractmethod
     def broadcast_w(self, z: Tensor, c: Tensor | None) -> Tensor:
         """The untruncated ws of `z`."""

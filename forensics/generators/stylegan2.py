@@ -317,6 +317,12 @@ class StyleGAN2Generator(Generator):
         """Channels of each modulated layer, by name (`b4.conv1`, `b4.torgb`, `b8.conv0`, ...)."""
         return {name: layer.in_channels for name, layer, _ in self.synthesis.modulated_layers()}
 
+    @property
+    def noise_shapes(self) -> list[tuple[int, int]]:
+        """One square map a convolution: 4, 8, 8, 16, 16, ... pixels a side."""
+        layers = (m for _, m, _ in self.synthesis.modulated_layers() if isinstance(m, SynthesisLayer))
+        return [(m.resolution, m.resolution) for m in layers]
+
     def broadcast_w(self, z: Tensor, c: Tensor | None) -> Tensor:
         """ws [n, num_ws, w_dim], every layer alike."""
         w: Tensor = self.mapping(z, c)
