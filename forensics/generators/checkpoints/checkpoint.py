@@ -41,7 +41,7 @@ class NetworkState:
 class Checkpoint:
     """A weights file as data. `card` is what the file says of itself beside the weights (JSON-able).
 
-    format: "native", "nvidia", "rosinality" or "srcnet". networks: by the names the file gives them ("G", ...).
+    format: "native", "nvidia", "rosinality" or "srcnet". networks: by the names the file gives ("G", ...).
     """
 
     path: str

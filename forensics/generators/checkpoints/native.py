@@ -1,8 +1,8 @@
 """This project's own weights file: safetensors, tensors named `<network>/<key>`, all else in the header.
 
 The header's metadata has one entry, "forensics": JSON {format_version, networks: {name: {kind, config, notes,
-origin}}, card}. One entry, because safetensors does not keep the order of several, and equal weights must give
-equal bytes. Tensors are stored as float32, or large ones as float16 on request; loading always gives float32.
+origin}}, card}. One entry, because safetensors does not keep the order of several, and equal weights must
+give equal bytes. Tensors are stored as float32, or large ones as float16 on request; loading gives float32.
 """
 
 from __future__ import annotations

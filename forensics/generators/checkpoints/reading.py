@@ -1,0 +1,74 @@
+"""Which kind of weights file this is, by its content, and the checkpoint in it.
+
+The file is read once: the bytes that are hashed are the bytes that are parsed.
+"""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any
+
+from forensics.errors import CheckpointError
+from forensics.files import sha256_bytes
+from forensics.generators.checkpoints import native, nvidia, rosinality, srcnet, torch_files
+from forensics.generators.checkpoints.checkpoint import Checkpoint, listed
+from forensics.generators.checkpoints.unpickler import Effort, Unpickler
+
+MAX_FILE_BYTES = 8 << 30
+_PICKLE_PROTOCOLS = range(1, 6)
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a weights file of any known format: NVIDIA .pkl, rosinality .pt, SrcNet .pt, native safetensors.
+
+    Nothing in the file is ever executed. Raises CheckpointError, one line, for a file that is missing, unknown,
+    damaged or hostile, or that holds NaN or infinity.
+    """
+    path = Path(path)
+    data = _read(path)
+    if torch_files.is_torch_zip(data):
+        return _from_state_dicts(path, torch_files.load_torch_zip(path, data), data)
+    if torch_files.is_torch_legacy(data):
+        return _from_state_dicts(path, torch_files.load_torch_legacy(path, data), data)
+    if data[:1] == b"\x80" and data[1:2] and data[1] in _PICKLE_PROTOCOLS:
+        return _from_pickle(path, data)
+    if native.is_native(data):
+        return native.parse_native(path, data)
+    raise CheckpointError(
+        f"{path}: not a weights file that is known here"
+        " (NVIDIA .pkl, rosinality or SrcNet .pt, this project's .safetensors)"
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise CheckpointError(f"{path}: not a file; give one weights file")
+        if found.st_size > MAX_FILE_BYTES:
+            raise CheckpointError(f"{path}: {found.st_size} bytes, and the limit is {MAX_FILE_BYTES}")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: no such file") from error
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: cannot be read ({error})") from error
+
+
+def _from_state_dicts(path: Path, value: Any, data: bytes) -> Checkpoint:
+    if srcnet.is_srcnet(value):
+        return srcnet.checkpoint_from(path, value, sha256_bytes(data), len(data))
+    if rosinality.is_rosinality(value):
+        return rosinality.checkpoint_from(path, value, sha256_bytes(data), len(data))
+    inside = listed([str(name) for name in value if isinstance(name, str)]) if isinstance(value, dict) else ""
+    raise CheckpointError(
+        f"{path}: a torch.save file of neither rosinality's StyleGAN2 (g_ema, d) nor SrcNet (G with Src_Net);"
+        f" it holds {f'the keys {inside}' if inside else f'a {type(value).__name__}'}"
+    )
+
+
+def _from_pickle(path: Path, data: bytes) -> Checkpoint:
+    value, end = Unpickler(str(path), Effort.for_file(len(data))).load(data)
+    if end != len(data):
+        raise CheckpointError(f"{path}: {len(data) - end} bytes after the end of its pickle; refused")
+    return nvidia.checkpoint_from(path, value, sha256_bytes(data), len(data))
