@@ -30,8 +30,6 @@ from forensics.files import sha256_bytes
 from forensics.images.process import DecodeError, borrowed
 from forensics.terminal import printable
 
-_READ_BLOCK = 1 << 20
-
 
 @dataclass(frozen=True)
 class Limits:
@@ -41,7 +39,7 @@ class Limits:
     max_pixels: int = 64_000_000
     max_side: int = 30_000
     max_frames: int = 1_000  # frames (TIFF pages) that are counted; only the first is decoded
-    seconds: float = 15.0  # wall clock and CPU of the decoding process
+    seconds: float = 30.0  # wall clock and CPU of the decoding process
     memory_bytes: int = 1 << 30  # address space of the decoding process
 
 
@@ -142,25 +140,25 @@ def read_file(path: Path, max_bytes: int = Limits.max_bytes) -> bytes:
         with os.fdopen(descriptor, "rb") as stream:
             status = os.fstat(stream.fileno())
             if stat.S_ISDIR(status.st_mode):
-                raise ImageError(f"{named}: is a folder, not an image file")
+                raise ImageError(f"{named}: is a folder; name an image file")
             if not stat.S_ISREG(status.st_mode):
                 raise ImageError(f"{named}: is not a regular file; name an image file")
-            data = bytearray()
-            while len(data) <= max_bytes and (block := stream.read(_READ_BLOCK)):
-                data += block
+            if status.st_size > max_bytes:
+                raise ImageError(f"{named}: is larger than the limit of {max_bytes:,} bytes; make it smaller")
+            data = stream.read(status.st_size + 1)
     except IsADirectoryError as error:
-        raise ImageError(f"{named}: is a folder, not an image file") from error
+        raise ImageError(f"{named}: is a folder; name an image file") from error
     except FileNotFoundError as error:
         missing = "is a link to nothing" if path.is_symlink() else "does not exist"
         raise ImageError(f"{named}: {missing}; check the path") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise ImageError(f"{named}: cannot be read ({reason}); check its permissions and the disk") from error
-    if len(data) > max_bytes:
-        raise ImageError(f"{named}: is larger than the limit of {max_bytes:,} bytes")
+    if len(data) > status.st_size:
+        raise ImageError(f"{named}: is being written; try again when it is whole")
     if not data:
-        raise ImageError(f"{named}: is empty (zero bytes)")
-    return bytes(data)
+        raise ImageError(f"{named}: is empty (zero bytes); use an intact copy")
+    return data
 
 
 READABLE = "JPEG, PNG, WebP, BMP, TIFF or GIF"
@@ -208,4 +206,5 @@ def _recognise(data: bytes) -> str:
     known = next((name for signature, name in _OTHERS if start.startswith(signature)), None)
     if data[4:8] == b"ftyp":
         known = _BRANDS.get(data[8:12], "a video or HEIF file")
-    raise DecodeError(f"is not a {READABLE} file" + (f" (it is {known})" if known else ""))
+    remedy = f" (it is {known})" if known else "; convert it or leave it out"
+    raise DecodeError(f"is not a {READABLE} file{remedy}")

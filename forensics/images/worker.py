@@ -98,19 +98,23 @@ def _serve(limits: dict[str, Any], data: bytes, sink: IO[bytes]) -> None:
         _write(sink, b"E", str(refusal).encode())
     except MemoryError:
         mib = limits["memory_bytes"] >> 20
-        _write(sink, b"E", f"needs more than the {mib} MiB of memory an image is given".encode())
-    except Exception as error:
-        detail = re.sub(r"\s+", " ", str(error) or type(error).__name__)[:120]
-        detail = re.sub(r" ?<_io\.\S+ object at \S+>", "", detail).replace(
-            "cannot identify image file", "unreadable header"
-        )
         _write(
-            sink,
-            b"E",
-            f"is a damaged or truncated {limits['format']} file ({detail})".encode("utf-8", "replace"),
+            sink, b"E", f"needs more than the {mib} MiB of memory an image is given; make it smaller".encode()
         )
+    except Exception as error:  # a decoder raises whatever it likes; each is this one file's fault
+        _write(sink, b"E", _sentence(error, limits["format"]).encode("utf-8", "replace"))
     else:
         _write(sink, b"D", b"")
+
+
+def _sentence(error: Exception, format: str) -> str:
+    detail = re.sub(r"\s+", " ", str(error) or type(error).__name__)
+    if "MAX_TEXT" in detail:
+        return (
+            "has compressed text or a profile that unpacks to more than 1 MiB, as a decompression bomb does"
+        )
+    detail = "unreadable header" if "cannot identify image file" in detail else detail[:120]
+    return f"is a damaged or truncated {format} file ({detail}); use an intact copy"
 
 
 def _bound(limits: dict[str, Any]) -> None:
@@ -162,7 +166,8 @@ def _open(limits: dict[str, Any], data: bytes) -> Image.Image:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         pixels = re.search(r"(\d+) pixels", str(error))
         declared = f"{int(pixels[1]):,}" if pixels else "too many"
-        raise Refused(f"declares {declared} pixels, over the limit of {limits['max_pixels']:,}") from error
+        limit = f"{limits['max_pixels']:,}"
+        raise Refused(f"declares {declared} pixels, over the limit of {limit}; make it smaller") from error
 
 
 def _refuse_bombs(image: Image.Image, limits: dict[str, Any], data: bytes) -> None:
