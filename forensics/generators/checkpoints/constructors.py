@@ -142,6 +142,13 @@ def _encoded(machine: Machine, args: tuple[Any, ...]) -> bytes:
     return args[0].encode("latin1")
 
 
+def _no_bytes(machine: Machine, args: tuple[Any, ...]) -> bytes:
+    """`bytes()`: how protocol 2 writes bytes of length zero."""
+    if args:
+        raise Malformed("bytes made from something")
+    return b""
+
+
 def _persistent(machine: Machine, args: tuple[Any, ...]) -> PersistentObject:
     """A module with embedded source (NVIDIA's `torch_utils.persistence`): the source is hashed, never run."""
     meta = args[0] if len(args) == 1 else None
@@ -190,6 +197,8 @@ CONSTRUCTORS: dict[tuple[str, str], Constructor] = {
     ("dnnlib", "EasyDict"): _new_dict,
     ("builtins", "set"): _new_set,
     ("__builtin__", "set"): _new_set,
+    ("builtins", "bytes"): _no_bytes,
+    ("__builtin__", "bytes"): _no_bytes,
     ("torch._utils", "_rebuild_tensor"): _new_tensor,
     ("torch._utils", "_rebuild_tensor_v2"): _new_tensor,
     ("torch._utils", "_rebuild_parameter"): _new_parameter,

@@ -72,22 +72,17 @@ class Storage:
     numel: int
     data: memoryview | None = None
     big_endian: bool = False
-    _values: torch.Tensor | None = None
 
     @property
     def n_bytes(self) -> int:
         return self.numel * self.dtype.itemsize
 
-    def values(self) -> torch.Tensor:
-        """The numbers as a flat tensor that owns its memory; made once."""
-        if self._values is None:
-            if self.data is None or len(self.data) != self.n_bytes:
-                raise Malformed("a tensor whose numbers are not in the file")
-            raw = np.frombuffer(self.data, dtype=np.uint8).copy()
-            if self.big_endian:
-                raw = raw.reshape(-1, self.dtype.itemsize)[:, ::-1].reshape(-1).copy()
-            self._values = torch.from_numpy(raw).view(self.dtype)
-        return self._values
+    def bits(self) -> np.ndarray[Any, np.dtype[Any]]:
+        """The numbers as integers of the same size, a read-only view of the file's bytes."""
+        if self.data is None or len(self.data) != self.n_bytes:
+            raise Malformed("a tensor whose numbers are not in the file")
+        order = ">" if self.big_endian else "<"
+        return np.frombuffer(self.data, dtype=f"{order}i{self.dtype.itemsize}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +111,12 @@ class StoredTensor:
 
     def tensor(self) -> torch.Tensor:
         """A contiguous tensor with memory of its own, of the stored dtype."""
-        if not self.numel:
-            return torch.empty(self.shape, dtype=self.storage.dtype)
-        return self.storage.values().as_strided(self.shape, self.stride, self.offset).clone().contiguous()
+        bits = self.storage.bits()
+        # Inside the storage by __post_init__, whose length `bits` has just checked. numpy copies unaligned bytes.
+        strides = [step * bits.itemsize for step in self.stride]
+        window = np.lib.stride_tricks.as_strided(bits[self.offset :], self.shape, strides, writeable=False)
+        native = torch.from_numpy(window.astype(window.dtype.newbyteorder("="), order="C", copy=True))
+        return native.bool() if self.storage.dtype == torch.bool else native.view(self.storage.dtype)
 
 
 @dataclass(slots=True)
@@ -176,4 +174,4 @@ class NumpyArray:
         """The array, in C order and native byte order, with memory of its own."""
         flat = np.frombuffer(self.data, dtype=self.kind.dtype())
         shaped = flat.reshape(self.shape, order="F" if self.fortran else "C")
-        return np.ascontiguousarray(shaped.astype(shaped.dtype.newbyteorder("=")))
+        return shaped.astype(shaped.dtype.newbyteorder("="), order="C", copy=True)

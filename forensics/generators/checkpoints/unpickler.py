@@ -73,10 +73,10 @@ class Unpickler:
         """
         stream = io.BytesIO(data)
         stream.seek(start)
-        name, position = "the first opcode", start
+        name, position, where = "its start", start, "after"
         try:
             for opcode, argument, at in pickletools.genops(stream):
-                name, position = opcode.name, start if at is None else at
+                name, position, where = opcode.name, start if at is None else at, "at"
                 self._count()
                 if name == "STOP":
                     break
@@ -84,6 +84,7 @@ class Unpickler:
                 if run is None:
                     self._refuse(name, position, "which weights do not need")
                 run(self, argument)
+                where = "after"
             if self.marks or len(self.stack) != 1:
                 raise Malformed("it ends with more or less than one value")
         except _Refused as refused:
@@ -91,7 +92,7 @@ class Unpickler:
         except _DAMAGE as error:
             said = quoted(error) or type(error).__name__
             raise CheckpointError(
-                f"{self.source}: damaged or hostile pickle at {name}, byte {position}: {said}; nothing was run"
+                f"{self.source}: damaged or hostile pickle {where} {name}, byte {position}: {said}; nothing was run"
             ) from error
         return self.stack.pop(), stream.tell()
 
