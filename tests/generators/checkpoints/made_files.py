@@ -6,6 +6,7 @@ The NVIDIA pickles are written by the real pickle and torch, through stand-ins f
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
 import pickle
@@ -207,3 +208,89 @@ def torch_saved(value: Any, *, zipped: bool = True) -> bytes:
 def relative_error(ours: torch.Tensor, reference: torch.Tensor) -> float:
     """Norm of the difference over the norm of the reference."""
     return float((ours.double() - reference.double()).norm() / reference.double().norm())
+
+
+def as_rosinality(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A golden generator under rosinality's names and shapes, written apart from the package's own table."""
+    made: dict[str, torch.Tensor] = {}
+    for key, value in state.items():
+        if match := re.fullmatch(r"mapping\.fc(\d+)\.(weight|bias)", key):
+            made[f"style.{int(match[1]) + 1}.{match[2]}"] = value
+        elif key == "synthesis.b4.const":
+            made["input.input"] = value[None]
+        elif match := re.fullmatch(r"synthesis\.b(\d+)\.(conv0|conv1|torgb)\.(.+)", key):
+            r, layer, leaf = int(match[1]), match[2], match[3]
+            k = r.bit_length() - 4  # 0 at 8 x 8
+            if layer == "torgb":
+                name = "to_rgb1" if r == 4 else f"to_rgbs.{k}"
+            else:
+                name = "conv1" if r == 4 else f"convs.{2 * k + int(layer[-1])}"
+            if leaf == "noise_const":
+                made[f"noises.noise_{0 if r == 4 else 2 * k + 1 + int(layer[-1])}"] = value[None, None]
+            elif leaf == "noise_strength":
+                made[f"{name}.noise.weight"] = value.reshape(1)
+            elif leaf == "weight":
+                made[f"{name}.conv.weight"] = value[None]
+            elif leaf == "bias" and layer == "torgb":
+                made[f"{name}.bias"] = value.reshape(1, -1, 1, 1)
+            elif leaf == "bias":
+                made[f"{name}.activate.bias"] = value
+            elif leaf.startswith("affine"):
+                made[f"{name}.conv.modulation.{leaf.removeprefix('affine.')}"] = value
+            elif layer == "conv0" and leaf == "resample_filter":
+                made[f"{name}.conv.blur.kernel"] = value * 4
+        elif (match := re.fullmatch(r"synthesis\.b(\d+)\.resample_filter", key)) and match[1] != "4":
+            made[f"to_rgbs.{int(match[1]).bit_length() - 4}.upsample.kernel"] = value * 4
+    return made
+
+
+def as_rosinality_critic(state: dict[str, torch.Tensor], resolution: int) -> dict[str, torch.Tensor]:
+    """A golden discriminator under rosinality's names."""
+    rules = [
+        (rf"b{resolution}\.fromrgb\.weight", "convs.0.0.weight"),
+        (rf"b{resolution}\.fromrgb\.bias", "convs.0.1.bias"),
+        (r"b4\.conv\.weight", "final_conv.0.weight"),
+        (r"b4\.conv\.bias", "final_conv.1.bias"),
+        (r"b4\.fc\.(weight|bias)", r"final_linear.0.\1"),
+        (r"b4\.out\.(weight|bias)", r"final_linear.1.\1"),
+    ]
+    for j, r in enumerate(2**i for i in range(resolution.bit_length() - 1, 2, -1)):
+        rules += [
+            (rf"b{r}\.conv0\.weight", f"convs.{j + 1}.conv1.0.weight"),
+            (rf"b{r}\.conv0\.bias", f"convs.{j + 1}.conv1.1.bias"),
+            (rf"b{r}\.conv1\.resample_filter", f"convs.{j + 1}.conv2.0.kernel"),
+            (rf"b{r}\.conv1\.weight", f"convs.{j + 1}.conv2.1.weight"),
+            (rf"b{r}\.conv1\.bias", f"convs.{j + 1}.conv2.2.bias"),
+            (rf"b{r}\.skip\.resample_filter", f"convs.{j + 1}.skip.0.kernel"),
+            (rf"b{r}\.skip\.weight", f"convs.{j + 1}.skip.1.weight"),
+        ]
+    made: dict[str, torch.Tensor] = {}
+    for key, value in state.items():
+        for pattern, name in rules:
+            if match := re.fullmatch(pattern, key):
+                made[match.expand(name)] = value
+    return made
+
+
+def rosinality_training(shared: Path) -> dict[str, Any]:
+    """The dict of a training checkpoint: g, d, g_ema, optimisers, the Namespace of arguments."""
+    _, parts = golden(shared, "stylegan2_r32")
+    parameter = torch.nn.Parameter(torch.ones(2))
+    optimiser = torch.optim.Adam([parameter])
+    parameter.sum().backward()
+    optimiser.step()
+    return {
+        "g": as_rosinality(parts["G"]),
+        "d": as_rosinality_critic(parts["D"], 32),
+        "g_ema": as_rosinality(parts["G"]),
+        "g_optim": optimiser.state_dict(),
+        "d_optim": optimiser.state_dict(),
+        "args": argparse.Namespace(size=32, path="/data", lr=0.002, ckpt=None),
+        "ada_aug_p": 0.25,
+    }
+
+
+def srcnet_training(shared: Path) -> dict[str, Any]:
+    """The dict of a SrcNet checkpoint.pt."""
+    _, parts = golden(shared, "src_net_r32")
+    return {"G": OrderedDict(parts["G"]), "D": OrderedDict(parts["D"]), "pl_loss_avg": 0.5}
