@@ -73,13 +73,17 @@ def progress(title: str, total: int | None, *, done: int = 0) -> Iterator[Meter]
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[status]}"), console=stderr) as bar:
-        task = bar.add_task(title, total=total, completed=done, status="")
+    # markup=False: a file's name may be in the status, and "[/b].png" is no markup.
+    title_column, status_column = (
+        TextColumn(t, markup=False) for t in ("{task.description}", "{task.fields[status]}")
+    )
+    columns = (title_column, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), status_column)
+    with Progress(*columns, console=stderr) as bar:
+        task = bar.add_task(printable(title), total=total, completed=done, status="")
 
         class _BarMeter:
             def advance(self, n: int = 1, status: str = "") -> None:
-                bar.update(task, advance=n, status=status)
+                bar.update(task, advance=n, status=printable(status))
 
         yield _BarMeter()
 
