@@ -222,9 +222,9 @@ def test_pages_that_lead_to_each_other_end(tmp_path: Path):
     assert decode(path).pixels.shape == (64, 64, 3)
 
 
-def test_a_quarter_million_png_chunks_end(tmp_path: Path):
+def test_a_hundred_thousand_png_chunks_end(tmp_path: Path):
     path = tmp_path / "chunks.png"
-    path.write_bytes(png(64, 64, SMALL_ROWS, chunk(b"teSt", b"") * 250_000))
+    path.write_bytes(png(64, 64, SMALL_ROWS, chunk(b"teSt", b"") * 100_000))
     outcome(path)
 
 

@@ -390,15 +390,57 @@ def test_a_slow_decode_is_given_up_and_the_next_image_decodes(photograph: Image.
     assert pixels_of(encoded(photograph, "PNG")).shape == (180, 240, 3)
 
 
-def test_a_decoder_that_dies_costs_one_image(photograph: Image.Image):
+def test_a_decoder_killed_from_outside_costs_no_image(photograph: Image.Image):
     data = encoded(photograph, "PNG")
     process.close_all()
     pixels_of(data)
-    process._idle[0]._child.kill()
-    process._idle[0]._child.wait()
-    with pytest.raises(ImageError, match=r"x\.png: stopped the decoder"):
-        decode_bytes(data, "x.png")
-    assert pixels_of(data).shape == (180, 240, 3)
+    (killed,) = process._idle
+    killed._child.kill()
+    killed._child.wait()
+    np.testing.assert_array_equal(pixels_of(data), np.asarray(photograph))
+    assert killed not in process._idle
+
+
+DYING = (
+    "import sys; sys.stdin.buffer.read(9000); sys.stdout.buffer.write({answer!r}); sys.stdout.flush(); {end}"
+)
+HEADER = (
+    b'{"width": 9, "height": 9, "turn": 1, "n_frames": 1, "orientation": 1, "format": "PNG", "mode": "RGB",'
+    b' "warnings": [], "jpeg_tables": null}'
+)
+HUGE = HEADER.replace(b'"width": 9', b'"width": 90000')
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"H\xff\xff\xff\xff",
+        b"H\0\0\0\2{}",
+        b"H\0\0\0\4null",
+        b"H" + struct.pack(">I", len(HEADER)) + HEADER + b"D\0\0\0\0",
+        b"H" + struct.pack(">I", len(HEADER)) + HEADER + b"R\0\0\0\1x",
+        b"H" + struct.pack(">I", len(HEADER)) + HEADER + b"R\0\1\0\0" + bytes(65536),
+        b"H" + struct.pack(">I", len(HUGE)) + HUGE,
+        b"H"
+        + struct.pack(">I", len(HUGE))
+        + HUGE.replace(b'90000, "height": 9,', b'-9, "height": -9,').ljust(len(HUGE)),
+        b"H" + struct.pack(">I", len(HEADER)) + HEADER + b"E\0\0\0\1",
+    ],
+    ids=range(10),
+)
+def test_a_decoder_that_dies_or_lies_costs_one_image(
+    photograph: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes
+):
+    data = encoded(photograph, "PNG")
+    process.close_all()
+    (tmp_path / "dying.py").write_text(DYING.format(answer=answer, end="sys.exit(1)"))
+    with monkeypatch.context() as patched:
+        patched.setattr(process, "_WORKER", tmp_path / "dying.py")
+        with pytest.raises(ImageError, match=r"x\.png: made the decoder stop"):
+            decode_bytes(data, "x.png")
+    assert process._idle == []
+    np.testing.assert_array_equal(pixels_of(data), np.asarray(photograph))
 
 
 def test_memory_is_bounded_by_the_kernel(photograph: Image.Image):

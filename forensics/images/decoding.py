@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from forensics.errors import ImageError
 from forensics.files import sha256_bytes
-from forensics.images.process import DecodeError, borrowed
+from forensics.images.process import DecodeError, decode_apart
 from forensics.terminal import printable
 
 
@@ -82,25 +82,23 @@ def decode_bytes(data: bytes, name: str, limits: Limits | None = None) -> Decode
     limits = limits or Limits()
     try:
         request = asdict(limits) | {"format": _recognise(data)}
-        with borrowed() as process:
-            decoded = process.decode(data, request)
+        decoded = decode_apart(data, request)
     except DecodeError as error:
         raise ImageError(f"{printable(name)}: {printable(error)}") from error
     header, (height, width, _) = decoded.header, decoded.pixels.shape
-    tables = header["jpeg_tables"]
     return DecodedImage(
         pixels=decoded.pixels,
         path=name,
         sha256=sha256_bytes(data),
         n_bytes=len(data),
-        format=str(header["format"]),
-        mode=str(header["mode"]),
+        format=header.format,
+        mode=header.mode,
         width=width,
         height=height,
-        n_frames=int(header["n_frames"]),
-        orientation=int(header["orientation"]),
-        warnings=tuple(printable(w) for w in header["warnings"]),
-        jpeg_tables=tuple(tuple(map(int, table)) for table in tables) if tables else None,
+        n_frames=header.n_frames,
+        orientation=header.orientation,
+        warnings=tuple(printable(warning) for warning in header.warnings),
+        jpeg_tables=header.jpeg_tables,
     )
 
 

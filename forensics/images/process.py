@@ -14,7 +14,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,71 @@ class DecodeError(Exception):
     """Why an image was not decoded, as the end of a sentence that begins with the file's name."""
 
 
+class DecoderDied(DecodeError):
+    """The decoding process crashed, was killed from outside, or spoke nonsense."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the decoder found out about an image."""
+
+    format: str
+    mode: str
+    width: int  # px, as stored
+    height: int
+    n_frames: int
+    orientation: int  # as the file says, 1 to 8
+    turn: int  # the orientation that is still to be applied
+    warnings: tuple[str, ...]
+    jpeg_tables: tuple[tuple[int, ...], ...] | None
+
+    @classmethod
+    def checked(cls, value: dict[str, Any]) -> Header:
+        """From JSON; raises KeyError, TypeError or ValueError where it is none."""
+        tables = value["jpeg_tables"]
+        return cls(
+            format=str(value["format"]),
+            mode=str(value["mode"]),
+            width=int(value["width"]),
+            height=int(value["height"]),
+            n_frames=int(value["n_frames"]),
+            orientation=int(value["orientation"]),
+            turn=int(value["turn"]),
+            warnings=tuple(str(warning) for warning in value["warnings"]),
+            jpeg_tables=tuple(tuple(map(int, table)) for table in tables) if tables else None,
+        )
+
+
 @dataclass(frozen=True)
 class Decoded:
     """Pixels uint8 [H, W, 3], sRGB, upright; and what the header said."""
 
     pixels: NDArray[np.uint8]
-    header: dict[str, Any]
+    header: Header
+
+
+class _Deadline:
+    """Calls `act` once if the block takes longer than `seconds`, and never after the block."""
+
+    def __init__(self, seconds: float, act: Callable[[], object]) -> None:
+        self.passed, self._over, self._act = False, False, act
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(seconds, self._expire)
+        self._timer.daemon = True
+
+    def _expire(self) -> None:
+        with self._lock:
+            if not self._over:
+                self.passed = True
+                self._act()
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._over = True
+        self._timer.cancel()
 
 
 class DecodeProcess:
@@ -51,35 +110,34 @@ class DecodeProcess:
             env=environment,
         )
         self.alive = True
+        self.served = 0  # images this process was asked for
 
     def decode(self, data: bytes, limits: dict[str, Any]) -> Decoded:
-        """Decode `data` within `limits`; raises `DecodeError`. After a crash or a timeout `alive` is False."""
-        late = threading.Event()
-
-        def expire() -> None:
-            late.set()
-            self._child.kill()
-
-        timer = threading.Timer(limits["seconds"], expire)
-        timer.daemon = True
-        timer.start()
+        """Decode `data` within `limits`; raises `DecodeError`, of which `DecoderDied` and a timeout end the process."""
+        self.served += 1
+        deadline = _Deadline(limits["seconds"], self._child.kill)
         try:
-            self._send(b"Q", json.dumps(limits).encode())
-            self._send(b"B", data)
-            return self._receive(limits)
-        except (OSError, EOFError, ValueError, struct.error) as error:
+            with deadline:
+                self._send(b"Q", json.dumps(limits).encode())
+                self._send(b"B", data)
+                return self._receive(limits)
+        except (OSError, EOFError, ValueError, KeyError, TypeError, struct.error) as error:
             self.close()
-            if late.is_set():
+            if deadline.passed:
                 raise DecodeError(
-                    f"took longer than {limits['seconds']:g} s to decode and was given up"
+                    f"took longer than {limits['seconds']:g} s to decode; make it smaller"
                 ) from error
-            raise DecodeError("stopped the decoder; the file is damaged or hostile") from error
-        except BaseException:  # Ctrl-C or a thread being ended: the pipes now hold half a conversation
-            if not isinstance(sys.exc_info()[1], DecodeError):
-                self.close()
+            raise DecoderDied(
+                "made the decoder stop; it is damaged or hostile, use an intact copy"
+            ) from error
+        except DecodeError:
+            raise
+        except BaseException:  # Ctrl-C: the pipes now hold half a conversation
+            self.close()
             raise
         finally:
-            timer.cancel()
+            if deadline.passed and self.alive:
+                self.close()  # the deadline passed as the last byte came
 
     def _send(self, kind: bytes, data: bytes) -> None:
         assert self._child.stdin is not None
@@ -104,11 +162,13 @@ class DecodeProcess:
         kind, data = self._frame(_MAX_HEADER_BYTES)
         if kind == b"E":
             raise DecodeError(data.decode("utf-8", "replace"))
-        header = json.loads(data)
-        width, height = int(header["width"]), int(header["height"])
-        if kind != b"H" or not 0 < width * height <= limits["max_pixels"]:
-            raise ValueError("not a header within the limits")
-        stored, pixels = _upright(width, height, int(header["turn"]))
+        if kind != b"H":
+            raise ValueError("no header")
+        header = Header.checked(json.loads(data))
+        width, height = header.width, header.height
+        if not (min(width, height) > 0 and width * height <= limits["max_pixels"]):
+            raise ValueError("not within the limits")
+        stored, pixels = _upright(width, height, header.turn)
         row = 0
         while True:
             kind, data = self._frame((height - row) * width * 3)
@@ -154,11 +214,28 @@ _idle: list[DecodeProcess] = []
 _lock = threading.Lock()
 
 
+def decode_apart(data: bytes, limits: dict[str, Any]) -> Decoded:
+    """Decode in an idle process or a new one; raises `DecodeError`.
+
+    A process that had served before and died may have died of something else (memory taken by others, say), so its
+    image gets a second, new process; that one's word is final.
+    """
+    with _borrowed() as process:
+        try:
+            return process.decode(data, limits)
+        except DecoderDied:
+            if process.served == 1:
+                raise
+    with _borrowed(DecodeProcess()) as process:
+        return process.decode(data, limits)
+
+
 @contextlib.contextmanager
-def borrowed() -> Iterator[DecodeProcess]:
-    """An idle decoding process, or a new one; it goes back to the idle ones unless it was killed."""
-    with _lock:
-        process = _idle.pop() if _idle else None
+def _borrowed(process: DecodeProcess | None = None) -> Iterator[DecodeProcess]:
+    """An idle decoding process, or a new one; afterwards it is idle unless it was killed."""
+    if process is None:
+        with _lock:
+            process = _idle.pop() if _idle else None
     if process is None:
         process = DecodeProcess()
     try:
