@@ -1,0 +1,101 @@
+"""What training does to an image before a network sees it, drawn alike for both classes.
+
+Blur and JPEG as in Wang et al. 2020 (arXiv 1912.11035), resizing, mild changes of tone and grain: so that nothing that
+a messenger or a social network does to a picture tells the classes apart, nor hides what does.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+Pixels = NDArray[np.uint8]
+
+_FILTERS: Final = (Image.Resampling.BICUBIC, Image.Resampling.BILINEAR, Image.Resampling.LANCZOS)
+_CHROMA: Final = ("4:4:4", "4:2:0")
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Probabilities and ranges. Each step is drawn by itself; the order is the order of the fields."""
+
+    resize_p: float = 0.4
+    resize_scale: tuple[float, float] = (0.5, 1.25)
+    resize_back_p: float = 0.6  # after resizing, back to the old size
+    blur_p: float = 0.1
+    blur_sigma_px: tuple[float, float] = (0.1, 1.0)
+    tone_p: float = 0.2
+    tone_range: float = 0.15  # contrast and brightness, each 1 ± this
+    grain_p: float = 0.1
+    grain_levels: float = 3.0  # largest standard deviation
+    jpeg_p: float = 0.5
+    jpeg_quality: tuple[int, int] = (50, 100)
+
+    def degrade(self, pixels: Pixels, rng: np.random.Generator, smallest_px: int) -> Pixels:
+        """`pixels` uint8 [h, w, 3] degraded by the draws of `rng`; its shorter side stays at least `smallest_px`."""
+        image = Image.fromarray(pixels)
+        if rng.random() < self.resize_p:
+            image = self._resized(image, rng, smallest_px)
+        if rng.random() < self.blur_p:
+            image = image.filter(ImageFilter.GaussianBlur(rng.uniform(*self.blur_sigma_px)))
+        if rng.random() < self.tone_p:
+            image = self._toned(image, rng)
+        if rng.random() < self.grain_p:
+            image = self._grained(image, rng)
+        if rng.random() < self.jpeg_p:
+            image = _through_jpeg(
+                image, int(rng.integers(self.jpeg_quality[0], self.jpeg_quality[1] + 1)), rng
+            )
+        return np.asarray(image)
+
+    def view(self, pixels: Pixels, rng: np.random.Generator, crop_px: int, shrink_p: float = 0.0) -> Pixels:
+        """A training view uint8 [crop_px, crop_px, 3]: degraded, cut at random, mirrored half the time.
+
+        With probability `shrink_p` the image is first shrunk until its shorter side is `crop_px`.
+        """
+        if rng.random() < shrink_p and min(pixels.shape[:2]) > crop_px:
+            pixels = _shrunk(pixels, crop_px, rng)
+        pixels = self.degrade(pixels, rng, crop_px)
+        top = int(rng.integers(0, pixels.shape[0] - crop_px + 1))
+        left = int(rng.integers(0, pixels.shape[1] - crop_px + 1))
+        cut = pixels[top : top + crop_px, left : left + crop_px]
+        return np.ascontiguousarray(cut[:, ::-1] if rng.random() < 0.5 else cut)
+
+    def _resized(self, image: Image.Image, rng: np.random.Generator, smallest_px: int) -> Image.Image:
+        width, height = image.size
+        scale = max(rng.uniform(*self.resize_scale), smallest_px / min(width, height))
+        there = image.resize((round(width * scale), round(height * scale)), _a_filter(rng))
+        if rng.random() < self.resize_back_p or min(there.size) < smallest_px:
+            return there.resize((width, height), _a_filter(rng))
+        return there
+
+    def _toned(self, image: Image.Image, rng: np.random.Generator) -> Image.Image:
+        contrast, brightness = rng.uniform(1 - self.tone_range, 1 + self.tone_range, 2)
+        levels = np.clip(((np.arange(256) - 128) * contrast + 128) * brightness, 0, 255)
+        return image.point(np.rint(levels).astype(int).tolist() * 3)
+
+    def _grained(self, image: Image.Image, rng: np.random.Generator) -> Image.Image:
+        grain = rng.normal(0, rng.uniform(0, self.grain_levels), (image.height, image.width, 3))
+        return Image.fromarray(np.clip(np.rint(np.asarray(image) + grain), 0, 255).astype(np.uint8))
+
+
+def _a_filter(rng: np.random.Generator) -> Image.Resampling:
+    return _FILTERS[int(rng.integers(len(_FILTERS)))]
+
+
+def _shrunk(pixels: Pixels, shorter_px: int, rng: np.random.Generator) -> Pixels:
+    height, width = pixels.shape[:2]
+    scale = shorter_px / min(height, width)
+    size = max(shorter_px, round(width * scale)), max(shorter_px, round(height * scale))
+    return np.asarray(Image.fromarray(pixels).resize(size, _a_filter(rng)))
+
+
+def _through_jpeg(image: Image.Image, quality: int, rng: np.random.Generator) -> Image.Image:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality, subsampling=_CHROMA[int(rng.integers(len(_CHROMA)))])
+    return Image.open(buffer).convert("RGB")

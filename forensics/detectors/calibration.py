@@ -1,0 +1,153 @@
+"""From a raw score to a likelihood ratio, with bounds, and from likelihood ratios to a verdict.
+
+- Affine logistic calibration (Platt scaling with each class weighing half, so that the fitted log odds are the log LR:
+  Brümmer & du Preez 2006).
+- ELUB, the empirical lower and upper bounds of the LR that a pool of this size supports (Vergeer et al. 2016).
+- Thresholds at a target error rate, with the finite-sample step of conformal prediction: the k-th highest of n.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from forensics.detectors.base import Thresholds
+from forensics.errors import DetectorError
+
+Floats = NDArray[np.float64]
+_LN10 = float(np.log(10.0))
+_RIDGE = 1e-3  # keeps the slope finite where the pool is separated; negligible elsewhere
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """log10 LR = clip(slope · raw + offset, lowest, highest)."""
+
+    slope: float
+    offset: float
+    lowest: float
+    highest: float
+
+    def __call__(self, raw: ArrayLike) -> Floats:
+        """float64 [n] log10 LR of raw scores [n]."""
+        return np.clip(self.uncapped(raw), self.lowest, self.highest)
+
+    def uncapped(self, raw: ArrayLike) -> Floats:
+        """The same without the bounds (for maps, whose mean is the score)."""
+        return np.asarray(self.slope * np.asarray(raw, np.float64) + self.offset)
+
+    def to_json(self) -> dict[str, float]:
+        """Plain values."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_json(cls, value: Any) -> Calibration:
+        """The inverse of `to_json`; ValueError where the values make no calibration."""
+        found = cls(**{key: float(number) for key, number in value.items()})
+        if not np.isfinite(list(vars(found).values())).all() or found.slope < 0:
+            raise ValueError("a calibration is finite and does not fall")
+        if not found.lowest <= 0 <= found.highest:
+            raise ValueError("the bounds of a calibration lie on the two sides of 0")
+        return found
+
+
+def fit_calibration(
+    raw: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None, draws: int = 1
+) -> Calibration:
+    """Calibrate raw scores [n] against labels [n] (1 synthetic); `weights` [n] tell how much each counts.
+
+    `draws`: how many of the scores come from one image, so that the bounds rest on images.
+
+    DetectorError where a class is missing or a score is not finite.
+    """
+    scores, y, w = _checked(raw, labels, weights)
+    centre, scale = float(np.average(scores, weights=w)), float(scores.std()) or 1.0
+    coefficients, offset = fit_logistic(((scores - centre) / scale)[:, None], y, w)
+    slope = max(float(coefficients[0]), 0.0) / scale / _LN10
+    line = Calibration(slope, float(offset) / _LN10 - slope * centre, -np.inf, np.inf)
+    lowest, highest = elub(line.uncapped(scores), y, draws)
+    return Calibration(line.slope, line.offset, lowest, highest)
+
+
+def fit_logistic(
+    features: Floats, labels: ArrayLike, weights: Floats, ridge: float = _RIDGE
+) -> tuple[Floats, float]:
+    """Coefficients [d] and offset of a logistic regression (natural log odds at even prior), each class weighing ½."""
+    from sklearn.linear_model import LogisticRegression
+
+    y = np.asarray(labels)
+    balanced = weights.astype(np.float64).copy()
+    for label in (0, 1):
+        balanced[y == label] *= len(y) / 2 / balanced[y == label].sum()
+    model = LogisticRegression(C=1 / (ridge * len(y)), max_iter=2000, tol=1e-10)
+    model.fit(features, y, sample_weight=balanced)
+    return model.coef_[0].astype(np.float64), float(model.intercept_[0])
+
+
+def elub(log10_lr: ArrayLike, labels: ArrayLike, draws: int = 1) -> tuple[float, float]:
+    """Lowest and highest log10 LR that these likelihood ratios support (Vergeer et al. 2016, eq. 5-8).
+
+    At each prior, deciding by the LRs, with one added misleading image a class (`draws` scores), must beat deciding
+    without them; the bounds are where it stops doing so. Lowest ≤ 0 ≤ highest.
+    """
+    scores, y, _ = _checked(log10_lr, labels, None)
+    authentic, synthetic = np.sort(scores[y == 0]), np.sort(scores[y == 1])
+    grid = np.arange(-6.0, 6.0, 0.01)
+    missed = (np.searchsorted(synthetic, grid, side="left") + draws) / (len(synthetic) + draws)
+    alarmed = (len(authentic) - np.searchsorted(authentic, grid, side="left") + draws) / (
+        len(authentic) + draws
+    )
+    threshold = 10.0**grid
+    worse = missed + threshold * alarmed >= np.minimum(1.0, threshold)
+    below, above = grid[worse & (grid <= 0)], grid[worse & (grid >= 0)]
+    lowest = float(min(below.max() + 0.01, 0.0)) if below.size else float(grid[0])
+    highest = float(max(above.min() - 0.01, 0.0)) if above.size else float(grid[-1])
+    return round(lowest, 2), round(highest, 2)
+
+
+def fix_thresholds(
+    log10_lr: ArrayLike, labels: ArrayLike, target_fpr: float, target_fnr: float, n_images: tuple[int, int]
+) -> Thresholds:
+    """Thresholds that keep the error rates on these scores, neither on the wrong side of LR = 1.
+
+    Of n scores of a class the k-th most misleading is taken, k = floor((n + 1) · target): a new image of the same
+    kind then errs with probability at most the target. `n_images`: authentic and synthetic images that the scores
+    come from. Where n is too small for the target, the most misleading score of all is taken, and `how` says so.
+    """
+    scores, y, _ = _checked(log10_lr, labels, None)
+    authentic, synthetic = np.sort(scores[y == 0])[::-1], np.sort(scores[y == 1])
+    notes, cut = [], []
+    for values, target, name in ((authentic, target_fpr, "authentic"), (synthetic, target_fnr, "synthetic")):
+        k = int(np.floor((len(values) + 1) * target))
+        if k < 1:
+            notes.append(
+                f"; {len(values)} {name} scores are too few for {target:g}: the most extreme was taken"
+            )
+        cut.append(float(values[max(k, 1) - 1]))
+    return Thresholds(
+        synthetic_at=round(max(np.nextafter(cut[0], np.inf), 0.01) + 5e-5, 4),
+        authentic_at=round(min(np.nextafter(cut[1], -np.inf), -0.01) - 5e-5, 4),
+        target_fpr=target_fpr,
+        target_fnr=target_fnr,
+        n_authentic=n_images[0],
+        n_synthetic=n_images[1],
+        how=f"k-th most misleading of {len(authentic)} authentic and {len(synthetic)} synthetic scores of the "
+        f"calibration pool, k = floor((n + 1) target), cross-fitted{''.join(notes)}",
+    )
+
+
+def _checked(
+    scores: ArrayLike, labels: ArrayLike, weights: ArrayLike | None
+) -> tuple[Floats, NDArray[np.int64], Floats]:
+    values, y = np.asarray(scores, np.float64), np.asarray(labels, np.int64)
+    w = np.ones(len(values)) if weights is None else np.asarray(weights, np.float64)
+    if not np.isfinite(values).all():
+        raise DetectorError(
+            "calibration met a score that is not finite: the detector is broken, train it again"
+        )
+    if set(np.unique(y)) != {0, 1}:
+        raise DetectorError("calibration needs authentic and synthetic images; the pool holds only one kind")
+    return values, y, w

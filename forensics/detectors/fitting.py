@@ -1,0 +1,199 @@
+"""From pools to a detector on disk: split, train, calibrate, fix thresholds, save."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forensics.detectors.augmentation import Augmentation
+from forensics.detectors.base import Detector, Floats, Pixels, detector_class
+from forensics.detectors.calibration import fit_calibration, fix_thresholds
+from forensics.detectors.draws import degraded
+from forensics.detectors.ensemble import EnsembleDetector, fit_weights
+from forensics.detectors.frequency import FrequencyDetector
+from forensics.detectors.network import NetworkDetector
+from forensics.detectors.pools import Pool, split_pool
+from forensics.detectors.training import Schedule, Trainer
+from forensics.errors import DetectorError
+
+TARGET_FPR: Final = 0.02
+TARGET_FNR: Final = 0.05
+CALIBRATION_SHARE: Final = 0.2
+ENSEMBLE_PARTS: Final = ("frequency", "cnn", "npr")
+_DRAWS: Final = 4  # of each calibration image: as it is, and three times degraded
+_WEIGHT_AS_IT_IS: Final = 0.5  # what the first of them counts; the rest share the other half
+_FOLDS: Final = 5
+
+SCHEDULES: Final[dict[str, Schedule]] = {
+    "cnn": Schedule(epochs=20),
+    "npr": Schedule(epochs=50, learning_rate=1e-3, augmentation=Augmentation(jpeg_p=0.3)),
+}
+
+
+class Meter(Protocol):
+    """Something that counts steps, such as `forensics.terminal.progress` yields."""
+
+    def advance(self, n: int = 1, status: str = "") -> None:
+        """Count `n` more steps."""
+
+
+def _silent(title: str, total: int) -> AbstractContextManager[Meter]:
+    class _Nothing:
+        def advance(self, n: int = 1, status: str = "") -> None:
+            pass
+
+    return nullcontext(_Nothing())
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is asked of a training run. `work`: where checkpoints go. `epochs`: instead of the kind's own number."""
+
+    work: Path
+    seed: int = 0
+    device: str = "cpu"
+    epochs: float | None = None
+    parts: tuple[str, ...] = ENSEMBLE_PARTS
+    calibration_share: float = CALIBRATION_SHARE
+    schedules: dict[str, Schedule] = field(default_factory=lambda: dict(SCHEDULES))
+    progress: Callable[[str, int], AbstractContextManager[Meter]] = _silent
+
+    def schedule(self, kind: str) -> Schedule:
+        """The schedule of a network kind, with the number of epochs that was asked for."""
+        own = self.schedules[kind]
+        return own if self.epochs is None else replace(own, epochs=self.epochs)
+
+
+@dataclass(frozen=True)
+class CalibrationViews:
+    """The calibration pool as it is scored: `draws` views of each image, in turn, with weights."""
+
+    images: list[Pixels]
+    labels: NDArray[np.int64]
+    weights: Floats
+    group: NDArray[np.int64]  # which image of the pool
+    draws: int
+    n_images: tuple[int, int]  # authentic, synthetic
+
+
+def train_detector(kind: str, pool: Pool, out: Path, options: Options) -> Detector:
+    """Train a detector of `kind` on `pool`, calibrate it on a share that training never sees, write it to `out`.
+
+    Returns it as loaded from there. DetectorError where the pool cannot support it.
+    """
+    training, held = split_pool(pool, options.calibration_share, options.seed)
+    views = calibration_views(held, options.seed)
+    names = options.parts if kind == EnsembleDetector.kind else (kind,)
+    with options.progress("calibration", len(names)) as meter:
+        fitted: list[Detector] = []
+        for name in names:
+            fitted.append(_calibrated(_fit(name, training, options), views))
+            meter.advance(1, name)
+    detector = fitted[0] if kind != EnsembleDetector.kind else _stacked(names, fitted, views)
+    detector.card = detector.card | {"data": _data_card(training, held, options)}
+    detector.save(out)
+    return detector_class(kind).load(out)
+
+
+def calibration_views(pool: Pool, seed: int, draws: int = _DRAWS) -> CalibrationViews:
+    """Each image as it is and `draws` − 1 times degraded, alike for both classes."""
+    augmentation = Augmentation(resize_p=0.5, jpeg_p=0.7)
+    images = [
+        degraded(image, sha256, draw, seed + 1, augmentation)
+        for image, sha256 in zip(pool.images, pool.sha256, strict=True)
+        for draw in range(draws)
+    ]
+    share = [_WEIGHT_AS_IT_IS, *[(1 - _WEIGHT_AS_IT_IS) / max(draws - 1, 1)] * (draws - 1)]
+    n_synthetic = int(pool.labels.sum())
+    return CalibrationViews(
+        images,
+        np.repeat(pool.labels, draws),
+        np.tile(np.array(share) * draws, len(pool)),
+        np.repeat(np.arange(len(pool)), draws),
+        draws,
+        (len(pool) - n_synthetic, n_synthetic),
+    )
+
+
+def _fit(kind: str, pool: Pool, options: Options) -> Detector:
+    """An uncalibrated detector, with its weights as they will be read from disk."""
+    if kind == FrequencyDetector.kind:
+        return FrequencyDetector.fit(pool, seed=options.seed)
+    found = detector_class(kind)
+    if not issubclass(found, NetworkDetector):
+        raise DetectorError(f"a detector of kind {kind!r} is not trained by itself")
+    import torch
+
+    torch.manual_seed(options.seed)
+    config: dict[str, Any] = {}
+    network = found.starting_network(config)
+    schedule = options.schedule(kind)
+    trainer = Trainer(
+        network,
+        found.prepare,
+        pool,
+        schedule,
+        seed=options.seed,
+        work=options.work / kind,
+        device=options.device,
+    )
+    with options.progress(f"train {kind}", trainer.steps) as meter:
+        trained = found(config, network=trainer.run(meter.advance))
+    return found.from_arrays(config, trained.arrays())
+
+
+def _calibrated(detector: Detector, views: CalibrationViews) -> Detector:
+    """Give a detector its calibration, and thresholds from scores calibrated on other images than their own."""
+    raw = detector.raw_scores(views.images)
+    detector.calibration = fit_calibration(raw, views.labels, views.weights, views.draws)
+    crossed = _crossed(raw[:, None], views)
+    detector.limits = fix_thresholds(crossed, views.labels, TARGET_FPR, TARGET_FNR, views.n_images)
+    return detector
+
+
+def _stacked(names: tuple[str, ...], parts: list[Detector], views: CalibrationViews) -> EnsembleDetector:
+    ensemble = EnsembleDetector({"parts": list(names), "weights": [1.0] * len(parts)}, parts=parts)
+    table = ensemble.part_scores(views.images)
+    weights = fit_weights(table, views.labels, views.weights)
+    ensemble.config["weights"] = [round(float(weight), 6) for weight in weights]
+    raw = table @ np.array(ensemble.config["weights"])
+    ensemble.calibration = fit_calibration(raw, views.labels, views.weights, views.draws)
+    crossed = _crossed(table, views)
+    ensemble.limits = fix_thresholds(crossed, views.labels, TARGET_FPR, TARGET_FNR, views.n_images)
+    return ensemble
+
+
+def _crossed(table: Floats, views: CalibrationViews) -> Floats:
+    """log10 LR [n] of scores [n, k], each from weights and calibration fitted without the image it belongs to."""
+    scores = np.zeros(len(table))
+    fold = _folds(views)
+    for number in range(_FOLDS):
+        fit, rest = fold != number, fold == number
+        y, w = views.labels[fit], views.weights[fit]
+        mix = fit_weights(table[fit], y, w) if table.shape[1] > 1 else np.ones(1)
+        calibration = fit_calibration(table[fit] @ mix, y, w, views.draws)
+        scores[rest] = calibration.uncapped(table[rest] @ mix)
+    return scores
+
+
+def _folds(views: CalibrationViews) -> NDArray[np.int64]:
+    """A fold [n] for each view, by image, each fold with its share of both classes."""
+    fold = np.zeros(len(views.labels), np.int64)
+    for label in (0, 1):
+        rows = views.labels == label
+        fold[rows] = np.unique(views.group[rows], return_inverse=True)[1] % _FOLDS
+    return fold
+
+
+def _data_card(training: Pool, held: Pool, options: Options) -> dict[str, Any]:
+    return {
+        "training": {"images": len(training), "sources": training.counts(), "sha256": training.fingerprint()},
+        "calibration": {"images": len(held), "sources": held.counts(), "sha256": held.fingerprint()},
+        "seed": options.seed,
+    }

@@ -1,0 +1,88 @@
+"""Pools: no image twice, none on both sides of a split, the same share of every source."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from forensics.detectors.pools import Pool, read_pool, split_pool
+from forensics.errors import CorpusError, DetectorError
+from forensics.images import ImageFailure
+
+
+def _pool(sources: list[str]) -> Pool:
+    n = len(sources)
+    images = tuple(np.full((8, 8, 3), i % 256, np.uint8) for i in range(n))
+    labels = np.array([source != "real" for source in sources], np.int64)
+    return Pool(images, labels, tuple(sources), tuple(f"{i:064x}" for i in range(n)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(2, 60), st.integers(2, 60), st.floats(0.05, 0.6), st.integers(0, 99))
+def test_a_split_is_disjoint_whole_and_stratified(n_real: int, n_fake: int, share: float, seed: int) -> None:
+    pool = _pool(["real"] * n_real + ["fake"] * n_fake)
+    rest, held = split_pool(pool, share, seed)
+    assert not set(rest.sha256) & set(held.sha256)
+    assert sorted(rest.sha256 + held.sha256) == sorted(pool.sha256)
+    for source, n in (("real", n_real), ("fake", n_fake)):
+        assert 1 <= held.counts()[source] <= n - 1
+        assert abs(held.counts()[source] - share * n) <= 1
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.permutations(range(24)), st.integers(0, 99))
+def test_a_split_does_not_depend_on_order_nor_on_other_sources(order: list[int], seed: int) -> None:
+    pool = _pool(["real"] * 12 + ["fake"] * 12)
+    held = set(split_pool(pool, 0.25, seed)[1].sha256)
+    assert set(split_pool(pool.take(order), 0.25, seed)[1].sha256) == held
+    only_real = pool.take(range(12))
+    assert set(split_pool(only_real, 0.25, seed)[1].sha256) == {s for s in held if int(s, 16) < 12}
+
+
+def test_reading_the_training_faces(shared: Path) -> None:
+    data = shared / "data"
+    pool = read_pool([data / "faces256" / "val"], [data / "wild128"])
+    assert pool.counts()["real"] == 100
+    assert pool.counts()["wild128"] > 200
+    assert (pool.labels == [source.startswith("stylegan") for source in pool.sources]).all()
+    assert len(set(pool.sha256)) == len(pool)
+
+
+def _tree(shared: Path, folder: Path) -> tuple[Path, Path]:
+    faces = shared / "data" / "faces256" / "val"
+    for name, source in (("real", "real"), ("fake", "stylegan2")):
+        (folder / name).mkdir(parents=True)
+        for path in sorted((faces / source).glob("*.png"))[:2]:
+            shutil.copy(path, folder / name)
+    return folder / "real", folder / "fake"
+
+
+def test_an_image_that_occurs_twice_counts_once_and_never_with_two_labels(
+    shared: Path, tmp_path: Path
+) -> None:
+    real, fake = _tree(shared, tmp_path / "tree")
+    first = sorted(real.iterdir())[0]
+    shutil.copy(first, real / "copy.png")
+    assert len(read_pool([tmp_path / "tree"])) == 4
+    shutil.copy(first, fake / "copy.png")
+    (tmp_path / "home").mkdir()
+    with pytest.raises(DetectorError, match="labelled authentic and synthetic"):
+        read_pool([tmp_path / "tree"])
+
+
+def test_a_broken_file_is_reported_and_left_out(shared: Path, tmp_path: Path) -> None:
+    real, _ = _tree(shared, tmp_path / "tree")
+    (real / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    heard: list[ImageFailure] = []
+    assert len(read_pool([tmp_path / "tree"], on_failure=heard.append)) == 4
+    assert [Path(failure.path).name for failure in heard] == ["broken.png"]
+
+
+def test_one_class_is_not_enough(shared: Path) -> None:
+    with pytest.raises(CorpusError, match="only one kind"):
+        read_pool([shared / "data" / "faces256" / "val" / "real"])
