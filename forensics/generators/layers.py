@@ -61,7 +61,7 @@ def fir(x: Tensor, kernel: Tensor, padding: int) -> Tensor:
 
 def upsample2d(x: Tensor, kernel: Tensor) -> Tensor:
     """Double the size of `x` [n, c, h, w]: zero-stuffing, then the FIR `kernel` (even size) with gain 4."""
-    weight = (kernel * 4.0).flip((0, 1)).expand(x.shape[1], 1, *kernel.shape)
+    weight = (kernel * 4.0).expand(x.shape[1], 1, *kernel.shape)
     return F.conv_transpose2d(x, weight, stride=2, padding=kernel.shape[0] // 2 - 1, groups=x.shape[1])
 
 
@@ -147,7 +147,8 @@ class Conv2dLayer(nn.Module):
             return upsample2d(F.conv2d(x, weight, bias), self.resample_filter)
         if self.down == 2:
             # 3x3 kernel: the FIR's pad of 2 leaves h + 1 pixels, of which the strided kernel makes h / 2.
-            return F.conv2d(fir(x, self.resample_filter, padding=2), weight, bias, stride=2)
+            blurred = fir(x, self.resample_filter.flip((0, 1)), padding=2)
+            return F.conv2d(blurred, weight, bias, stride=2)
         raise ValueError("a 3x3 Conv2dLayer upsamples nowhere in this family")
 
 
@@ -161,7 +162,7 @@ def modulated_conv2d(x: Tensor, weight: Tensor, styles: Tensor, *, up_filter: Te
     if up_filter is None:
         return F.conv2d(x, weight, padding=weight.shape[-1] // 2)
     y = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
-    return fir(y, up_filter * 4.0, padding=1)
+    return fir(y, up_filter.flip((0, 1)) * 4.0, padding=1)
 
 
 def demodulation(weight: Tensor, styles: Tensor, eps: float = 1e-8) -> Tensor:
