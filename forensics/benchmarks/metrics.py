@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.isotonic import isotonic_regression
+from scipy.optimize import isotonic_regression
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -56,6 +56,11 @@ class _Weighted:
         thresholds = np.concatenate([[np.inf], values[::-1]])
         fpr = _flagged(values, self.authentic, self.authentic_weights)
         return thresholds, fpr, _flagged(values, self.synthetic, self.synthetic_weights)
+
+    @cached_property
+    def min_cllr(self) -> Floats:
+        """minCllr of each replicate, [b]."""
+        return _min_cllr(self)
 
     def means(self, authentic_cost: Floats, synthetic_cost: Floats) -> tuple[Floats, Floats]:
         """Weighted mean cost of each class, both [b]."""
@@ -133,7 +138,7 @@ def _min_cllr(data: _Weighted) -> Floats:
     for b, (a, s) in enumerate(zip(authentic, synthetic, strict=True)):
         there = (a + s) > 0
         a, s = a[there], s[there]
-        p = np.clip(isotonic_regression(s / (a + s), sample_weight=a + s), 0, 1)
+        p = np.clip(isotonic_regression(s / (a + s), weights=a + s).x, 0, 1)
         with np.errstate(divide="ignore", invalid="ignore"):
             cost = np.where(s > 0, -s * np.log2(p), 0) + np.where(a > 0, -a * np.log2(1 - p), 0)
         result[b] = cost.sum() / 2
@@ -231,6 +236,18 @@ def cross_entropy(log10_lr: ArrayLike, labels: ArrayLike, log10_prior_odds: Arra
     return np.asarray((p * missed + (1 - p) * accused) / np.log(2))
 
 
+def recalibrated(scores: ArrayLike, labels: ArrayLike) -> Floats:
+    """log10 LRs [n] after the best monotone recalibration on these very images (PAV); ±inf where a class is alone."""
+    s, y = np.asarray(scores, dtype=np.float64).ravel(), np.asarray(labels).ravel()
+    authentic, synthetic = split(s, y)
+    weights = np.where(y == 1, 0.5 / synthetic.size, 0.5 / authentic.size)
+    place = np.unique(s, return_inverse=True)[1]
+    mass = np.bincount(place, weights=weights)
+    p = isotonic_regression(np.bincount(place, weights=weights * y) / mass, weights=mass).x[place]
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log10(np.clip(p, 0, 1)) - np.log10(np.clip(1 - p, 0, 1)))
+
+
 def wilson(k: int, n: int) -> tuple[float, float]:
     """Wilson 95 % interval (1927) of a proportion k / n at a threshold fixed beforehand; n = 0: (0, 1)."""
     if n == 0:
@@ -246,8 +263,8 @@ def _measures() -> dict[str, Callable[[_Weighted], Floats]]:
     for target in FPR_TARGETS:
         named[f"tpr_at_fpr_{target:g}"] = lambda data, t=target: _at_fpr(data, t)[0]  # type: ignore[misc]
         named[f"fpr_reached_{target:g}"] = lambda data, t=target: _at_fpr(data, t)[1]  # type: ignore[misc]
-    named |= {"cllr": _cllr, "min_cllr": _min_cllr}
-    named["calibration_loss"] = lambda data: np.maximum(0, _cllr(data) - _min_cllr(data))
+    named |= {"cllr": _cllr, "min_cllr": lambda data: data.min_cllr}
+    named["calibration_loss"] = lambda data: np.maximum(0, _cllr(data) - data.min_cllr)
     return named | {"ece": _ece}
 
 

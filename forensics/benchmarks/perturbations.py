@@ -102,7 +102,7 @@ def _noise(pixels: Pixels, sigma_levels: float, rng: np.random.Generator) -> tup
 
 def _gamma(pixels: Pixels, gamma: float, _: np.random.Generator) -> tuple[Pixels, Draws]:
     table = _levels(255 * (np.arange(256) / 255) ** gamma)
-    return np.asarray(table[pixels]), {"gamma": gamma}
+    return np.take(table, pixels), {"gamma": gamma}
 
 
 def _double_jpeg(pixels: Pixels, quality: float, rng: np.random.Generator) -> tuple[Pixels, Draws]:
@@ -123,7 +123,7 @@ def _messenger(pixels: Pixels, quality: float, rng: np.random.Generator) -> tupl
 
 
 def _levels(values: NDArray[np.floating]) -> Pixels:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(values), 0, 255), dtype=np.uint8)
 
 
 def _unchanged(pixels: Pixels, _: float, __: np.random.Generator) -> tuple[Pixels, Draws]:

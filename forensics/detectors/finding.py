@@ -80,11 +80,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Domain:
-    """What a detector was validated on; an image outside gets no verdict."""
+    """What a detector was validated on; an image outside gets no verdict.
 
-    min_side_px: int = 96
-    formats: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
-    min_jpeg_quality: int = 40
+    The defaults are the range of the calibration views: faces of 256 px, resized by 0.5 to 1.25, JPEG from quality 50.
+    """
+
+    min_side_px: int = 128
+    formats: tuple[str, ...] = ("JPEG", "PNG", "BMP", "TIFF")
+    min_jpeg_quality: int = 50
     min_face_share: float = 0.15  # of the image's shorter side
     needs_face: bool = True
 
@@ -142,15 +145,15 @@ def examine_each(
 def scores_of(
     detector: Detector, pixels: Sequence[NDArray[np.uint8]]
 ) -> list[tuple[DetectorScore, NDArray[np.float64]]]:
-    """The deciding detector's log10 LRs [n], then those of its parts where it has any."""
-    whole = DetectorScore(detector.id, detector.kind, detector.weights_sha256, np.nan), detector.score(pixels)
-    if not hasattr(detector, "component_scores"):
-        return [whole]
-    by_id = {part.id: part for part in detector.parts}
-    return [whole] + [
-        (DetectorScore(id, by_id[id].kind, by_id[id].weights_sha256, np.nan), values)
-        for id, values in detector.component_scores(pixels).items()
-    ]
+    """The deciding detector's log10 LRs float64 [n], then those of its parts where it has any."""
+    both = getattr(detector, "scores_and_components", None)
+    values, parts = both(pixels) if both is not None else (detector.score(pixels), {})
+    by_id = {part.id: part for part in parts_of(detector)}
+    return [(_unscored(detector), values)] + [(_unscored(by_id[id]), column) for id, column in parts.items()]
+
+
+def _unscored(detector: Detector) -> DetectorScore:
+    return DetectorScore(detector.id, detector.kind, detector.weights_sha256, np.nan)
 
 
 def _found(face: Face) -> FoundFace:
@@ -169,7 +172,8 @@ def _finding(
     warnings: tuple[str, ...],
 ) -> Finding:
     log10_lr = scores[0].log10_lr
-    reasons = reasons_outside(image, faces, domain)
+    by_id = {score.id: score.log10_lr for score in scores}
+    reasons = (*reasons_outside(image, faces, domain), *disagreement(detector, by_id))
     return Finding(
         path=image.path,
         sha256=image.sha256,
@@ -185,9 +189,37 @@ def _finding(
         faces=faces,
         reasons=reasons,
         warnings=(*image.warnings, *warnings),
-        preprocessing=getattr(detector, "preprocessing", ""),
-        device=str(getattr(detector, "device", "cpu")),
+        preprocessing=preprocessing(),
+        device=next((str(d.device) for d in (detector, *parts_of(detector)) if hasattr(d, "device")), "cpu"),
     )
+
+
+def parts_of(detector: Detector) -> tuple[Detector, ...]:
+    """The parts of an ensemble; nothing for any other detector."""
+    return tuple(getattr(detector, "parts", ()))
+
+
+def preprocessing() -> str:
+    """What is done to an image before it is scored, in words."""
+    from forensics.detectors.views import PREPROCESSING as how
+
+    return (
+        f"as it is up to {how['native_up_to_px']} px on its shorter side; larger: {how['larger']}; "
+        f"smaller: {how['smaller']}"
+    )
+
+
+def disagreement(detector: Detector, log10_lr: Mapping[str, float]) -> tuple[str, ...]:
+    """The reason to give no verdict where, each at its own thresholds, one part says synthetic and one authentic.
+
+    `log10_lr`: detector id → score, of every part.
+    """
+    said: dict[str, list[str]] = {SYNTHETIC: [], AUTHENTIC: [], INCONCLUSIVE: []}
+    for part in parts_of(detector):
+        said[part.verdict(log10_lr[part.id])].append(f"{part.kind} {log10_lr[part.id]:+.2f}")
+    if not (said[SYNTHETIC] and said[AUTHENTIC]):
+        return ()
+    return (f"its parts disagree: {', '.join(said[SYNTHETIC])} against {', '.join(said[AUTHENTIC])}",)
 
 
 def reasons_outside(
@@ -228,12 +260,17 @@ def _face_reasons(image: DecodedImage, faces: Sequence[FoundFace], domain: Domai
 def jpeg_quality(tables: Sequence[Sequence[int]]) -> int:
     """The libjpeg quality, 1 to 100, whose luminance table is nearest to `tables[0]` (64 values, natural order).
 
-    Mean ratio to ITU-T T.81 table K.1, turned around through libjpeg's scaling; other encoders' tables get the
-    quality of like coarseness.
+    Nearest in mean |log ratio|; the table of another encoder gets the quality of like coarseness.
     """
-    scale_percent = 100 * float(np.mean(np.asarray(tables[0], dtype=np.float64) / _TABLE_K1))
-    quality = 5000 / scale_percent if scale_percent > 100 else (200 - scale_percent) / 2
-    return int(np.clip(round(quality), 1, 100))
+    own = np.log(np.maximum(np.asarray(tables[0], dtype=np.float64), 1))
+    away = np.abs(np.log([jpeg_table(quality) for quality in range(1, 101)]) - own).mean(axis=1)
+    return 1 + int(away.argmin())
+
+
+def jpeg_table(quality: int) -> tuple[int, ...]:
+    """libjpeg's luminance quantisation table at `quality` 1 to 100, 64 values in natural order."""
+    scale_percent = 5000 // quality if quality < 50 else 200 - 2 * quality
+    return tuple(int(v) for v in np.clip((_TABLE_K1 * scale_percent + 50) // 100, 1, 255))
 
 
 _TABLE_K1 = np.array(

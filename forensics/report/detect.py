@@ -117,6 +117,7 @@ class DetectionReport:
             "warnings": self.warnings,
             "detector": self.detector,
             "thresholds": self.entries[0].finding.thresholds if self.entries else {},
+            "scale_limit": max([2, *(int(np.ceil(abs(entry.finding.log10_lr))) for entry in self.entries)]),
             "legend": images.legend_stops(),
             "map_limit": images.MAP_LIMIT_LOG10_LR,
             "mean_spectrum": mean,

@@ -95,6 +95,12 @@ def test_reliability_counts_every_image() -> None:
     assert ((rate[filled] >= 0) & (rate[filled] <= 1)).all()
 
 
+@given(labelled())
+def test_recalibrating_gives_the_minimum(data: tuple[list[float], list[int]]) -> None:
+    best = metrics.recalibrated(*data)
+    assert metrics.cllr(best, data[1]) == pytest.approx(metrics.min_cllr(*data), abs=1e-9)
+
+
 def test_wilson_by_hand() -> None:
     # Newcombe 1998, table I: 81/263 gives 0.2553 to 0.3662; 0/20 gives 0 to 0.1611
     assert metrics.wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)

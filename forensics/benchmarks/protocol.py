@@ -1,0 +1,115 @@
+"""The benchmark: list, score, check for leaks, measure, and write everything down so that it can be repeated.
+
+Thresholds are those the detector was shipped with, fixed on its calibration pool, never on the images measured here.
+Each perturbation treats both classes alike. Every number comes with its n and a bootstrap 95 % interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from forensics.benchmarks.leakage import metadata_baseline
+from forensics.benchmarks.perturbations import Perturbation
+from forensics.benchmarks.scoring import Plan, list_items, score_all, write_table
+from forensics.benchmarks.tables import Measured, Rows, measure, scores_and_labels, verdicts
+from forensics.detectors.base import Detector
+from forensics.errors import CorpusError
+from forensics.files import write_json, write_text
+from forensics.terminal import Meter, printable
+
+N_BOOTSTRAP = 1000
+Progress = Callable[[str, int], AbstractContextManager[Meter]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a benchmark found; `rows` are the images that were scored."""
+
+    plan: Plan
+    rows: Rows
+    failures: tuple[str, ...]
+    leakage: Mapping[str, Any]
+    measured: Sequence[Measured]
+    verdicts: Sequence[Mapping[str, Any]]
+
+    @property
+    def detector(self) -> Detector:
+        """The first detector: the one whose slices and verdicts are reported."""
+        return self.plan.detectors[0]
+
+    def counts(self) -> dict[str, int]:
+        """Images in = scored + failed + duplicates."""
+        scored, failed, twice = len(self.rows), len(self.failures), len(self.plan.listing.duplicates)
+        return {"in": scored + failed + twice, "scored": scored, "failed": failed, "duplicates": twice}
+
+    def to_json(self) -> dict[str, Any]:
+        """results.json."""
+        return {
+            "format_version": 1,
+            "plan": self.plan.to_json(),
+            "counts": self.counts(),
+            "failures": list(self.failures),
+            "duplicates": list(self.plan.listing.duplicates),
+            "leakage": self.leakage,
+            "thresholds": self.detector.thresholds,
+            "measured": [m.to_json() for m in self.measured],
+            "verdicts": list(self.verdicts),
+        }
+
+
+def run_benchmark(
+    corpora: Sequence[Path],
+    detectors: Sequence[Detector],
+    out: Path,
+    *,
+    perturbations: Sequence[Perturbation],
+    seed: int = 0,
+    progress: Progress,
+    n_bootstrap: int = N_BOOTSTRAP,
+) -> Outcome:
+    """Measure `detectors` on `corpora` and write `out`; run again after a kill, it goes on where it was.
+
+    Writes plan.json, scores.csv, results.csv, results.json and report.html. The unperturbed images (`none`) always
+    come first. CorpusError: a class is missing; ForensicsError: `out` holds another benchmark.
+    """
+    unperturbed = Perturbation("none", None)
+    kinds = (unperturbed, *(p for p in perturbations if p != unperturbed))
+    plan = Plan(list_items(corpora), detectors, kinds, seed)
+    with progress("scoring", len(plan.listing.items)) as meter:
+        everything = score_all(plan, out, meter.advance)
+    rows = [row for row in everything if row["failure"] is None]
+    failures = (*plan.listing.failures, *(row["failure"] for row in everything if row["failure"] is not None))
+    if {row["label"] for row in rows} != {0, 1}:
+        raise CorpusError(f"{printable(out)}: after {len(failures)} unreadable files only one class is left")
+    _, labels = scores_and_labels(rows, "none", detectors[0].id)
+    leakage = metadata_baseline([row["metadata"] for row in rows], labels, seed=seed, n_bootstrap=n_bootstrap)
+    n_columns = len(kinds) * len(rows[0]["scores"]["none"]["log10_lr"])
+    with progress("measuring", n_columns) as meter:
+        measured = list(measure(rows, seed=seed, n_bootstrap=n_bootstrap, on_done=meter.advance))
+    given = [v for p in kinds for v in verdicts(rows, detectors[0].id, detectors[0].verdict, p.name)]
+    outcome = Outcome(plan, rows, failures, leakage, measured, given)
+    write_table(everything, out / "scores.csv")
+    write_text(out / "results.csv", _long_table(measured))
+    write_json(out / "results.json", outcome.to_json())
+    return outcome
+
+
+def _long_table(measured: Sequence[Measured]) -> str:
+    """One line a measure: detector, perturbation, slice, measure, value, interval and n."""
+    import csv
+    import io
+
+    buffer = io.StringIO()
+    table = csv.writer(buffer, lineterminator="\n")
+    columns = ("value", "low", "high", "n_authentic", "n_synthetic")
+    table.writerow(("detector", "perturbation", "slice", "name", "measure", *columns))
+    for m in measured:
+        for measure_name, estimate in m.estimates.items():
+            values = estimate.to_json()
+            key = (m.detector, m.perturbation, m.kind, printable(m.name), measure_name)
+            table.writerow((*key, *(values[c] for c in columns)))
+    return buffer.getvalue()

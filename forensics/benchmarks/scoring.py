@@ -1,0 +1,234 @@
+"""Scores of every image under every perturbation by every detector, kept in chunks so that a kill costs one chunk.
+
+The unit of work is a chunk of images aligned to the order of the corpora; it is written as one file, atomically, when
+it is done. What a chunk holds depends on the plan alone, so a run that was interrupted and one that was not are equal.
+Count in = scored + listed failures: an image is never dropped silently.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forensics.benchmarks.perturbations import Draws, Perturbation, perturb
+from forensics.corpus import Corpus
+from forensics.detectors.base import Detector
+from forensics.detectors.finding import Domain, disagreement, jpeg_table, reasons_outside, scores_of
+from forensics.errors import CorpusError, ForensicsError
+from forensics.files import sha256_bytes, write_json, write_text
+from forensics.images import DecodedImage, ImageFailure, decode_many
+from forensics.terminal import printable
+
+CHUNK = 25
+PLAN = "plan.json"
+_CHUNKS = ".chunks"
+_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image of the benchmark, before it is decoded."""
+
+    corpus: str
+    file: str
+    path: Path
+    sha256: str
+    label: int
+    source: str
+    recipe: str | None
+    psi: float | None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What the corpora hold: items to score, in order, and what is left out, with reasons."""
+
+    items: tuple[Item, ...]
+    failures: tuple[str, ...]
+    duplicates: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything the scores depend on."""
+
+    listing: Listing
+    detectors: Sequence[Detector]
+    perturbations: Sequence[Perturbation]
+    seed: int
+
+    def to_json(self) -> dict[str, Any]:
+        """What is compared before a run is resumed."""
+        rows = [(i.corpus, i.file, i.sha256, i.label, i.source, i.recipe, i.psi) for i in self.listing.items]
+        return {
+            "format_version": 1,
+            "chunk": CHUNK,
+            "images": {"n": len(rows), "sha256": sha256_bytes(json.dumps(rows).encode())},
+            "detectors": {detector.id: detector.weights_sha256 for detector in self.detectors},
+            "perturbations": [p.name for p in self.perturbations],
+            "seed": self.seed,
+        }
+
+
+def list_items(corpora: Sequence[Path]) -> Listing:
+    """The images of all corpora in order; the second of two equal files is left out and named.
+
+    CorpusError: one file under both labels, or only one label in all.
+    """
+    items: dict[str, Item] = {}
+    failures, duplicates = [], []
+    for path in corpora:
+        corpus = Corpus.open(path)
+        failures += [failure.message for failure in corpus.failures]
+        for row in corpus.manifest:
+            item = _item(corpus, row)
+            first = items.setdefault(item.sha256, item)
+            if first is item:
+                continue
+            if first.label != item.label:
+                raise CorpusError(
+                    f"{printable(item.path)} and {printable(first.path)}: the same file under both labels; remove one"
+                )
+            duplicates.append(
+                f"{printable(item.path)}: the same file as {printable(first.path)}, counted once"
+            )
+    if {item.label for item in items.values()} != {0, 1}:
+        raise CorpusError(
+            f"{', '.join(printable(p) for p in corpora)}: a benchmark needs authentic and synthetic images; name "
+            "another corpus beside it"
+        )
+    return Listing(tuple(items.values()), tuple(failures), tuple(duplicates))
+
+
+def _item(corpus: Corpus, row: Mapping[str, Any]) -> Item:
+    psi = row["params"].get("psi") if isinstance(row.get("params"), Mapping) else None
+    return Item(
+        corpus=str(corpus.path),
+        file=row["file"],
+        path=corpus.path / row["file"],
+        sha256=row["sha256"],
+        label=int(row["label"]),
+        source=row["source"],
+        recipe=row.get("recipe"),
+        psi=float(psi) if isinstance(psi, int | float) else None,
+    )
+
+
+def score_all(plan: Plan, out: Path, on_done: Callable[[int], None]) -> list[dict[str, Any]]:
+    """Score whatever is not yet scored in `out`; the rows of all images in order. `on_done` hears of n images done.
+
+    A row: the item's fields, `failure` (None or one line), `metadata`, and `scores`: perturbation → {draws, withheld
+    (reasons to give no verdict), log10_lr: detector id → value}. ForensicsError: `out` holds another benchmark.
+    """
+    _check_plan(plan, out)
+    rows: list[dict[str, Any]] = []
+    for start in range(0, len(plan.listing.items), CHUNK):
+        items = plan.listing.items[start : start + CHUNK]
+        file = out / _CHUNKS / f"{start:06d}.json"
+        if not file.exists():
+            write_text(file, json.dumps(list(_score_chunk(plan, items)), ensure_ascii=False))  # in order
+        rows += json.loads(file.read_text("utf-8"))
+        on_done(len(items))
+    return rows
+
+
+def _check_plan(plan: Plan, out: Path) -> None:
+    file, now = out / PLAN, plan.to_json()
+    if not file.exists():
+        if out.exists() and any(out.iterdir()):
+            raise ForensicsError(f"{printable(out)}: is not empty and holds no benchmark; name another --out")
+        write_json(file, now)
+        return
+    before = json.loads(file.read_text("utf-8"))
+    if differing := [key for key in now if before.get(key) != now[key]]:
+        raise ForensicsError(
+            f"{printable(out)}: holds a benchmark with other {', '.join(differing)}; name another --out or delete it"
+        )
+
+
+def _score_chunk(plan: Plan, items: Sequence[Item]) -> Iterator[dict[str, Any]]:
+    decoded = [_checked(item, d) for item, d in zip(items, decode_many(i.path for i in items), strict=True)]
+    good = [(i, d) for i, d in zip(items, decoded, strict=True) if isinstance(d, DecodedImage)]
+    scores: list[dict[str, Any]] = [{} for _ in good]
+    for perturbation in plan.perturbations:
+        done = [perturb(d.pixels, perturbation, seed=plan.seed, sha256=i.sha256) for i, d in good]
+        values = _log10_lrs(plan.detectors, [pixels for pixels, _ in done])
+        for k, (pixels, draws) in enumerate(done):
+            own = {name: round(float(column[k]), _DIGITS) for name, column in values.items()}
+            scores[k][perturbation.name] = {
+                "draws": draws,
+                "withheld": list(_withheld(plan.detectors[0], good[k][1], pixels, draws, own)),
+                "log10_lr": own,
+            }
+    by_sha256 = {i.sha256: s for (i, _), s in zip(good, scores, strict=True)}
+    for item, image in zip(items, decoded, strict=True):
+        row = {k: v for k, v in vars(item).items() if k != "path"}
+        failed = isinstance(image, ImageFailure)
+        yield row | {
+            "failure": image.message if isinstance(image, ImageFailure) else None,
+            "metadata": {} if isinstance(image, ImageFailure) else _metadata(image),
+            "scores": {} if failed else by_sha256[item.sha256],
+        }
+
+
+def _checked(item: Item, image: DecodedImage | ImageFailure) -> DecodedImage | ImageFailure:
+    if isinstance(image, DecodedImage) and image.sha256 != item.sha256:
+        return ImageFailure(image.path, f"{printable(image.path)}: was altered since its corpus was listed")
+    return image
+
+
+def _log10_lrs(
+    detectors: Sequence[Detector], pixels: Sequence[NDArray[np.uint8]]
+) -> dict[str, NDArray[np.float64]]:
+    if not pixels:
+        return {}
+    return {score.id: values for detector in detectors for score, values in scores_of(detector, pixels)}
+
+
+def _withheld(
+    detector: Detector, image: DecodedImage, pixels: NDArray[np.uint8], draws: Draws, own: dict[str, float]
+) -> tuple[str, ...]:
+    """Why `forensics detect` would give no verdict on the image as the perturbation left it (faces not looked for)."""
+    as_file = replace(image, pixels=pixels, width=pixels.shape[1], height=pixels.shape[0])
+    if draws.get("subsampling"):
+        as_file = replace(
+            as_file, format="JPEG", mode="RGB", jpeg_tables=(jpeg_table(int(draws["quality"])),)
+        )
+    return (*reasons_outside(as_file, None, Domain.of(detector)), *disagreement(detector, own))
+
+
+def _metadata(image: DecodedImage) -> dict[str, Any]:
+    return {
+        "format": image.format,
+        "mode": image.mode,
+        "width": image.width,
+        "height": image.height,
+        "n_bytes": image.n_bytes,
+        "jpeg_tables": image.jpeg_tables,
+    }
+
+
+def write_table(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """The scores as CSV, a line for each image, perturbation and detector; a failed image has one line."""
+    import csv
+    import io
+
+    buffer = io.StringIO()
+    table = csv.writer(buffer, lineterminator="\n")
+    own = ("corpus", "file", "sha256", "label", "source", "recipe", "psi")
+    table.writerow((*own, "perturbation", "draws", "withheld", "detector", "log10_lr", "failure"))
+    for row in rows:
+        start = [printable(row[k]) if isinstance(row[k], str) else row[k] for k in own]
+        if row["failure"] is not None:
+            table.writerow((*start, *[""] * 5, row["failure"]))
+        for name, entry in row["scores"].items():
+            draws = json.dumps(entry["draws"], sort_keys=True) if entry["draws"] else ""
+            for detector, value in entry["log10_lr"].items():
+                table.writerow((*start, name, draws, "; ".join(entry["withheld"]), detector, value, ""))
+    write_text(path, buffer.getvalue())

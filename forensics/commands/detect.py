@@ -1,0 +1,62 @@
+"""`forensics detect`: is this photograph synthetic? One line an image, or one JSON object, or a page."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class FailOn(StrEnum):
+    """Which verdict makes the exit code 1."""
+
+    synthetic = "synthetic"
+
+
+def detect(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Image files and folders.")],
+    detector: Annotated[
+        str, typer.Option("--detector", help="`default`, or a folder that train-detector wrote.")
+    ] = "default",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object an image, one a line.")] = False,
+    report: Annotated[Path | None, typer.Option(help="Also write one self-contained HTML page.")] = None,
+    fail_on: Annotated[
+        FailOn | None, typer.Option(help="Exit with 1 where an image got this verdict.")
+    ] = None,
+    no_faces: Annotated[bool, typer.Option("--no-faces", help="Do not look for faces.")] = False,
+    pack: Annotated[
+        str | None, typer.Option(help="InsightFace pack (FORENSICS_FACE_PACK, else buffalo_l).")
+    ] = None,
+    pack_root: Annotated[
+        Path | None, typer.Option(help="Folder with models/PACK (FORENSICS_FACE_ROOT, else ~/.insightface).")
+    ] = None,
+    include: Annotated[list[str] | None, typer.Option(help="In folders, only files like this glob.")] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="In folders, no files like this glob.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Recorded in the report; detection draws nothing.")] = 0,
+) -> None:
+    """Say of each image whether it is synthetic: verdict, log10 LR, probability at even prior odds, faces found.
+
+    log10 LR: 0 says nothing, +2 is a hundred times likelier if synthetic, -2 if authentic. Files that cannot be
+    read are named on stderr, the rest is examined. Exit code: 0 whatever the verdicts; 2 if a file could not be
+    read; with --fail-on synthetic, 1 if an image was called synthetic and every file could be read.
+    """
+    from forensics.report.examination import Request, examine_files
+
+    request = Request(
+        paths=tuple(paths),
+        detector=detector,
+        faces=not no_faces,
+        pack=pack,
+        pack_root=pack_root,
+        include=tuple(include or ()),
+        exclude=tuple(exclude or ()),
+        device=device,
+        seed=seed,
+        report=report,
+    )
+    outcome = examine_files(request, as_json=as_json)
+    if outcome.failed:
+        raise typer.Exit(2)
+    if fail_on is not None and outcome.verdicts[fail_on.value]:
+        raise typer.Exit(1)
