@@ -106,6 +106,7 @@ def lowpass_filter(
         return torch.from_numpy(signal.firwin(taps, cutoff, width=width, fs=rate)).float()
     x = (np.arange(taps) - (taps - 1) / 2) / rate
     r = np.hypot(*np.meshgrid(x, x))
+    r = np.maximum(r, 1e-9 / cutoff)  # the middle of an odd number of taps takes the limit, `cutoff`
     kernel = special.j1(2 * cutoff * np.pi * r) / (np.pi * r)
     window = np.kaiser(taps, signal.kaiser_beta(signal.kaiser_atten(taps, width / (rate / 2))))
     kernel *= np.outer(window, window)
