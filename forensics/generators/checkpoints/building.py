@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from forensics.errors import CheckpointError
 from forensics.generators.checkpoints.checkpoint import NetworkState, listed, quoted
@@ -39,36 +40,71 @@ _LARGEST = {
 _LARGEST_OTHER = 1 << 24
 
 
+# How constructors make parameters, whose size a config decides.
+_FACTORIES = (torch.randn, torch.rand, torch.zeros, torch.ones, torch.empty, torch.full)
+
+
+class _OnMeta(TorchFunctionMode):
+    """Puts what these factories make on the meta device; small computed filters stay on the CPU.
+
+    `torch.device("meta")` would do, but computes filters by torch's Python reference code, whose import takes a
+    second.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return func(*args, **({"device": "meta"} if func in _FACTORIES else {}) | (kwargs or {}))
+
+
 def build(network: NetworkState) -> nn.Module:
     """The module of `network`, float32 on the CPU in evaluation mode; its tensors are copies.
 
     Raises CheckpointError for an unknown kind, a config its class does not take, and for tensors that are
     missing, not known or of another shape, which it lists.
     """
-    if network.kind not in CLASSES:
-        raise CheckpointError(
-            f"cannot build a network of kind {quoted(network.kind)}; known are {', '.join(CLASSES)}"
-        )
-    _check_config(network.config)
-    # On the meta device sizes cost nothing, whatever a config claims.
-    with torch.device("meta"):
-        module = _constructed(network)
+    module = empty(network)
     expected = module.state_dict()
-    missing = sorted(expected.keys() - network.state.keys())
-    extra = sorted(network.state.keys() - expected.keys())
-    misshapen = [
-        f"{key} {list(network.state[key].shape)} instead of {list(value.shape)}"
-        for key, value in expected.items()
-        if key in network.state and network.state[key].shape != value.shape
-    ]
-    found = {"missing": missing, "unknown": extra, "of another shape": misshapen}
-    if missing or extra or misshapen:
-        parts = "; ".join(f"{len(names)} {what}: {listed(names)}" for what, names in found.items() if names)
-        raise CheckpointError(f"the weights do not fit a {network.kind} of this config: {parts}")
+    if wrong := misfit(expected, network.state):
+        raise CheckpointError(
+            f"{_named(network)}the weights do not fit a {network.kind} of this config: {wrong}"
+        )
     if _computes_more(module, expected):
         module = _constructed(network)
     module.load_state_dict({key: value.clone() for key, value in network.state.items()}, assign=True)
     return module.eval()
+
+
+def empty(network: NetworkState) -> nn.Module:
+    """The module of `network` with its large tensors on the meta device: names and shapes, no memory.
+
+    Raises CheckpointError for an unknown kind or a config its class does not take.
+    """
+    if network.kind not in CLASSES:
+        raise CheckpointError(
+            f"{_named(network)}cannot build a network of kind {quoted(network.kind)};"
+            f" known are {', '.join(CLASSES)}"
+        )
+    _check_config(network)
+    with _OnMeta():
+        return _constructed(network)
+
+
+def misfit(expected: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]) -> str:
+    """What is wrong with `state` for a module whose state dict is `expected`; "" where all fits."""
+    shapes = [
+        f"{key} {list(state[key].shape)} instead of {list(value.shape)}"
+        for key, value in expected.items()
+        if key in state and state[key].shape != value.shape
+    ]
+    found = {
+        "missing": sorted(expected.keys() - state.keys()),
+        "unknown": sorted(state.keys() - expected.keys()),
+        "of another shape": shapes,
+    }
+    return "; ".join(f"{len(names)} {what}: {listed(names)}" for what, names in found.items() if names)
+
+
+def _named(network: NetworkState) -> str:
+    return f"{network.source}: " if network.source else ""
 
 
 def _constructed(network: NetworkState) -> nn.Module:
@@ -78,24 +114,28 @@ def _constructed(network: NetworkState) -> nn.Module:
         module: nn.Module = cls(**network.config)
     except (TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError) as error:
         raise CheckpointError(
-            f"the config of this {network.kind} does not make a network: {quoted(error)}"
+            f"{_named(network)}the config of this {network.kind} does not make a network: {quoted(error)}"
         ) from error
     return module
 
 
 def _computes_more(module: nn.Module, expected: Mapping[str, torch.Tensor]) -> bool:
-    """Whether the constructor makes tensors that no weights file fills, which the meta device leaves empty."""
+    """Whether the constructor makes tensors that no weights file fills and that may be on the meta device."""
     hidden = any(
         isinstance(value, torch.Tensor) for part in module.modules() for value in vars(part).values()
     )
     return hidden or any(name not in expected for name, _ in module.named_buffers())
 
 
-def _check_config(config: Mapping[str, Any]) -> None:
-    for name, value in config.items():
+def _check_config(network: NetworkState) -> None:
+    for name, value in network.config.items():
         if value is None or isinstance(value, str | bool):
             continue
         if not isinstance(value, int | float) or not math.isfinite(value):
-            raise CheckpointError(f"{quoted(name)} = {quoted(value)} in the config is not a number")
+            raise CheckpointError(
+                f"{_named(network)}{quoted(name)} = {quoted(value)} in the config is not a number"
+            )
         if not 0 <= value <= _LARGEST.get(name, _LARGEST_OTHER):
-            raise CheckpointError(f"{quoted(name)} = {quoted(value)} in the config is out of range")
+            raise CheckpointError(
+                f"{_named(network)}{quoted(name)} = {quoted(value)} in the config is out of range"
+            )

@@ -28,6 +28,7 @@ class NetworkState:
     state: parameters and buffers under the keys of our module (NVIDIA's names for StyleGAN2 and 3).
     notes: what the reader noticed and a person should know (unknown source code, values it assumed ...).
     origin: what the file claimed this object to be: class name and the hash of its embedded source, if any.
+    source: file and name of the network in it, for messages.
     """
 
     kind: str
@@ -35,6 +36,7 @@ class NetworkState:
     state: dict[str, torch.Tensor]
     notes: list[str] = field(default_factory=list)
     origin: dict[str, Any] = field(default_factory=dict)
+    source: str = ""
 
 
 @dataclass
@@ -71,9 +73,14 @@ def listed(names: list[str]) -> str:
     return shown if len(names) <= _NAMES_SHOWN else f"{shown} and {len(names) - _NAMES_SHOWN} more"
 
 
+def _is_finite(value: torch.Tensor) -> bool:
+    # The sum shows NaN and infinity and takes no memory; it may also overflow, so a bad sum is looked into.
+    return not value.is_floating_point() or bool(value.sum().isfinite()) or bool(value.isfinite().all())
+
+
 def require_finite(path: Path | str, network: str, state: Mapping[str, torch.Tensor]) -> None:
     """Raise `CheckpointError` naming every tensor of `state` that holds NaN or infinity."""
-    bad = [key for key, value in state.items() if value.is_floating_point() and not value.isfinite().all()]
+    bad = [key for key, value in state.items() if not _is_finite(value)]
     if bad:
         raise CheckpointError(
             f"{path}: {network} holds NaN or infinity in {listed(bad)}; use another snapshot of this training"

@@ -31,6 +31,7 @@ _MAX_DEPTH = 32
 _MAX_MODULES = 20_000
 _MAX_PREFIX = 500
 _MAX_NETWORKS = 16
+_MAX_SIGNS = 50
 
 # Arguments of StyleGAN3's synthesis network and their defaults in NVIDIA's release.
 _STYLEGAN3_DEFAULTS: dict[str, Any] = {
@@ -82,11 +83,12 @@ def _network(source: str, top: PersistentObject, n_bytes: int) -> NetworkState:
     }
     state = tensors_of(source, stored, n_bytes)
     kind, config, notes = _recognised(source, state, modules)
-    origin = {"class_name": quoted(top.class_name), "source_sha256": top.source_sha256}
-    strange = surprises((path, module.class_name, module.state) for path, module in modules.items())
-    if top.source_sha256 in KNOWN_SOURCES:
-        origin["source_known_as"] = KNOWN_SOURCES[top.source_sha256]
-    elif strange and kind not in ("unknown", "augment-pipe"):
+    origin: dict[str, Any] = {"class_name": quoted(top.class_name), "source_sha256": top.source_sha256}
+    strange = []
+    if kind not in ("unknown", "augment-pipe"):
+        strange = surprises((path, module.class_name, module.state) for path, module in modules.items())
+        origin["fork_signs"] = [quoted(sign) for sign in strange[:_MAX_SIGNS]]
+    if strange and top.source_sha256 not in KNOWN_SOURCES:
         notes.append(
             f"made by a fork: NVIDIA's releases have no {listed(strange)};"
             " it may compute other images from these weights than this toolkit does"

@@ -12,7 +12,7 @@ from typing import Any
 from forensics.errors import CheckpointError
 from forensics.files import sha256_bytes
 from forensics.generators.checkpoints import native, nvidia, rosinality, srcnet, torch_files
-from forensics.generators.checkpoints.checkpoint import Checkpoint, listed
+from forensics.generators.checkpoints.checkpoint import Checkpoint, listed, quoted
 from forensics.generators.checkpoints.unpickler import Effort, Unpickler
 
 MAX_FILE_BYTES = 8 << 30
@@ -26,7 +26,13 @@ def read_checkpoint(path: Path) -> Checkpoint:
     damaged or hostile, or that holds NaN or infinity.
     """
     path = Path(path)
-    data = _read(path)
+    checkpoint = _parsed(path, _read(path))
+    for name, network in checkpoint.networks.items():
+        network.source = f"{path}: {quoted(name)}"
+    return checkpoint
+
+
+def _parsed(path: Path, data: bytes) -> Checkpoint:
     if torch_files.is_torch_zip(data):
         return _from_state_dicts(path, torch_files.load_torch_zip(path, data), data)
     if torch_files.is_torch_legacy(data):

@@ -86,6 +86,7 @@ def test_the_embedded_source_is_hashed_and_never_run(shared: Path, tmp_path: Pat
     assert origin == {
         "class_name": "Generator",
         "source_sha256": hashlib.sha256(MODULE_SOURCE.encode()).hexdigest(),
+        "fork_signs": [],
     }
     assert checkpoint.networks["G"].notes == []
 

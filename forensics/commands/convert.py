@@ -1,0 +1,28 @@
+"""`forensics convert`: weights files from other people's formats to this project's, and to rosinality's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A weights file of any known format.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="OUT.safetensors, or OUT.pt for rosinality.")],
+    half: Annotated[bool, typer.Option(help="Store large tensors as float16 (.safetensors).")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Convert a weights file: any known format to safetensors, StyleGAN2 to rosinality's .pt with D and latent_avg."""
+    from forensics.generators.checkpoints.converting import convert_file, described
+    from forensics.terminal import print_line, printable
+
+    report = convert_file(source, target, half=half)
+    if json:
+        from json import dumps
+
+        print_line(dumps(report, sort_keys=True))
+        return
+    for line in described(report):
+        print_line(printable(line))

@@ -1,0 +1,94 @@
+"""`forensics convert`: any weights file to this project's safetensors, or StyleGAN2 to rosinality's .pt."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from forensics.errors import CheckpointError
+from forensics.evidence import evidence
+from forensics.files import write_json
+from forensics.generators.checkpoints.checkpoint import Checkpoint
+from forensics.generators.checkpoints.inspecting import FORMATS, network_facts
+from forensics.generators.checkpoints.native import write_native
+from forensics.generators.checkpoints.reading import read_checkpoint
+from forensics.generators.checkpoints.rosinality_writer import Written, write_rosinality
+
+SUFFIXES = {".safetensors": "native", ".pt": "rosinality"}
+
+
+def convert_file(source: Path, target: Path, *, half: bool = False) -> dict[str, Any]:
+    """Write the networks of `source` to `target` in the format of its suffix; the report, JSON-able.
+
+    .safetensors takes every network; .pt takes StyleGAN2 networks that rosinality's code can compute. `half` stores
+    the bulk of a .safetensors as float16. Equal input gives equal bytes. `target`.evidence.json is written beside.
+    Raises CheckpointError, with nothing written.
+    """
+    form = SUFFIXES.get(target.suffix.lower())
+    if form is None:
+        raise CheckpointError(
+            f"{target}: name the output .safetensors (this project's) or .pt (rosinality's)"
+        )
+    if half and form != "native":
+        raise CheckpointError(f"{target}: half precision is for .safetensors output")
+    if target.is_dir():
+        raise CheckpointError(f"{target}: is a folder; name a file")
+    if target.exists() and source.exists() and os.path.samefile(source, target):
+        raise CheckpointError(f"{target}: is the input; name another file")
+    checkpoint = read_checkpoint(source)
+    written = _native(target, checkpoint, half) if form == "native" else write_rosinality(target, checkpoint)
+    options = {"out": target, "half": half}
+    write_json(
+        target.with_name(f"{target.name}.evidence.json"),
+        evidence(sys.argv, {str(source): checkpoint.sha256}, options=options),
+    )
+    return _report(checkpoint, target, form, written)
+
+
+def _native(target: Path, checkpoint: Checkpoint, half: bool) -> Written:
+    card = {**checkpoint.card, "converted_from": {"format": checkpoint.format, "sha256": checkpoint.sha256}}
+    if checkpoint.format == "native":
+        card = checkpoint.card
+    sha256 = write_native(target, checkpoint.networks, card, storage=torch.float16 if half else torch.float32)
+    notes = ["tensors of 4096 values or more are rounded to float16"] if half else []
+    return Written(sha256, {name: name for name in checkpoint.networks}, notes=notes)
+
+
+def _report(checkpoint: Checkpoint, target: Path, form: str, written: Written) -> dict[str, Any]:
+    facts = network_facts(checkpoint)
+    networks = [
+        {"name": there, "from": here}
+        | {key: facts[here][key] for key in ("kind", "n_parameters", "n_values")}
+        for there, here in written.networks.items()
+    ]
+    return {
+        "schema_version": 1,
+        "input": {"path": checkpoint.path, "sha256": checkpoint.sha256, "format": checkpoint.format},
+        "output": {"path": str(target), "sha256": written.sha256, "format": form},
+        "networks": networks,
+        "dropped": written.dropped,
+        "notes": [*checkpoint.notes, *_network_notes(checkpoint), *written.notes],
+    }
+
+
+def _network_notes(checkpoint: Checkpoint) -> list[str]:
+    return [f"{name}: {note}" for name, network in checkpoint.networks.items() for note in network.notes]
+
+
+def described(report: dict[str, Any]) -> list[str]:
+    """The report as lines for a person."""
+    lines = []
+    for part, word in (("input", "from"), ("output", "to")):
+        side = report[part]
+        lines.append(f"{word:<8}{side['path']} ({FORMATS[side['format']]})")
+        lines.append(f"{'':<8}sha256 {side['sha256']}")
+    for network in report["networks"]:
+        count = network["n_parameters"]
+        counted = f"{network['n_values']:,} values" if count is None else f"{count:,} parameters"
+        lines.append(f"network {network['from']} -> {network['name']}: {network['kind']}, {counted}")
+    lines += [f"dropped {entry}" for entry in report["dropped"]]
+    return lines + [f"note    {note}" for note in report["notes"]]
