@@ -10,7 +10,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from forensics import Corpus
-from forensics.corpus import CorpusWriter, Problem, Row
+from forensics.corpus import CorpusWriter, Problem, Row, writing
 from forensics.corpus.foreign import label_of, memory_of
 from forensics.corpus.manifest import ROW_KEYS, check_row, dump_row
 from forensics.errors import CorpusError, ImageError
@@ -257,6 +259,57 @@ def test_killed_at_random_instants_and_resumed_it_is_the_same_bytes(
         reached = len(listed)
     assert kills >= 3
     assert contents(write(folder, faces, n=200, chunk=8)) == whole
+
+
+class Stopped(BaseException):
+    """Raised at a chosen line, as a kill would end the work there."""
+
+
+def stop_at_line(number: int) -> Callable[..., Any]:
+    """A trace function that raises at the `number`-th line run in the writer; `lines_run` counts them."""
+
+    def trace(frame: FrameType, event: str, _: object) -> Callable[..., Any] | None:
+        if frame.f_code.co_filename != writing.__file__ or frame.f_code.co_name in ("close", "__exit__"):
+            return None
+        if event == "line":
+            lines_run[0] += 1
+            if lines_run[0] == number:
+                raise Stopped
+        return trace
+
+    return trace
+
+
+lines_run = [0]
+
+
+def write_until(path: Path, faces: list[NDArray[np.uint8]], line: int) -> bool:
+    """Write a corpus of 3 in chunks of 2, stopped at a line of the writer; whether it was stopped."""
+    lines_run[0] = 0
+    before = sys.gettrace()
+    sys.settrace(stop_at_line(line))
+    try:
+        write(path, faces, n=3, chunk=2)
+    except Stopped:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+def test_stopped_at_any_line_of_the_writer_nothing_listed_is_missing(
+    tmp_path: Path, faces: list[NDArray[np.uint8]]
+):
+    assert not write_until(tmp_path / "whole", faces, -1)
+    whole = contents(tmp_path / "whole")
+    n_lines = lines_run[0]
+    assert n_lines > 150
+    for line in range(1, n_lines, 3):
+        folder = tmp_path / str(line)
+        assert write_until(folder, faces, line)
+        if (folder / "manifest.jsonl").exists():
+            assert {p.kind for p in Corpus.open(folder).verify()} <= {"unfinished", "unlisted"}, line
+        assert contents(write(folder, faces, n=3, chunk=2)) == whole, line
 
 
 def test_finishing_again_changes_nothing(corpus: Path, faces: list[NDArray[np.uint8]]):

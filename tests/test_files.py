@@ -44,6 +44,15 @@ def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path: Path):
     assert os.listdir(tmp_path) == ["result.txt"]
 
 
+def test_a_reader_of_the_old_file_goes_on_reading_it(tmp_path: Path):
+    path = tmp_path / "result.bin"
+    path.write_bytes(b"old")
+    with path.open("rb") as reader:
+        write_bytes(path, b"new")
+        assert reader.read() == b"old"
+    assert path.read_bytes() == b"new"
+
+
 def test_a_kill_leaves_the_old_file_or_the_new_one(tmp_path: Path):
     path = tmp_path / "result.bin"
     old, new = b"o" * (4 << 20), b"n" * (4 << 20)
