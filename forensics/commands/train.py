@@ -23,12 +23,13 @@ def train(
         str | None, typer.Option(help="Augmentation pipeline: noaug, bg, bgc, bgcfnc ...")
     ] = None,
     mirror: Annotated[bool, typer.Option(help="Show images flipped left to right, too.")] = True,
-    seed: Annotated[int, typer.Option(help="Same seed and machine kind, same weights.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed and machine kind, same weights.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
 ) -> None:
     """Train a StyleGAN2-ADA face generator; killed and rerun, it goes on."""
     from forensics.generators.training.run import run_training
+    from forensics.terminal import print_line
 
     changes = {
         "batch": batch, "lr_g": lr, "lr_d": lr, "r1_gamma": gamma, "augment": augment, "mirror": mirror, "seed": seed,
@@ -37,6 +38,6 @@ def train(
     if json:
         from json import dumps
 
-        print(dumps(summary, sort_keys=True))
+        print_line(dumps(summary, sort_keys=True))
     else:
-        print(f"{summary['network']}: {summary['kimg']:.1f} kimg")
+        print_line(f"{summary['network']}: {summary['kimg']:.1f} kimg")

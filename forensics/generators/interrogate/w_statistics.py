@@ -22,7 +22,8 @@ class WStatistics:
 
     def radius(self, w: Tensor) -> Tensor:
         """|w - mean| in units of the mean distance, for w [n, w_dim]."""
-        return (w - self.mean).norm(dim=1) / self.mean_distance
+        distance: Tensor = (w - self.mean).norm(dim=1)
+        return distance / self.mean_distance
 
 
 @torch.inference_mode()

@@ -16,6 +16,18 @@ from forensics.generators.stylegan2 import StyleGAN2Generator
 from forensics.generators.training.augment import AugmentPipe
 
 
+def gradient_penalty(logits: Tensor, images: Tensor) -> Tensor:
+    """|d logits_i / d images_i|^2 of every image, [n], differentiable again (R1 without its weight)."""
+    (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+    return gradient.square().sum(dim=(1, 2, 3))
+
+
+def path_lengths(images: Tensor, ws: Tensor, y: Tensor) -> Tensor:
+    """|J_w^T y| of every image, [n], for y ~ N(0, 1) / sqrt(H W): root mean square over the layers of ws."""
+    (gradient,) = torch.autograd.grad((images * y).sum(), ws, create_graph=True)
+    return gradient.square().sum(dim=2).mean(dim=1).sqrt()
+
+
 class StyleGAN2Loss:
     """Gradient steps of one generator and discriminator under one augmentation pipe.
 
@@ -77,17 +89,15 @@ class StyleGAN2Loss:
         """Gradient of gamma / 2 |grad D(x)|^2, times the interval at which it is taken (lazy)."""
         images = real.detach().requires_grad_(True)
         logits = self.discriminator(self.pipe(images))
-        (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
-        penalty = gradient.square().sum(dim=(1, 2, 3)).mean()
+        penalty = gradient_penalty(logits, images).mean()
         (penalty * (gamma / 2 * interval)).backward()  # type: ignore[no-untyped-call]
         return {"r1": float(penalty.detach())}
 
     def path_length_step(self, n: int, weight: float, decay: float, interval: int) -> dict[str, float]:
         """Gradient of (|J_w^T y| - mean)^2, times the interval (lazy); also moves the running mean."""
         images, ws = self.fakes(n)
-        noise = torch.randn_like(images) / math.sqrt(images.shape[2] * images.shape[3])
-        (gradient,) = torch.autograd.grad((images * noise).sum(), ws, create_graph=True)
-        lengths = gradient.square().sum(dim=2).mean(dim=1).sqrt()
+        y = torch.randn_like(images) / math.sqrt(images.shape[2] * images.shape[3])
+        lengths = path_lengths(images, ws, y)
         mean = self.pl_mean.lerp(lengths.mean().detach(), decay)
         self.pl_mean.copy_(mean)
         penalty = (lengths - mean).square().mean()

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from forensics.errors import ForensicsError
+from forensics.generators.training.augment import PIPELINES
 
 
 @dataclass(frozen=True)
@@ -83,10 +84,37 @@ def resolve(preset: str, **changes: Any) -> TrainingOptions:
     unknown = sorted(set(changes) - known)
     if unknown:
         raise ForensicsError(f"no training option called {', '.join(unknown)}")
-    return replace(PRESETS[preset], **{k: v for k, v in changes.items() if v is not None})
+    options = replace(PRESETS[preset], **{k: v for k, v in changes.items() if v is not None})
+    _check(options)
+    return options
+
+
+def _check(o: TrainingOptions) -> None:
+    """Raise `ForensicsError` for numbers no run can have."""
+    if o.augment not in PIPELINES:
+        raise ForensicsError(f"no augmentation pipeline {o.augment!r}: choose one of {', '.join(PIPELINES)}")
+    if PIPELINES[o.augment].imgfilter > 0 and o.resolution < 32:
+        raise ForensicsError(f"augmentation {o.augment!r} filters over 43 pixels: it needs 32 px or more")
+    if o.resolution < 8 or o.resolution & (o.resolution - 1):
+        raise ForensicsError(f"resolution {o.resolution} is not possible: a power of two from 8 up")
+    if o.batch < 1:
+        raise ForensicsError(f"batch {o.batch} is not possible: give 1 or more")
+    if o.batch % min(o.mbstd_group_size, o.batch):
+        raise ForensicsError(
+            f"batch {o.batch} does not divide into groups of {o.mbstd_group_size} (minibatch std)"
+        )
+    for name in ("lr_g", "lr_d", "ema_kimg", "ada_kimg"):
+        if getattr(o, name) <= 0:
+            raise ForensicsError(f"{name} {getattr(o, name)} is not possible: give a number above 0")
+    for name in ("r1_gamma", "pl_weight", "seed"):
+        if getattr(o, name) < 0:
+            raise ForensicsError(f"{name} {getattr(o, name)} is not possible: give 0 or more")
 
 
 def differences(before: dict[str, Any], now: TrainingOptions) -> list[str]:
-    """Lines `name: was A, now B` for the options in which a saved run and this one differ."""
-    after = now.as_json()
-    return [f"{k}: was {before.get(k)!r}, now {after[k]!r}" for k in after if before.get(k) != after[k]]
+    """Lines `name: was A, now B` for the options in which a saved run and this one differ.
+
+    An option that did not exist when the run was saved had the value that is its default today.
+    """
+    was, after = {**asdict(TrainingOptions()), **before}, now.as_json()
+    return [f"{k}: was {was[k]!r}, now {after[k]!r}" for k in after if was[k] != after[k]]

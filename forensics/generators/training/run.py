@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from forensics.errors import ForensicsError
 from forensics.generators.base import pick_device
-from forensics.generators.training.augment import PIPELINES
-from forensics.generators.training.data import load_images
-from forensics.generators.training.loop import Trainer, train
+from forensics.generators.training.artefacts import write_network
+from forensics.generators.training.loading import load_images
+from forensics.generators.training.loop import train
 from forensics.generators.training.options import resolve
+from forensics.generators.training.trainer import Trainer
 from forensics.terminal import note, progress
 
 
@@ -27,10 +27,6 @@ def run_training(
 ) -> dict[str, Any]:
     """Train (or go on training) in folder `out` until `kimg`; returns a summary for `--json`."""
     options = resolve(preset, **changes)
-    if options.augment not in PIPELINES:
-        raise ForensicsError(
-            f"no augmentation pipeline {options.augment!r}: choose one of {', '.join(PIPELINES)}"
-        )
     out.mkdir(parents=True, exist_ok=True)
     images = load_images(data, options.resolution, out / "training-images.npz")
     trainer = Trainer(options, images, out, pick_device(device))
@@ -38,7 +34,7 @@ def run_training(
         note(f"{out}: going on from {trainer.nimg / 1000:.1f} kimg")
     with progress("training", int(kimg * 1000), done=trainer.nimg) as meter:
         last = train(trainer, kimg=kimg, snap_kimg=snap_kimg, meter=meter)
-    network = trainer.write_network()
+    network = write_network(trainer)
     return {
         "network": str(network),
         "kimg": trainer.nimg / 1000,

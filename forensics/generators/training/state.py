@@ -41,7 +41,8 @@ def restore_module(prefix: str, module: nn.Module, tensors: dict[str, Tensor]) -
     try:
         module.load_state_dict(own)
     except RuntimeError as error:
-        raise CheckpointError(f"training state does not fit {prefix}: {error}") from error
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"training state does not fit {prefix}: {reason}") from error
 
 
 def optimiser_tensors(prefix: str, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -51,7 +52,11 @@ def optimiser_tensors(prefix: str, optimiser: torch.optim.Optimizer) -> dict[str
 
 
 def restore_optimiser(prefix: str, optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Load what `optimiser_tensors` gave."""
+    """Load what `optimiser_tensors` gave, each moment in the memory layout of its parameter.
+
+    The fused Adam walks parameter and moments by address: a contiguous moment beside a channels_last parameter
+    would be applied to the wrong weights.
+    """
     full = optimiser.state_dict()
     full["state"] = {}
     for key, value in tensors.items():
@@ -60,6 +65,12 @@ def restore_optimiser(prefix: str, optimiser: torch.optim.Optimizer, tensors: di
             index, _, name = rest.partition("/")
             full["state"].setdefault(int(index), {})[name] = value
     optimiser.load_state_dict(full)
+    for parameter, entry in optimiser.state.items():
+        for name, value in entry.items():
+            same_shape = value.shape == parameter.shape
+            entry[name] = (
+                torch.empty_like(parameter, dtype=value.dtype).copy_(value) if same_shape else value.clone()
+            )
 
 
 def save(path: Path, snapshot: Snapshot) -> None:

@@ -1,0 +1,145 @@
+"""A run that was killed and resumed ends with the weights of one that was not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from forensics.generators.training.data import TrainingImages
+from forensics.generators.training.log import TrainingLog
+from forensics.generators.training.options import resolve
+from forensics.generators.training.run import run_training
+from forensics.generators.training.trainer import STATE_FILE, Trainer
+
+# Everything at once: augmentation on and moving, path length, mixing, an epoch that ends inside a tick.
+CHANGES = {"ada_kimg": 1.0, "pl_weight": 2.0, "ada_target": -1.0}
+KIMG, SNAP = 0.16, 0.04
+
+
+def tensors(folder: Path) -> dict[str, torch.Tensor]:
+    found: dict[str, torch.Tensor] = load_file(folder / STATE_FILE)
+    return found
+
+
+def assert_same_run(one: Path, two: Path) -> None:
+    first, second = tensors(one), tensors(two)
+    assert first.keys() == second.keys()
+    assert [k for k in first if not torch.equal(first[k], second[k])] == []
+    for name in ("training.csv", "network-000000.safetensors", "samples-000000.png", "training-options.json"):
+        assert (one / name).read_bytes() == (two / name).read_bytes(), name
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("run") / "uninterrupted"
+    run_training(out, [photographs], "tiny-16", CHANGES, kimg=KIMG, snap_kimg=SNAP, device="cpu")
+    assert float(tensors(out)["augment_pipe/p"]) > 0.1
+    assert float(tensors(out)["pl_mean"]) > 0
+    return out
+
+
+def killed(out: Path, photographs: Path, where: str) -> None:
+    """Run in a process that kills itself with SIGKILL at `where`, a statement run before an iteration or a file."""
+    program = f"""
+import os, signal
+from pathlib import Path
+from forensics.generators.training import artefacts, trainer
+from forensics.generators.training.run import run_training
+def die(*_): os.kill(os.getpid(), signal.SIGKILL)
+def once_at(owner, name, nimg, before=True):
+    original = getattr(owner, name)
+    def wrapped(t):
+        if t.nimg >= nimg and before: die()
+        result = original(t)
+        if t.nimg >= nimg: die()
+        return result
+    setattr(owner, name, wrapped)
+{where}
+run_training(Path({str(out)!r}), [Path({str(photographs)!r})], "tiny-16", {CHANGES!r},
+             kimg={KIMG}, snap_kimg={SNAP}, device="cpu")
+"""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        'once_at(trainer.Trainer, "step", 100)',  # in the middle of a tick
+        'once_at(trainer.Trainer, "save", 80)',  # the log is written, the state is not
+        'once_at(trainer.Trainer, "save", 80, before=False)',  # the state is written, samples and network are not
+    ],
+    ids=["iterating", "before the state", "after the state"],
+)
+def test_killed_and_resumed_equals_uninterrupted(
+    uninterrupted: Path, photographs: Path, tmp_path: Path, where: str
+) -> None:
+    out = tmp_path / "killed"
+    killed(out, photographs, where)
+    summary = run_training(out, [photographs], "tiny-16", CHANGES, kimg=KIMG, snap_kimg=SNAP, device="cpu")
+    assert summary["kimg"] == KIMG
+    assert_same_run(uninterrupted, out)
+
+
+def test_a_state_killed_while_it_is_written_leaves_the_one_before(photographs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "killed"
+    killed(
+        out,
+        photographs,
+        """
+from forensics.generators.training import state
+original = state.save_file
+def torn(tensors, path, metadata):
+    original(tensors, path, metadata)
+    if int(tensors["opt_G/0/step"]) >= 20:
+        with open(path, "r+b") as stream: stream.truncate(1000)
+        die()
+state.save_file = torn
+""",
+    )
+    assert int(tensors(out)["opt_G/0/step"]) > 0  # readable
+    summary = run_training(out, [photographs], "tiny-16", CHANGES, kimg=0.08, snap_kimg=SNAP, device="cpu")
+    assert summary["kimg"] == 0.08
+
+
+def test_going_on_further_than_first_asked(uninterrupted: Path, photographs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "longer"
+    for kimg in (0.06, KIMG):
+        run_training(out, [photographs], "tiny-16", CHANGES, kimg=kimg, snap_kimg=SNAP, device="cpu")
+    first, second = tensors(uninterrupted), tensors(out)
+    assert [k for k in first if not torch.equal(first[k], second[k])] == []
+
+
+def test_the_seed_decides_the_weights(images: TrainingImages, tmp_path: Path) -> None:
+    def weights(seed: int) -> torch.Tensor:
+        trainer = Trainer(resolve("tiny-16", seed=seed), images, tmp_path, torch.device("cpu"))
+        trainer.step()
+        return torch.cat([p.flatten() for p in trainer.G.parameters()])
+
+    assert torch.equal(weights(1), weights(1))
+    assert not torch.equal(weights(1), weights(2))
+
+
+def test_log_of_the_first_release_is_taken_over(tmp_path: Path) -> None:
+    """Its training.csv had the speed in the same file."""
+    (tmp_path / "training.csv").write_text(
+        "kimg,loss_G,loss_D,D_real,D_fake,r1,augment_p,img_per_s,outside_share\n"
+        "4.0,1.5,1.0,0.6,0.4,0.25,0.01,20.0,0.01\n8.0,1.6,1.1,0.6,0.4,0.25,0.02,20.0,0.01\n"
+    )
+    log = TrainingLog(tmp_path, 4.0)
+    assert [row["kimg"] for row in log.rows] == ["4.0"]
+    log.add({"loss_G": 2.0, "loss_D": 1.0, "D_real": 0.5, "D_fake": 0.5})
+    log.close_tick(8.0, 0.03, (20.0, 0.01))
+    assert (tmp_path / "training.csv").read_text().splitlines() == [
+        "kimg,loss_G,loss_D,D_real,D_fake,r1,augment_p",
+        "4.0,1.5,1.0,0.6,0.4,0.25,0.01",
+        "8.0,2.0,1.0,0.5,0.5,0.25,0.03",
+    ]
