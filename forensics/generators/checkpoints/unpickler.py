@@ -82,7 +82,8 @@ class Unpickler:
                     break
                 run = _OPCODES.get(name)
                 if run is None:
-                    self._refuse(name, position, "which weights do not need")
+                    asked = f"asks for {quoted(argument)}, " if isinstance(argument, str) else ""
+                    raise _Refused(f"{asked}which weights do not need")
                 run(self, argument)
                 where = "after"
             if self.marks or len(self.stack) != 1:
@@ -239,9 +240,9 @@ class _TensorFlow(_Refused):
 
     def __str__(self) -> str:
         return (
-            f"{self.args[0]}: this is a TensorFlow pickle, which holds Python code instead of a plain network;"
-            " turn it into a PyTorch pickle with `python legacy.py --source=IN.pkl --dest=OUT.pkl` of"
-            " NVlabs/stylegan2-ada-pytorch or stylegan3 on a machine you can lose, then load that"
+            f"{self.args[0]}: this is a TensorFlow pickle, which needs its own Python code to be read;"
+            " turn a StyleGAN2 one into a PyTorch pickle with `python legacy.py --source=IN.pkl --dest=OUT.pkl`"
+            " of NVlabs/stylegan2-ada-pytorch, on a machine you can lose, and load that"
         )
 
 

@@ -120,7 +120,10 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "NEWOBJ of os._wrap_close": (b"\x80\x02" + named("os", "_wrap_close") + b")\x81.", "os._wrap_close"),
     "NEWOBJ of a function": (b"\x80\x02" + FROM_BYTES + b")\x81.", "an instance of torch.storage"),
     "NEWOBJ_EX": (b"\x80\x04" + ORDERED + b")}\x92.", "NEWOBJ_EX"),
-    "INST": (f"\x80\x02(S'touch {MARKER}'\nios\nsystem\n.".encode("latin1"), "INST"),
+    "INST": (
+        f"\x80\x02(S'touch {MARKER}'\nios\nsystem\n.".encode("latin1"),
+        "opcode INST at byte 36 asks for os system",
+    ),
     "OBJ": (b"\x80\x02(" + named("os", "system") + COMMAND + b"o.", "os.system"),
     "OBJ of what is allowed": (b"\x80\x02(" + ORDERED + b"o.", "OBJ"),
     "EXT1": (b"\x80\x02\x82\x01.", "EXT1"),
