@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from forensics.detectors.base import Detector
     from forensics.images import DecodedImage, ImageFailure
 
-_DETAILS_UNTIL, _THUMBNAILS_UNTIL = 11_000_000, 13_500_000  # bytes of pictures; a page stays under 15 MB
+_PAGE_BYTES = 14_500_000  # a page stays under 15 MB, however many images it lists
+_ROW_BYTES, _BARE_ROW_BYTES, _SECTION_BYTES = 1900, 1000, 9000  # text without pictures: measured, rounded up
+_THUMBNAIL_BYTES = 4000
+_SCALES_UNTIL = 2000  # images; beyond, table rows have no drawing
 _FULL_SIDES = ((24, 640), (80, 400), (1 << 62, 300))  # up to so many images: px of the longer side
 _THUMBNAIL_PX = 104
 _SPECTRUM_DB = (0.0, 55.0)
@@ -75,15 +78,26 @@ class DetectionReport:
     failures: list[ImageFailure] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     _n_bytes: int = 0
+    _largest: int = 0  # of the sections so far
 
     def add(self, image: DecodedImage, finding: Finding) -> None:
         """Take in one image; `image.pixels` is not kept."""
-        details = self._details(image, finding) if self._n_bytes < _DETAILS_UNTIL else None
+        left = self._bytes_left()
+        to_come = self.n_expected - len(self.entries)
+        details = self._details(image, finding) if left > to_come * _THUMBNAIL_BYTES + self._largest else None
         thumbnail = None
-        if self._n_bytes < _THUMBNAILS_UNTIL:
-            thumbnail = images.jpeg_uri(images.thumbnail(image.pixels, _THUMBNAIL_PX), quality=80)
-        self._n_bytes += (details.n_bytes if details else 0) + len(thumbnail or "")
+        if left > _THUMBNAIL_BYTES:
+            thumbnail = images.jpeg_uri(images.thumbnail(image.pixels, _THUMBNAIL_PX), quality=75)
+        if details is not None:
+            self._largest = max(self._largest, details.n_bytes + _SECTION_BYTES)
+            self._n_bytes += details.n_bytes + _SECTION_BYTES
+        self._n_bytes += len(thumbnail or "")
         self.entries.append(Entry(len(self.entries) + 1, finding, thumbnail, details))
+
+    def _bytes_left(self) -> int:
+        """What pictures may still cost when every image expected has its row."""
+        row = _ROW_BYTES if self.n_expected <= _SCALES_UNTIL else _BARE_ROW_BYTES
+        return _PAGE_BYTES - row * self.n_expected - self._n_bytes
 
     def _details(self, image: DecodedImage, finding: Finding) -> Details:
         side = next(px for n, px in _FULL_SIDES if self.n_expected <= n)
@@ -116,7 +130,8 @@ class DetectionReport:
             "failures": self.failures,
             "warnings": self.warnings,
             "detector": self.detector,
-            "thresholds": self.entries[0].finding.thresholds if self.entries else {},
+            "thresholds": self.detector.thresholds,
+            "with_scales": len(self.entries) <= _SCALES_UNTIL,
             "scale_limit": max([2, *(int(np.ceil(abs(entry.finding.log10_lr))) for entry in self.entries)]),
             "legend": images.legend_stops(),
             "map_limit": images.MAP_LIMIT_LOG10_LR,
@@ -126,9 +141,7 @@ class DetectionReport:
             "spectrum_high": _SPECTRUM_DB[1],
             "evidence": self.evidence,
             "propositions": self.detector.card.get("propositions", PROPOSITIONS),
-            "thresholds_words": thresholds_in_words(self.entries[0].finding.thresholds)
-            if self.entries
-            else "",
+            "thresholds_words": thresholds_in_words(self.detector.thresholds),
         }
         return render("detect.html", context)
 

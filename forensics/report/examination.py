@@ -87,10 +87,13 @@ def examine_files(request: Request, *, as_json: bool) -> Outcome:
 def load_on_device(name_or_path: str, device: str) -> Detector:
     """The detector, scoring on `device`. ForensicsError: no such detector, or a device that cannot be used here."""
     detector = load_detector(name_or_path)
-    if device != "cpu" and hasattr(detector, "to"):
+    move = getattr(detector, "to", None)
+    if device not in ("cpu", "auto") or (move is not None and device == "auto"):
         from forensics.generators.base import pick_device
 
-        detector.to(str(pick_device(device)))
+        found = str(pick_device(device))  # also where nothing can be moved: an absent device is an error
+        if move is not None:
+            move(found)
     return detector
 
 

@@ -1,0 +1,67 @@
+"""Slices and verdict tables on rows small enough to count by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from forensics.benchmarks.metrics import wilson
+from forensics.benchmarks.tables import measure, slices, verdicts
+
+
+def row(label: int, source: str, value: float, **more: Any) -> dict[str, Any]:
+    scored = {"draws": {}, "withheld": more.pop("withheld", []), "log10_lr": {"d": value, "d/part": -value}}
+    return {"label": label, "source": source, "psi": None, "recipe": None, "scores": {"none": scored}} | more
+
+
+ROWS = [
+    row(0, "camera", -1.0),
+    row(0, "camera", -2.0),
+    row(0, "web", 0.5),
+    row(1, "gan", 2.0, psi=0.5, recipe="synthesis"),
+    row(1, "gan", 0.1, psi=1.0, recipe="synthesis"),
+    row(1, "other", -1.5),
+]
+
+
+def test_slices_are_parts_against_the_whole_other_class() -> None:
+    found = {(s.kind, s.name): s.chosen.tolist() for s in slices(ROWS)}
+    assert found == {
+        ("all", ""): [True] * 6,
+        ("source", "gan"): [True, True, True, True, True, False],
+        ("source", "other"): [True, True, True, False, False, True],
+        ("psi", "0.5"): [True, True, True, True, False, False],
+        ("psi", "1"): [True, True, True, False, True, False],
+        ("recipe", "synthesis"): [True, True, True, True, True, False],
+        ("authentic", "camera"): [True, True, False, True, True, True],
+        ("authentic", "web"): [False, False, True, True, True, True],
+    }
+
+
+def test_a_part_that_is_the_whole_is_not_repeated() -> None:
+    assert [(s.kind, s.name) for s in slices([row(0, "real", 0), row(1, "gan", 1, psi=0.7)])] == [("all", "")]
+
+
+def test_the_deciding_detector_gets_every_slice_and_its_parts_the_whole() -> None:
+    found = [(m.detector, m.kind, m.name) for m in measure(ROWS, seed=0, n_bootstrap=10)]
+    assert len([f for f in found if f[0] == "d"]) == 8
+    assert [f for f in found if f[0] == "d/part"] == [("d/part", "all", "")]
+    by = {(m.detector, m.kind, m.name): m.estimates for m in measure(ROWS, seed=0, n_bootstrap=10)}
+    assert by["d", "all", ""]["auc"].value == pytest.approx(6 / 9)
+    assert by["d/part", "all", ""]["auc"].value == pytest.approx(3 / 9)
+    assert by["d", "source", "gan"]["auc"].n_synthetic == 2
+
+
+def test_verdicts_are_counted_by_class_and_source() -> None:
+    def verdict(x: float) -> str:
+        return "synthetic" if x >= 1 else "authentic" if x <= -1 else "inconclusive"
+
+    rows = [*ROWS, row(1, "gan", 5.0, withheld=["too small"])]
+    table = {(v["label"], v["source"]): v for v in verdicts(rows, "d", verdict, "none")}
+    assert table[0, ""]["counts"] == {"synthetic": 0, "inconclusive": 1, "authentic": 2}
+    assert table[1, "gan"]["counts"] == {"synthetic": 1, "inconclusive": 2, "authentic": 0}
+    assert table[1, "gan"]["withheld"] == 1
+    assert table[1, "other"]["counts"] == {"synthetic": 0, "inconclusive": 0, "authentic": 1}
+    assert table[1, "gan"]["intervals"]["synthetic"] == pytest.approx(wilson(1, 3), abs=1e-6)
+    assert all(sum(v["counts"].values()) == v["n"] for v in table.values())
