@@ -15,13 +15,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from forensics.generators.banded import (
-    BandedMatrix,
     Terms,
+    TermsOfFilter,
     apply_terms,
+    filter_between,
     is_traced,
     resampling_matrix,
     separable,
-    separate,
 )
 from forensics.generators.layers import LRELU_GAIN, LRELU_SLOPE, FullyConnectedLayer, demodulation
 from forensics.generators.stylegan3_filters import LayerPlan, lowpass_filter
@@ -128,8 +128,7 @@ class SynthesisLayer(nn.Module):
         )
         pad = (self.out_size - 1) * self.down + 1 - self.conv_size * self.up + up_taps + down_taps - 2
         self.pad = ((pad + self.up) // 2, pad - (pad + self.up) // 2)
-        # The matrices of both filters, with copies of the filters they were made of.
-        self._matrices: tuple[Tensor | None, Tensor | None, Terms, Terms] | None = None
+        self._up_terms, self._down_terms = TermsOfFilter(), TermsOfFilter()
         self.update_ema, self.magnitude_ema_beta = False, magnitude_ema_beta
 
     def forward(self, x: Tensor, styles: Tensor) -> Tensor:
@@ -147,11 +146,10 @@ class SynthesisLayer(nn.Module):
         y = torch.addcmul(self.bias[:, None, None], y, out_scale[:, :, None, None])
         if self.is_torgb:
             return y if self.conv_clamp is None else y.clamp(-self.conv_clamp, self.conv_clamp)
-        up, down = self.matrices(x)
-        y = F.leaky_relu(separable(y, up), LRELU_SLOPE)
+        y = F.leaky_relu(separable(y, self.upsampling(y)), LRELU_SLOPE)
         if self.conv_clamp is not None:
             y = y.clamp(-self.conv_clamp, self.conv_clamp)
-        return separable(y, down)
+        return separable(y, self.downsampling(y))
 
     def _modulation(self, styles: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Shared kernel [out, in, k, k], scales of its input [n, in] and output [n, out] channels."""
@@ -168,7 +166,7 @@ class SynthesisLayer(nn.Module):
     def _one_sample(self, x: Tensor, weight: Tensor, out_scale: Tensor, out: Tensor) -> None:
         """The same for `x` [in, h, h] without gradient: the style in the small weights, not on the large maps; and
         the upsampled maps, the largest of all, made and used up a few at a time in the processor's cache."""
-        weight = weight * out_scale[:, None, None, None]
+        weight = (weight * out_scale[:, None, None, None]).contiguous()  # maps here are not channels_last
         if self.kernel_size == 1:
             y = torch.addmm(self.bias[:, None], weight[:, :, 0, 0], x.reshape(self.in_channels, -1))
             y = y.view(-1, *x.shape[1:])
@@ -178,43 +176,40 @@ class SynthesisLayer(nn.Module):
         if self.is_torgb:
             out.copy_(y.clamp_(-clamp, clamp))
             return
-        up, down = self.matrices(x)
+
+        def activate(maps: Tensor) -> None:
+            F.leaky_relu_(maps, LRELU_SLOPE).clamp_(-clamp, clamp)
+
+        up = self.upsampling(y)
+        if self.down_filter is not None and self.down_filter.ndim == 2:
+            filter_between(y, up[0], activate, self.down_filter, self.down, out)
+            return
         chunk = max(1, CHUNK_PIXELS // (up[0][0].rows * up[0][1].rows))
         for i in range(0, self.out_channels, chunk):
             inner = apply_terms(y[i : i + chunk], up)
-            F.leaky_relu_(inner, LRELU_SLOPE).clamp_(-clamp, clamp)
-            apply_terms(inner, down, out[i : i + chunk])
+            activate(inner)
+            apply_terms(inner, self.downsampling(y), out[i : i + chunk])
 
-    def matrices(self, like: Tensor) -> tuple[Terms, Terms]:
-        """Up- and downsampling as banded matrices on the device and in the dtype of `like`; kept until the filters
-        change. The gain of the leaky ReLU, which is homogeneous, is in the upsampling."""
-        if self._matrices is not None and (is_traced() or self._current(like)):
-            return self._matrices[2:]
-        gain = self.up * math.sqrt(LRELU_GAIN)  # one share for each axis
-        up = [
-            tuple(resampling_matrix(f * gain, self.conv_size, up=self.up, down=1, pad=self.pad) for f in pair)
-            for pair in separate(self.up_filter)
-        ]
-        inner = up[0][0].shape[0]
-        down = [
-            tuple(resampling_matrix(f, inner, up=1, down=self.down, pad=(0, 0)) for f in pair)
-            for pair in separate(self.down_filter)
-        ]
-        terms = [
-            [(BandedMatrix(a.to(like)), BandedMatrix(b.to(like))) for a, b in pairs] for pairs in (up, down)
-        ]
-        copies = [None if f is None else f.detach().clone() for f in (self.up_filter, self.down_filter)]
-        self._matrices = (copies[0], copies[1], terms[0], terms[1])
-        return self._matrices[2:]
+    def upsampling(self, like: Tensor) -> Terms:
+        """The upsampling as banded matrices, on the device and in the dtype of `like`. The gain of the leaky ReLU,
+        which is homogeneous, is in it: one share for each axis."""
+        gain = self.up * math.sqrt(LRELU_GAIN)
+        return self._up_terms.get(
+            self.up_filter,
+            like,
+            lambda taps: resampling_matrix(taps * gain, self.conv_size, up=self.up, down=1, pad=self.pad),
+        )
 
-    def _current(self, like: Tensor) -> bool:
-        assert self._matrices is not None
-        dense = self._matrices[2][0][0].dense
-        if dense.device != like.device or dense.dtype != like.dtype:
-            return False
-        pairs = zip(self._matrices[:2], (self.up_filter, self.down_filter), strict=True)
-        return all(
-            (old is None and new is None)
-            or (old is not None and new is not None and old.device == new.device and torch.equal(old, new))
-            for old, new in pairs
+    def downsampling(self, like: Tensor) -> Terms:
+        """The downsampling as banded matrices; a radial filter is a sum of several."""
+        inner = (
+            self.conv_size * self.up
+            + sum(self.pad)
+            + 1
+            - (1 if self.up_filter is None else len(self.up_filter))
+        )
+        return self._down_terms.get(
+            self.down_filter,
+            like,
+            lambda taps: resampling_matrix(taps, inner, up=1, down=self.down, pad=(0, 0)),
         )

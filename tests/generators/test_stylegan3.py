@@ -222,9 +222,10 @@ def test_matrices_are_made_once_and_never_saved() -> None:
     with torch.no_grad():
         generator.synthesize(ws_of(generator))
         name, layer = next(generator.synthesis.layers())
-        first = layer.matrices(torch.zeros(1))
-        assert layer.matrices(torch.zeros(1))[0][0][0] is first[0][0][0]
-        assert layer.matrices(torch.zeros(1, dtype=torch.float64))[0][0][0].dense.dtype == torch.float64
+        for made in (layer.upsampling, layer.downsampling):
+            first = made(torch.zeros(1))
+            assert made(torch.zeros(1)) is first
+            assert made(torch.zeros(1, dtype=torch.float64))[0][0].dense.dtype == torch.float64
         assert sorted(layer.state_dict()) == [
             "affine.bias",
             "affine.weight",
