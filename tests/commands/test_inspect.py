@@ -59,6 +59,7 @@ def test_an_nvidia_pickle(shared: Path, tmp_path: Path) -> None:
     assert generator["source_known"] is False
     assert generator["fork_signs"] == []
     assert facts["networks"]["D"]["architecture"] == "resnet"
+    assert facts["networks"]["D"]["fork_signs"] == []
     assert facts["networks"]["augment_pipe"]["problem"].startswith("this toolkit has no network of this kind")
     text = run(str(path))
     assert "network   G_ema: stylegan2, skip, 16 px, 3 classes" in text

@@ -49,6 +49,7 @@ _STYLEGAN3_DEFAULTS: dict[str, Any] = {
     "lrelu_upsampling": 2,
     "use_radial_filters": False,
     "conv_clamp": 256,
+    "magnitude_ema_beta": 0.999,
 }
 
 

@@ -21,6 +21,7 @@ _SG3_LAYER = (
     " tmp_sampling_rate in_cutoff out_cutoff in_half_width out_half_width conv_kernel magnitude_ema_beta"
     " up_factor up_taps down_factor down_taps down_radial"
 )
+# "bias" and "mbstd" are attributes where a layer has none: torch keeps None outside its registers.
 _ATTRIBUTES = {
     "Generator": "z_dim c_dim w_dim img_resolution img_channels num_ws",
     "MappingNetwork": "z_dim c_dim w_dim num_ws num_layers w_avg_beta",
@@ -31,13 +32,13 @@ _ATTRIBUTES = {
     "SynthesisInput": "w_dim channels size sampling_rate bandwidth",
     "SynthesisLayer": f"{_SHARED_LAYER} {_SG3_LAYER}",
     "ToRGBLayer": "conv_clamp weight_gain in_channels out_channels w_dim",
-    "Conv2dLayer": "activation up down conv_clamp padding weight_gain act_gain in_channels out_channels",
-    "FullyConnectedLayer": "activation weight_gain bias_gain in_features out_features",
+    "Conv2dLayer": "activation up down conv_clamp padding weight_gain act_gain in_channels out_channels bias",
+    "FullyConnectedLayer": "activation weight_gain bias_gain in_features out_features bias",
     "Discriminator": "c_dim img_resolution img_resolution_log2 img_channels block_resolutions",
     "DiscriminatorBlock": "in_channels resolution img_channels first_layer_idx architecture use_fp16"
     " channels_last num_layers",
     "MinibatchStdLayer": "group_size num_channels",
-    "DiscriminatorEpilogue": "in_channels cmap_dim resolution img_channels architecture",
+    "DiscriminatorEpilogue": "in_channels cmap_dim resolution img_channels architecture mbstd",
 }
 CLASS_ATTRIBUTES = {name: frozenset(text.split()) for name, text in _ATTRIBUTES.items()}
 # torch.nn.Module's own, and those of the persistence decorator.

@@ -164,6 +164,8 @@ def stylegan2_modules(shared: Path, name: str = "stylegan2_r32") -> dict[str, An
         img_resolution=config["img_resolution"],
         _init_kwargs=EasyDict(synthesis, epilogue_kwargs=EasyDict(mbstd_group_size=4)),
     )
+    # Without a bias torch keeps the None as a plain attribute.
+    critic.state["_modules"]["b8"].state["_modules"]["skip"].state["bias"] = None
     pipe = Persistent("AugmentPipe", p=0.0)
     pipe.state["_buffers"] |= {"p": torch.zeros([]), "Hz_geom": torch.ones(12), "Hz_fbank": torch.ones(4, 43)}
     return {
