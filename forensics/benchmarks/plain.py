@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from forensics.generators import stylegan2, stylegan3, stylegan3_layers
+from forensics.generators import stylegan2, stylegan2_layers, stylegan3, stylegan3_layers
 
 
 def upfirdn2d(
@@ -65,7 +65,7 @@ def bias_act(x: Tensor, bias: Tensor, *, slope: float, gain: float, clamp: float
 
 
 def _layer2(
-    layer: stylegan2.SynthesisLayer, x: Tensor, styles: Tensor, noise: Tensor | None, gain: float
+    layer: stylegan2_layers.SynthesisLayer, x: Tensor, styles: Tensor, noise: Tensor | None, gain: float
 ) -> Tensor:
     w = per_sample_weights(layer.weight, styles, demodulate=True)
     if layer.up == 2:
@@ -83,14 +83,14 @@ def _layer2(
 
 
 def _block2(
-    block: stylegan2.SynthesisBlock,
+    block: stylegan2_layers.SynthesisBlock,
     x: Tensor | None,
     img: Tensor | None,
     styles: dict[str, Tensor],
     noise: str,
 ) -> tuple[Tensor, Tensor | None]:
     def run(name: str, y: Tensor, gain: float = 1.0) -> Tensor:
-        layer: stylegan2.SynthesisLayer = getattr(block, name)
+        layer: stylegan2_layers.SynthesisLayer = getattr(block, name)
         return _layer2(layer, y, styles[name], layer.noise_map(y, noise), gain)
 
     if x is None:

@@ -62,6 +62,10 @@ class Generator(nn.Module):
         """Where the weights are."""
         return next(self.parameters()).device
 
+    def lay_out(self) -> None:
+        """Arrange the weights in memory as the convolutions read them; values, shapes and names stay."""
+        self.to(memory_format=torch.channels_last)
+
     def sample_z(self, n: int, seed: int = 0, *, start: int = 0) -> Tensor:
         """z for images start ... start + n - 1 of `seed`, float32 [n, z_dim]; never depends on n."""
         return latent_z(self.z_dim, seed, range(start, start + n)).to(self.device)
@@ -196,5 +200,5 @@ def load_generator(name_or_path: str | Path = "default", device: str = "auto") -
     assert isinstance(generator, Generator)
     generator.weights_sha256, generator.source = checkpoint.sha256, name
     generator.eval().requires_grad_(False).to(pick_device(device))
-    generator.to(memory_format=torch.channels_last)
+    generator.lay_out()
     return generator

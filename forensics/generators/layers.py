@@ -51,12 +51,22 @@ class _DepthwiseFir(torch.autograd.Function):
         return fir(grads[0], flipped, kernel.shape[0] - 1 - ctx.padding), None, None
 
 
-def fir(x: Tensor, kernel: Tensor, padding: int) -> Tensor:
-    """Correlate each channel of `x` [n, c, h, w] with `kernel` [k, k], zeros outside, `padding` pixels a side."""
-    if x.requires_grad and torch.is_grad_enabled():
+def fir(x: Tensor, kernel: Tensor, padding: int, bias: Tensor | None = None) -> Tensor:
+    """Correlate each channel of `x` [n, c, h, w] with `kernel` [k, k], zeros outside, `padding` pixels a side.
+
+    `bias` [c] is for images alone: it takes no gradient.
+    """
+    if needs_gradient(x) and bias is None:
         filtered: Tensor = _DepthwiseFir.apply(x, kernel, padding)
         return filtered
-    return F.conv2d(x, kernel.expand(x.shape[1], 1, *kernel.shape), padding=padding, groups=x.shape[1])
+    return F.conv2d(x, kernel.expand(x.shape[1], 1, *kernel.shape), bias, padding=padding, groups=x.shape[1])
+
+
+def needs_gradient(*tensors: Tensor | None) -> bool:
+    """Whether a gradient may be asked for through any of `tensors`; always true while a graph is exported."""
+    if torch.compiler.is_compiling():
+        return True
+    return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
 
 
 def upsample2d(x: Tensor, kernel: Tensor) -> Tensor:

@@ -12,24 +12,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from forensics.generators.base import Generator, Noise
-from forensics.generators.layers import (
-    LRELU_GAIN,
-    LRELU_SLOPE,
-    Conv2dLayer,
-    FullyConnectedLayer,
-    demodulation,
-    fir_filter,
-    modulated_conv2d,
-    normalize_2nd_moment,
-    upsample2d,
-)
+from forensics.generators.layers import needs_gradient
+from forensics.generators.mapping import MappingNetwork
+from forensics.generators.stylegan2_layers import SynthesisBlock, SynthesisLayer, ToRGBLayer
 
 
 def channels_at(resolution: int, channel_base: int, channel_max: int) -> int:
@@ -37,178 +28,13 @@ def channels_at(resolution: int, channel_base: int, channel_max: int) -> int:
     return min(channel_base // resolution, channel_max)
 
 
-class MappingNetwork(nn.Module):
-    """z [n, z_dim] and label c [n, c_dim] to w [n, w_dim]; `w_avg` tracks the mean of w in training.
+@dataclass(frozen=True)
+class BlockStep:
+    """A block, and where its styles and its noise maps stand in the lists of all layers."""
 
-    With z_dim 0 (the conditional discriminator) only the label is mapped.
-    """
-
-    w_avg: Tensor
-
-    def __init__(
-        self,
-        z_dim: int,
-        c_dim: int,
-        w_dim: int,
-        *,
-        num_layers: int = 8,
-        lr_multiplier: float = 0.01,
-        track_w_avg: bool = True,
-    ) -> None:
-        super().__init__()
-        self.z_dim, self.c_dim, self.num_layers = z_dim, c_dim, num_layers
-        if c_dim > 0:
-            self.embed = FullyConnectedLayer(c_dim, w_dim)
-        features = z_dim + (w_dim if c_dim > 0 else 0)
-        for i in range(num_layers):
-            layer = FullyConnectedLayer(features, w_dim, activation="lrelu", lr_multiplier=lr_multiplier)
-            setattr(self, f"fc{i}", layer)
-            features = w_dim
-        if track_w_avg:
-            self.register_buffer("w_avg", torch.zeros(w_dim))
-
-    def forward(self, z: Tensor | None, c: Tensor | None = None) -> Tensor:
-        """w, untruncated. Raises ValueError when a conditional network is given no label."""
-        parts = [normalize_2nd_moment(z)] if z is not None and self.z_dim > 0 else []
-        if self.c_dim > 0:
-            if c is None:
-                raise ValueError(f"this network is conditional: give labels c of shape [n, {self.c_dim}]")
-            parts.append(normalize_2nd_moment(self.embed(c)))
-        x = torch.cat(parts, dim=1)
-        for i in range(self.num_layers):
-            x = getattr(self, f"fc{i}")(x)
-        return x
-
-
-class SynthesisLayer(nn.Module):
-    """Modulated 3x3 convolution (x2 up where asked), noise, bias, leaky ReLU."""
-
-    noise_const: Tensor
-    resample_filter: Tensor
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        *,
-        w_dim: int,
-        resolution: int,
-        up: int,
-        conv_clamp: float | None,
-    ) -> None:
-        super().__init__()
-        self.in_channels, self.resolution, self.up, self.conv_clamp = in_channels, resolution, up, conv_clamp
-        self.affine = FullyConnectedLayer(w_dim, in_channels, bias_init=1.0)
-        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
-        self.noise_strength = nn.Parameter(torch.zeros([]))
-        self.bias = nn.Parameter(torch.zeros(out_channels))
-        self.register_buffer("noise_const", torch.randn(resolution, resolution))
-        self.register_buffer("resample_filter", fir_filter())
-
-    def forward(self, x: Tensor, styles: Tensor, noise: Tensor | None, gain: float = 1.0) -> Tensor:
-        """[n, in, r / up, r / up] to [n, out, r, r]; `noise` [n or 1, 1, r, r] is added before the bias."""
-        scale = LRELU_GAIN * gain  # the leaky ReLU is homogeneous: its gain moves into what it is applied to
-        y = modulated_conv2d(x, self.weight, styles, up_filter=self.resample_filter if self.up == 2 else None)
-        shift = (self.bias * scale)[None, :, None, None]
-        if noise is not None:
-            shift = shift + noise * (self.noise_strength * scale)
-        d = demodulation(self.weight, styles) * scale
-        y = torch.addcmul(shift, y, d[:, :, None, None])
-        y = F.leaky_relu(y, LRELU_SLOPE, inplace=True)
-        return y if self.conv_clamp is None else y.clamp(-self.conv_clamp * gain, self.conv_clamp * gain)
-
-    def noise_map(self, x: Tensor, noise: str) -> Tensor | None:
-        """The noise of mode "const", "random" or "none" for the batch of `x`."""
-        if noise == "none":
-            return None
-        if noise == "const":
-            return self.noise_const[None, None]
-        if noise != "random":
-            raise ValueError(f"noise is const, random, none or a list of maps, not {noise!r}")
-        return torch.randn(x.shape[0], 1, self.resolution, self.resolution, device=x.device, dtype=x.dtype)
-
-
-class ToRGBLayer(nn.Module):
-    """Modulated 1x1 convolution to the image channels: no demodulation, no activation."""
-
-    def __init__(self, in_channels: int, out_channels: int, *, w_dim: int, conv_clamp: float | None) -> None:
-        super().__init__()
-        self.in_channels, self.conv_clamp = in_channels, conv_clamp
-        self.weight_gain = 1.0 / math.sqrt(in_channels)
-        self.affine = FullyConnectedLayer(w_dim, in_channels, bias_init=1.0)
-        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 1, 1))
-        self.bias = nn.Parameter(torch.zeros(out_channels))
-
-    def forward(self, x: Tensor, styles: Tensor) -> Tensor:
-        """[n, in, r, r] to [n, out, r, r]."""
-        # Few outputs: each sample's own [out, in] matrix is smaller than a scaled copy of x.
-        kernels = self.weight[:, :, 0, 0] * (styles * self.weight_gain)[:, None, :]
-        n, c, h, w = x.shape
-        pixels = x.permute(0, 2, 3, 1).reshape(n, h * w, c)
-        y = torch.baddbmm(self.bias[None, None, :], pixels, kernels.transpose(1, 2))
-        y = y.reshape(n, h, w, -1).permute(0, 3, 1, 2)
-        return y if self.conv_clamp is None else y.clamp(-self.conv_clamp, self.conv_clamp)
-
-
-class SynthesisBlock(nn.Module):
-    """The layers of one resolution. `layers()` names its modulated layers in the order they run."""
-
-    resample_filter: Tensor
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        *,
-        w_dim: int,
-        resolution: int,
-        img_channels: int,
-        is_last: bool,
-        architecture: str,
-        conv_clamp: float | None,
-    ) -> None:
-        super().__init__()
-        self.in_channels, self.architecture = in_channels, architecture
-        self.register_buffer("resample_filter", fir_filter())
-        options: dict[str, Any] = {"w_dim": w_dim, "resolution": resolution, "conv_clamp": conv_clamp}
-        if in_channels == 0:
-            self.const = nn.Parameter(torch.randn(out_channels, resolution, resolution))
-        else:
-            self.conv0 = SynthesisLayer(in_channels, out_channels, up=2, **options)
-        self.conv1 = SynthesisLayer(out_channels, out_channels, up=1, **options)
-        self.has_torgb = is_last or architecture == "skip"
-        if self.has_torgb:
-            self.torgb = ToRGBLayer(out_channels, img_channels, w_dim=w_dim, conv_clamp=conv_clamp)
-        if in_channels != 0 and architecture == "resnet":
-            self.skip = Conv2dLayer(in_channels, out_channels, 1, bias=False, up=2)
-
-    def layers(self) -> Iterator[tuple[str, SynthesisLayer | ToRGBLayer]]:
-        """(name, layer) of the modulated layers."""
-        for name in ("conv0", "conv1", "torgb"):
-            if hasattr(self, name):
-                yield name, getattr(self, name)
-
-    def forward(
-        self, x: Tensor | None, img: Tensor | None, styles: list[Tensor], noise: list[Tensor | None]
-    ) -> tuple[Tensor, Tensor | None]:
-        """Features and image of the block before to those of this one; `styles` and `noise` as `layers()`."""
-        if x is None:
-            n = styles[0].shape[0]
-            start = self.const[None].expand(n, -1, -1, -1).contiguous(memory_format=torch.channels_last)
-            x = self.conv1(start, styles[0], noise[0])
-        elif self.architecture == "resnet":
-            y = self.skip(x, gain=math.sqrt(0.5))
-            x = self.conv0(x, styles[0], noise[0])
-            x = y + self.conv1(x, styles[1], noise[1], gain=math.sqrt(0.5))
-        else:
-            x = self.conv0(x, styles[0], noise[0])
-            x = self.conv1(x, styles[1], noise[1])
-        if img is not None:
-            img = upsample2d(img, self.resample_filter)
-        if self.has_torgb:
-            y = self.torgb(x, styles[-1])
-            img = y if img is None else img + y
-        return x, img
+    block: SynthesisBlock
+    styles: slice
+    noise: slice
 
 
 class SynthesisNetwork(nn.Module):
@@ -248,6 +74,16 @@ class SynthesisNetwork(nn.Module):
         for resolution in self.resolutions:
             yield f"b{resolution}", getattr(self, f"b{resolution}")
 
+    def schedule(self) -> list[BlockStep]:
+        """The blocks in order with their share of the lists of styles and of noise maps."""
+        steps, s, k = [], 0, 0
+        for _, block in self.blocks():
+            n_layers = sum(1 for _ in block.layers())
+            n_convs = n_layers - int(block.has_torgb)
+            steps.append(BlockStep(block, slice(s, s + n_layers), slice(k, k + n_convs)))
+            s, k = s + n_layers, k + n_convs
+        return steps
+
     def modulated_layers(self) -> list[tuple[str, SynthesisLayer | ToRGBLayer, int]]:
         """(name, layer, index into ws) of every modulated layer in synthesis order.
 
@@ -260,6 +96,30 @@ class SynthesisNetwork(nn.Module):
             found += [(f"{block_name}.{name}", layer, first + k) for k, (name, layer) in enumerate(names)]
             first += len(names) - (1 if block.has_torgb else 0)
         return found
+
+
+def _features(
+    steps: Sequence[BlockStep],
+    x: Tensor | None,
+    img: Tensor | None,
+    styles: Sequence[Tensor],
+    maps: Sequence[Tensor | None],
+) -> tuple[Tensor | None, Tensor | None]:
+    for step in steps:
+        x, img = step.block(x, img, list(styles[step.styles]), list(maps[step.noise]))
+    return x, img
+
+
+def _run(
+    steps: Sequence[BlockStep],
+    x: Tensor | None,
+    img: Tensor | None,
+    styles: Sequence[Tensor],
+    maps: Sequence[Tensor | None],
+) -> Tensor:
+    _, img = _features(steps, x, img, styles, maps)
+    assert img is not None
+    return img
 
 
 class StyleGAN2Generator(Generator):
@@ -302,6 +162,13 @@ class StyleGAN2Generator(Generator):
             z_dim, c_dim, w_dim, num_layers=num_mapping_layers, lr_multiplier=mapping_lr_multiplier
         )
 
+    def lay_out(self) -> None:
+        """Channels last, and upsampling kernels transposed: as the transposed convolution reads them."""
+        super().lay_out()
+        for layer in self.modules():
+            if isinstance(layer, SynthesisLayer) and layer.up == 2:
+                layer.weight.data = layer.weight.data.transpose(0, 1).contiguous().transpose(0, 1)
+
     @property
     def num_ws(self) -> int:
         """2 log2(R) - 2."""
@@ -337,16 +204,26 @@ class StyleGAN2Generator(Generator):
     ) -> Tensor:
         """Image of one style vector a modulated layer."""
         maps = self._noise_maps(styles[0], noise, noise_strength)
-        x: Tensor | None = None
-        img: Tensor | None = None
-        s, k = 0, 0
-        for _, block in self.synthesis.blocks():
-            n_layers = sum(1 for _ in block.layers())
-            n_convs = n_layers - int(block.has_torgb)
-            x, img = block(x, img, list(styles[s : s + n_layers]), maps[k : k + n_convs])
-            s, k = s + n_layers, k + n_convs
-        assert img is not None
-        return img
+        steps = self.synthesis.schedule()
+        n = len(styles[0])
+        if n == 1 or needs_gradient(*styles, *maps, *self.parameters()):
+            return _run(steps, None, None, styles, maps)
+        # Early blocks share their weights between all samples; late ones, whose maps outweigh the weights and
+        # the processor's caches, run sample by sample.
+        together = [step for step in steps if not step.block.large]
+        x, img = _features(together, None, None, styles, maps)
+        images = []
+        for k in range(n):
+            own_maps = [m if m is None or len(m) == 1 else m[k : k + 1] for m in maps]
+            own = _run(
+                steps[len(together) :],
+                None if x is None else x[k : k + 1],
+                None if img is None else img[k : k + 1],
+                [s[k : k + 1] for s in styles],
+                own_maps,
+            )
+            images.append(own)
+        return torch.cat(images)
 
     def _noise_maps(
         self, like: Tensor, noise: Noise, noise_strength: float | Sequence[float]
@@ -362,4 +239,4 @@ class StyleGAN2Generator(Generator):
             if noise_strength == 1:
                 return maps
             noise_strength = [float(noise_strength)] * len(layers)
-        return [None if m is None else m * k for m, k in zip(maps, noise_strength, strict=True)]
+        return [None if m is None or k == 0 else m * k for m, k in zip(maps, noise_strength, strict=True)]

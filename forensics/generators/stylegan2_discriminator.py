@@ -17,7 +17,8 @@ from forensics.generators.layers import (
     downsample2d,
     fir_filter,
 )
-from forensics.generators.stylegan2 import MappingNetwork, channels_at
+from forensics.generators.mapping import MappingNetwork
+from forensics.generators.stylegan2 import channels_at
 
 
 class DiscriminatorBlock(nn.Module):

@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from forensics.generators.base import Generator, Noise
-from forensics.generators.stylegan2 import MappingNetwork
+from forensics.generators.mapping import MappingNetwork
 from forensics.generators.stylegan3_filters import LayerPlan, plan_bands, plan_layers
 from forensics.generators.stylegan3_layers import SynthesisInput, SynthesisLayer
 
@@ -113,6 +114,10 @@ class StyleGAN3Generator(Generator):
         self.mapping = MappingNetwork(
             z_dim, c_dim, w_dim, num_layers=num_mapping_layers, lr_multiplier=mapping_lr_multiplier
         )
+
+    def lay_out(self) -> None:
+        """Plain order: the filters read maps one by one, so that channels do not lie side by side."""
+        self.to(memory_format=torch.contiguous_format)
 
     @property
     def num_ws(self) -> int:

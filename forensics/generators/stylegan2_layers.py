@@ -1,0 +1,190 @@
+"""The layers and blocks of the StyleGAN2 generator.
+
+Each layer computes the same numbers in two ways. Where gradients may be wanted: one shared convolution between two
+channel scalings. For images alone: a convolution with the sample's own weights, demodulation and gains already in
+them, the bias inside it, and everything after it in place.
+
+Source: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (CVPR 2020), section 2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from forensics.generators.layers import (
+    LRELU_GAIN,
+    LRELU_SLOPE,
+    Conv2dLayer,
+    FullyConnectedLayer,
+    demodulation,
+    fir,
+    fir_filter,
+    modulated_conv2d,
+    needs_gradient,
+    upsample2d,
+)
+
+
+class SynthesisLayer(nn.Module):
+    """Modulated 3x3 convolution (x2 up where asked), noise, bias, leaky ReLU."""
+
+    noise_const: Tensor
+    resample_filter: Tensor
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        w_dim: int,
+        resolution: int,
+        up: int,
+        conv_clamp: float | None,
+    ) -> None:
+        super().__init__()
+        self.in_channels, self.resolution, self.up, self.conv_clamp = in_channels, resolution, up, conv_clamp
+        self.affine = FullyConnectedLayer(w_dim, in_channels, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
+        self.noise_strength = nn.Parameter(torch.zeros([]))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        self.register_buffer("noise_const", torch.randn(resolution, resolution))
+        self.register_buffer("resample_filter", fir_filter())
+
+    def forward(self, x: Tensor, styles: Tensor, noise: Tensor | None, gain: float = 1.0) -> Tensor:
+        """[n, in, r / up, r / up] to [n, out, r, r]; `noise` [n or 1, 1, r, r] is added before the bias."""
+        scale = LRELU_GAIN * gain  # the leaky ReLU is homogeneous: its gain moves into what it is applied to
+        d = demodulation(self.weight, styles) * scale
+        strength = self.noise_strength * scale
+        if self.folds and len(styles) == 1 and not needs_gradient(x, styles, noise, *self.parameters()):
+            y = self._with_own_weights(x, styles, d, self.bias * scale)
+            if noise is not None:
+                y.add_(noise * strength)
+        else:
+            y = modulated_conv2d(
+                x, self.weight, styles, up_filter=self.resample_filter if self.up == 2 else None
+            )
+            shift = (self.bias * scale)[None, :, None, None]
+            if noise is not None:
+                shift = shift + noise * strength
+            y = torch.addcmul(shift, y, d[:, :, None, None])
+        y = F.leaky_relu(y, LRELU_SLOPE, inplace=True)
+        return y if self.conv_clamp is None else y.clamp(-self.conv_clamp * gain, self.conv_clamp * gain)
+
+    @property
+    def folds(self) -> bool:
+        """Whether scaling one sample's weights costs less than scaling its maps before and after."""
+        out_channels, in_channels = self.weight.shape[:2]
+        return self.resolution**2 * (in_channels + out_channels) > 9 * in_channels * out_channels
+
+    def _with_own_weights(self, x: Tensor, styles: Tensor, d: Tensor, bias: Tensor) -> Tensor:
+        """One sample's convolution with its weights scaled by `styles` [1, in] and `d` [1, out], plus `bias`."""
+        if self.up == 1:
+            weight = self.weight * (d[0, :, None] * styles[0, None, :])[:, :, None, None]
+            return F.conv2d(x, weight, bias, padding=1)
+        weight = self.weight.transpose(0, 1) * (styles[0, :, None] * d[0, None, :])[:, :, None, None]
+        y = F.conv_transpose2d(x, weight, stride=2)
+        return fir(y, self.resample_filter * 4.0, padding=1, bias=bias)
+
+    def noise_map(self, x: Tensor, noise: str) -> Tensor | None:
+        """The noise of mode "const", "random" or "none" for the batch of `x`."""
+        if noise == "none":
+            return None
+        if noise == "const":
+            return self.noise_const[None, None]
+        if noise != "random":
+            raise ValueError(f"noise is const, random, none or a list of maps, not {noise!r}")
+        return torch.randn(x.shape[0], 1, self.resolution, self.resolution, device=x.device, dtype=x.dtype)
+
+
+class ToRGBLayer(nn.Module):
+    """Modulated 1x1 convolution to the image channels: no demodulation, no activation."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, w_dim: int, conv_clamp: float | None) -> None:
+        super().__init__()
+        self.in_channels, self.conv_clamp = in_channels, conv_clamp
+        self.weight_gain = 1.0 / math.sqrt(in_channels)
+        self.affine = FullyConnectedLayer(w_dim, in_channels, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+
+    def forward(self, x: Tensor, styles: Tensor) -> Tensor:
+        """[n, in, r, r] to [n, out, r, r]."""
+        # Few outputs: each sample's own [out, in] matrix is smaller than a scaled copy of x.
+        kernels = self.weight[:, :, 0, 0] * (styles * self.weight_gain)[:, None, :]
+        n, c, h, w = x.shape
+        pixels = x.permute(0, 2, 3, 1).reshape(n, h * w, c)
+        y = torch.baddbmm(self.bias[None, None, :], pixels, kernels.transpose(1, 2))
+        y = y.reshape(n, h, w, -1).permute(0, 3, 1, 2)
+        return y if self.conv_clamp is None else y.clamp(-self.conv_clamp, self.conv_clamp)
+
+
+class SynthesisBlock(nn.Module):
+    """The layers of one resolution. `layers()` names its modulated layers in the order they run."""
+
+    resample_filter: Tensor
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        w_dim: int,
+        resolution: int,
+        img_channels: int,
+        is_last: bool,
+        architecture: str,
+        conv_clamp: float | None,
+    ) -> None:
+        super().__init__()
+        self.in_channels, self.architecture = in_channels, architecture
+        self.register_buffer("resample_filter", fir_filter())
+        options: dict[str, Any] = {"w_dim": w_dim, "resolution": resolution, "conv_clamp": conv_clamp}
+        if in_channels == 0:
+            self.const = nn.Parameter(torch.randn(out_channels, resolution, resolution))
+        else:
+            self.conv0 = SynthesisLayer(in_channels, out_channels, up=2, **options)
+        self.conv1 = SynthesisLayer(out_channels, out_channels, up=1, **options)
+        self.has_torgb = is_last or architecture == "skip"
+        if self.has_torgb:
+            self.torgb = ToRGBLayer(out_channels, img_channels, w_dim=w_dim, conv_clamp=conv_clamp)
+        if in_channels != 0 and architecture == "resnet":
+            self.skip = Conv2dLayer(in_channels, out_channels, 1, bias=False, up=2)
+
+    @property
+    def large(self) -> bool:
+        """Whether samples are better run one by one: their maps outweigh the weights."""
+        return self.conv1.folds
+
+    def layers(self) -> Iterator[tuple[str, SynthesisLayer | ToRGBLayer]]:
+        """(name, layer) of the modulated layers."""
+        for name in ("conv0", "conv1", "torgb"):
+            if hasattr(self, name):
+                yield name, getattr(self, name)
+
+    def forward(
+        self, x: Tensor | None, img: Tensor | None, styles: list[Tensor], noise: list[Tensor | None]
+    ) -> tuple[Tensor, Tensor | None]:
+        """Features and image of the block before to those of this one; `styles` and `noise` as `layers()`."""
+        if x is None:
+            n = styles[0].shape[0]
+            start = self.const[None].expand(n, -1, -1, -1).contiguous(memory_format=torch.channels_last)
+            x = self.conv1(start, styles[0], noise[0])
+        elif self.architecture == "resnet":
+            y = self.skip(x, gain=math.sqrt(0.5))
+            x = self.conv0(x, styles[0], noise[0])
+            x = y + self.conv1(x, styles[1], noise[1], gain=math.sqrt(0.5))
+        else:
+            x = self.conv0(x, styles[0], noise[0])
+            x = self.conv1(x, styles[1], noise[1])
+        if img is not None:
+            img = upsample2d(img, self.resample_filter)
+        if self.has_torgb:
+            y = self.torgb(x, styles[-1])
+            img = y if img is None else img + y
+        return x, img
