@@ -18,14 +18,25 @@ def generate_corpus(
     real: Annotated[
         Path | None, typer.Option(help="Add the photographs of this folder, at the same size.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Image i is a function of (seed, i).")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Image i is a function of (seed, i).")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
 ) -> None:
-    """Make a corpus: images, a manifest of how each was made, latents; resumable, same seed same bytes."""
-    from forensics.generators.recipes.run import run_generate_corpus, summarise
+    """Make a corpus: images, a manifest of how each was made, latents; resumable, same seed same bytes.
+
+    Photographs that cannot be read are named and left out, and the exit code is then 2.
+    """
+    from forensics.generators.recipes.run import run_generate_corpus
+    from forensics.terminal import print_line
 
     summary = run_generate_corpus(
         out, generator, count=n, psi=psi, recipe=recipe, noise=noise, real=real, seed=seed, device=device
     )
-    summarise(summary, as_json=json)
+    if json:
+        from json import dumps
+
+        print_line(dumps(summary, sort_keys=True))
+    else:
+        print_line(f"{summary['corpus']}: {summary['images']} images, {summary['made_now']} made now")
+    if summary["rejected"]:
+        raise typer.Exit(2)

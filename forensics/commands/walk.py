@@ -17,12 +17,19 @@ def walk(
     space: Annotated[str, typer.Option(help="w or z.")] = "w",
     direction: Annotated[str, typer.Option(help="gaussian, momentum or fixed.")] = "gaussian",
     noise: Annotated[str, typer.Option(help="Per-pixel noise: const, random or none.")] = "const",
-    seed: Annotated[int, typer.Option(help="Walk k is a function of (seed, k).")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Walk k is a function of (seed, k).")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
 ) -> None:
     """Walk from the mean of W in small random steps; every image's w, radius and step are kept."""
-    from forensics.generators.recipes.run import run_walk, summarise
+    from forensics.generators.recipes.run import run_walk
+    from forensics.terminal import print_line
 
     options = {"step": step, "length": n, "walks": walks, "space": space, "direction": direction}
-    summarise(run_walk(out, generator, noise=noise, seed=seed, device=device, **options), as_json=json)
+    summary = run_walk(out, generator, noise=noise, seed=seed, device=device, **options)
+    if json:
+        from json import dumps
+
+        print_line(dumps(summary, sort_keys=True))
+    else:
+        print_line(f"{summary['corpus']}: {summary['images']} images, {summary['made_now']} made now")

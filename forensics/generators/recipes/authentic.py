@@ -12,55 +12,66 @@ import numpy as np
 from forensics.errors import CorpusError
 from forensics.files import sha256_bytes
 from forensics.generators.recipes.plan import Made, Plan
-from forensics.images import decode, find_images, resize
+from forensics.generators.training.loading import square
+from forensics.images import ImageFailure, decode, decode_many, find_images
+from forensics.terminal import printable, tracked
 
 
 @dataclass
 class Authentic(Plan):
-    """Every readable photograph under `folder`, cut to its centred square and resized to `resolution` pixels."""
+    """Every readable photograph under `folder`, framed as training frames them: centred square, `resolution` pixels.
+
+    All are decoded once at the start, as image i must be known before it is made; `rejected` lists the others.
+    """
 
     folder: Path
     resolution: int
     name: ClassVar[str] = "authentic"
+    rejected: list[ImageFailure] = field(default_factory=list, init=False)
     _paths: list[Path] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        if not self.folder.exists():
+            raise CorpusError(f"{self.folder}: no such folder of photographs")
         found = find_images([self.folder])
-        if found.failures:
-            raise CorpusError(f"{found.failures[0].path}: {found.failures[0].message}")
-        self._paths = list(found.paths)
+        self.rejected = list(found.failures)
+        decoded = tracked(decode_many(found.paths), "checking photographs", len(found.paths))
+        for path, item in zip(found.paths, decoded, strict=True):
+            if isinstance(item, ImageFailure):
+                self.rejected.append(item)
+            else:
+                self._paths.append(path)
         if not self._paths:
-            raise CorpusError(f"{self.folder}: no image file in it; name a folder of photographs")
+            raise CorpusError(f"{self.folder}: no readable photograph in it ({len(self.rejected)} rejected)")
         self.count = len(self._paths)
 
     def how(self) -> dict[str, Any]:
         """The list of files stands for the photographs: a changed folder is another corpus."""
-        names = "\n".join(str(p.relative_to(self.folder)) for p in self._paths)
-        return {
-            "folder": str(self.folder),
-            "resolution": self.resolution,
-            "listing": sha256_bytes(names.encode()),
-        }
+        names = "\n".join(p.as_posix() for p in self._below())
+        listing = sha256_bytes(names.encode("utf-8", "surrogateescape"))
+        return {"folder": str(self.folder), "resolution": self.resolution, "listing": listing}
+
+    def _below(self) -> list[Path]:
+        return [p.relative_to(self.folder) if p != self.folder else Path(p.name) for p in self._paths]
 
     def make(self, indices: Sequence[int]) -> Made:
-        """Resized photographs with the sha256 and name of the file each came from; an unreadable one is an error."""
+        """Resized photographs; the parent of each is the sha256 of the file it came from, the name is in params."""
         images, rows = [], []
+        below = self._below()
         for i in indices:
             photograph = decode(self._paths[i])
-            h, w = photograph.pixels.shape[:2]
-            side = min(h, w)
-            top, left = (h - side) // 2, (w - side) // 2
-            cut = photograph.pixels[top : top + side, left : left + side]
-            images.append(resize(cut, (self.resolution, self.resolution)))
-            parent = {"name": self._paths[i].name, "sha256": photograph.sha256}
-            params = {"index": int(i), "resolution": self.resolution, "resample": "bicubic"}
-            rows.append(
-                {
-                    "label": 0,
-                    "source": self.folder.name,
-                    "recipe": self.name,
-                    "params": params,
-                    "parent": parent,
-                }
-            )
+            images.append(square(photograph.pixels, self.resolution))
+            params = {
+                "index": int(i),
+                "name": printable(below[i].as_posix()),
+                "resolution": self.resolution,
+                "resample": "bicubic",
+            }
+            row = {
+                "label": 0,
+                "source": printable(self.folder.resolve().name),
+                "recipe": self.name,
+                "params": params,
+            }
+            rows.append({**row, "parent": photograph.sha256})
         return Made(np.stack(images), rows, {})

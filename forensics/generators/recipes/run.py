@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from json import dumps
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from forensics.generators.recipes.authentic import Authentic
 from forensics.generators.recipes.plan import Plan, write_corpus
 from forensics.generators.recipes.synthesis import Synthesis
 from forensics.generators.recipes.walk import Walk
-from forensics.terminal import print_line, progress
+from forensics.terminal import note, progress
 
 RECIPES = ("synthesis",)
 _NOISE = ("const", "random", "none")
@@ -33,15 +32,25 @@ def run_generate_corpus(
     seed: int = 0,
     device: str = "auto",
 ) -> dict[str, Any]:
-    """A corpus of `count` synthetic faces and, with `real`, that folder's photographs at the same size."""
+    """A corpus of `count` synthetic faces and, with `real`, that folder's photographs at the same size.
+
+    Returns {corpus, images, made_now, rejected}; `rejected` lists [path, why] of photographs that cannot be read.
+    """
     if recipe not in RECIPES:
         raise ForensicsError(f"no recipe {recipe!r}: choose one of {', '.join(RECIPES)}")
     _check_noise(noise)
     network = load_generator(generator, device)
     plans: list[Plan] = [Synthesis(network, count, seed=seed, psi=psi, noise=noise)]
+    options = {"n": count, "psi": psi, "recipe": recipe, "noise": noise, "device": str(network.device)}
+    rejected: list[list[str]] = []
     if real is not None:
-        plans.append(Authentic(real, network.img_resolution))
-    return _make(out, plans, network, seed, "generate-corpus")
+        photographs = Authentic(real, network.img_resolution)
+        plans.append(photographs)
+        options["real"] = str(real)
+        rejected = [[failure.path, failure.message] for failure in photographs.rejected]
+        for failure in photographs.rejected:
+            note(f"rejected {failure.message}")
+    return {**_make(out, plans, network, "generate-corpus", seed, options), "rejected": rejected}
 
 
 def run_walk(
@@ -50,7 +59,10 @@ def run_walk(
     """A corpus of walks; `options` are those of `Walk` (step, length, walks, space, direction)."""
     _check_noise(noise)
     network = load_generator(generator, device)
-    return _make(out, [Walk(network, seed=seed, noise=noise, **options)], network, seed, "walk")
+    walk = Walk(network, seed=seed, noise=noise, **options)
+    return _make(
+        out, [walk], network, "walk", seed, {**options, "noise": noise, "device": str(network.device)}
+    )
 
 
 def _check_noise(noise: str) -> None:
@@ -58,18 +70,21 @@ def _check_noise(noise: str) -> None:
         raise ForensicsError(f"no noise mode {noise!r}: choose one of {', '.join(_NOISE)}")
 
 
-def _make(out: Path, plans: Sequence[Plan], network: Generator, seed: int, command: str) -> dict[str, Any]:
+def _make(
+    out: Path,
+    plans: Sequence[Plan],
+    network: Generator,
+    command: str,
+    seed: int,
+    options: dict[str, Any],
+) -> dict[str, Any]:
     with progress(command, sum(p.count for p in plans)) as meter:
         summary = write_corpus(out, plans, meter, command=command)
     write_evidence(
-        out, sys.argv, inputs={network.source: network.weights_sha256}, seeds={"seed": seed}, options={}
+        out,
+        sys.argv,
+        inputs={network.source: network.weights_sha256},
+        seeds={"seed": seed},
+        options=options,
     )
     return summary
-
-
-def summarise(summary: dict[str, Any], *, as_json: bool) -> None:
-    """One line on stdout, or the summary as JSON."""
-    if as_json:
-        print_line(dumps(summary, sort_keys=True))
-    else:
-        print_line(f"{summary['corpus']}: {summary['images']} images, {summary['made_now']} made now")

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 
 from forensics.generators.base import Generator, latent_z
-from forensics.generators.recipes.plan import Made, Plan, generator_how, noise_for
-
-_BATCH = 16
+from forensics.generators.recipes.plan import Made, Plan, blocks, generator_how, noise_for
 
 
 @dataclass
@@ -33,13 +32,12 @@ class Synthesis(Plan):
     def make(self, indices: Sequence[int]) -> Made:
         """Images, rows and latents (z [n, z_dim], ws [n, num_ws, w_dim]) at `indices`."""
         g = self.generator
-        z = latent_z(g.z_dim, self.seed, indices).to(g.device)
-        ws = g.map(z, psi=self.psi)
-        images = []
-        for start in range(0, len(indices), _BATCH):
-            part = slice(start, start + _BATCH)
-            noise = noise_for(g, self.noise, self.seed, indices[part])
-            images.append(torch.from_numpy(g.to_uint8(g.synthesize(ws[part], noise))))
+        images, latents = [], []
+        for block, places in blocks(g, indices):
+            z = latent_z(g.z_dim, self.seed, block).to(g.device)
+            ws = g.map(z, psi=self.psi)
+            images.append(g.to_uint8(g.synthesize(ws, noise_for(g, self.noise, self.seed, block)))[places])
+            latents.append((z[places].cpu().numpy(), ws[places].cpu().numpy()))
         rows = [
             {
                 "label": 1,
@@ -50,6 +48,5 @@ class Synthesis(Plan):
             }
             for i in indices
         ]
-        return Made(
-            torch.cat(images).numpy(), rows, {"z": z.cpu().numpy(), "ws": ws.contiguous().cpu().numpy()}
-        )
+        z_all, ws_all = (np.concatenate(parts) for parts in zip(*latents, strict=True))
+        return Made(np.concatenate(images), rows, {"z": z_all, "ws": ws_all})

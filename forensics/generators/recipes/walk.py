@@ -17,9 +17,8 @@ from torch import Tensor
 from forensics.errors import ForensicsError
 from forensics.generators.base import Generator
 from forensics.generators.interrogate.w_statistics import WStatistics, w_statistics
-from forensics.generators.recipes.plan import Made, Plan, generator_how, noise_for
+from forensics.generators.recipes.plan import Made, Plan, blocks, generator_how, noise_for
 
-_BATCH = 16
 _MOMENTUM = 0.9
 DIRECTIONS = ("gaussian", "momentum", "fixed")
 
@@ -85,7 +84,9 @@ class Walk(Plan):
     def chain(self, walk: int) -> Tensor:
         """The w of every step of a walk, float32 [length, w_dim]; step 0 is the start."""
         if walk not in self._chains:
-            self._chains = {walk: self._chain(walk)}
+            if len(self._chains) > 1:  # a block lies in at most a few walks, and they come in order
+                self._chains.pop(min(self._chains))
+            self._chains[walk] = self._chain(walk)
         return self._chains[walk]
 
     def _chain(self, walk: int) -> Tensor:
@@ -103,16 +104,21 @@ class Walk(Plan):
     def make(self, indices: Sequence[int]) -> Made:
         """Images, rows and latents (w [n, w_dim]) at `indices`."""
         g = self.generator
-        w = torch.stack([self.chain(i // self.length)[i % self.length] for i in indices])
-        radius = self.statistics.radius(w)
-        images = []
-        for start in range(0, len(indices), _BATCH):
-            part = slice(start, start + _BATCH)
-            ws = w[part, None].expand(-1, g.num_ws, -1)
-            noise = noise_for(g, self.noise, self.seed, indices[part])
-            images.append(torch.from_numpy(g.to_uint8(g.synthesize(ws, noise))))
+        images, latents = [], []
+        for block, places in blocks(g, indices):
+            w = torch.stack([self._w(i) for i in block])
+            ws = w[:, None].expand(-1, g.num_ws, -1)
+            images.append(g.to_uint8(g.synthesize(ws, noise_for(g, self.noise, self.seed, block)))[places])
+            latents.append(w[places])
+        chosen = torch.cat(latents)
+        radius = self.statistics.radius(chosen)
         rows = [self._row(int(i), float(r)) for i, r in zip(indices, radius, strict=True)]
-        return Made(torch.cat(images).numpy(), rows, {"w": w.cpu().numpy()})
+        return Made(np.concatenate(images), rows, {"w": chosen.cpu().numpy()})
+
+    def _w(self, index: int) -> Tensor:
+        """The w of image `index`; past the end, where a block is filled up, that of the last image."""
+        walk, position = divmod(min(index, self.count - 1), self.length)
+        return self.chain(walk)[position]
 
     def _row(self, index: int, radius: float) -> dict[str, Any]:
         walk, position = divmod(index, self.length)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from forensics.evidence import write_evidence
 from forensics.generators.base import pick_device
 from forensics.generators.training.artefacts import write_network
 from forensics.generators.training.loading import load_images
@@ -31,10 +33,17 @@ def run_training(
     images = load_images(data, options.resolution, out / "training-images.npz")
     trainer = Trainer(options, images, out, pick_device(device))
     if trainer.resume():
-        note(f"{out}: going on from {trainer.nimg / 1000:.1f} kimg")
+        note(f"{out}: going on from {trainer.nimg / 1000:g} kimg")
     with progress("training", int(kimg * 1000), done=trainer.nimg) as meter:
         last = train(trainer, kimg=kimg, snap_kimg=snap_kimg, meter=meter)
     network = write_network(trainer)
+    write_evidence(
+        out,
+        sys.argv,
+        inputs={"training images": images.sha256},
+        seeds={"seed": options.seed},
+        options={**options.as_json(), "kimg": kimg, "snap_kimg": snap_kimg, "device": str(trainer.device)},
+    )
     return {
         "network": str(network),
         "kimg": trainer.nimg / 1000,

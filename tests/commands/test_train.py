@@ -1,0 +1,84 @@
+"""`forensics train` from the outside."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from forensics.cli import app
+from forensics.errors import ForensicsError
+from forensics.generators.base import load_generator
+from forensics.images import decode
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def data(shared: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    for path in sorted((shared / "data" / "wild128").glob("*.jpg"))[:6]:
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+def test_train_resume_and_use_the_network(data: Path, tmp_path: Path) -> None:
+    (data / "broken.jpg").write_bytes(b"<html>")
+    out = tmp_path / "run"
+    common = [
+        "train",
+        str(out),
+        "--data",
+        str(data),
+        "--preset",
+        "tiny-16",
+        "--snap",
+        "0.02",
+        "--device",
+        "cpu",
+    ]
+    first = CliRunner().invoke(app, [*common, "--kimg", "0.02", "--json"])
+    assert first.exit_code == 0, first.output
+    summary = json.loads(first.stdout)
+    assert summary["kimg"] == 0.02
+    assert summary["n_images"] == 6
+    assert [Path(path).name for path, _ in summary["rejected"]] == ["broken.jpg"]
+    assert "broken.jpg" in first.stderr
+    second = CliRunner().invoke(app, [*common, "--kimg", "0.04"])
+    assert second.exit_code == 0, second.output
+    assert "going on from 0.02 kimg" in second.stderr
+    with (out / "training.csv").open() as stream:
+        assert [row["kimg"] for row in csv.DictReader(stream)] == ["0.02", "0.04"]
+    assert decode(out / "samples-000000.png").pixels.shape[2] == 3
+    generator = load_generator(summary["network"], "cpu")
+    assert generator.synthesize(generator.map(generator.sample_z(2))).shape == (2, 3, 16, 16)
+    assert json.loads((out / "evidence.json").read_text())["options"]["preset"] == "tiny-16"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--preset", "stylegan9"], "no preset"),
+        (["--augment", "bcg"], "no augmentation"),
+        (["--batch", "0"], "batch 0"),
+    ],
+)
+def test_errors_come_before_anything_is_made(
+    data: Path, tmp_path: Path, arguments: list[str], complaint: str
+) -> None:
+    result = CliRunner().invoke(app, ["train", str(tmp_path / "run"), "--data", str(data), *arguments])
+    assert isinstance(result.exception, ForensicsError)
+    assert complaint in str(result.exception)
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,63 @@
+"""A small generator in a weights file, and photographs to put beside its images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from forensics.generators.base import Generator, load_generator
+from forensics.generators.checkpoints import NetworkState, write_native
+from forensics.generators.stylegan2 import StyleGAN2Generator
+from forensics.generators.training.loading import square
+from forensics.images import decode, encode_png
+
+CONFIG = {
+    "z_dim": 16,
+    "w_dim": 16,
+    "img_resolution": 32,
+    "channel_base": 512,
+    "channel_max": 24,
+    "num_mapping_layers": 2,
+}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small networks gain nothing from threads, and lose much where other tests run beside them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A StyleGAN2 of 32 px with noise in every layer and w_avg where it belongs."""
+    torch.manual_seed(0)
+    generator = StyleGAN2Generator(**CONFIG)
+    with torch.no_grad():
+        for name, parameter in generator.named_parameters():
+            if name.endswith("noise_strength"):
+                parameter.fill_(0.3)
+        generator.w_avg.copy_(generator.map(generator.sample_z(500, seed=9))[:, 0].mean(dim=0))
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    write_native(path, {"G_ema": NetworkState("stylegan2", CONFIG, generator.state_dict())})
+    return path
+
+
+@pytest.fixture(scope="session")
+def generator(weights: Path) -> Generator:
+    """The generator in that file."""
+    return load_generator(weights, "cpu")
+
+
+@pytest.fixture(scope="session")
+def photographs(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of seven photographs of faces, PNG, 40 px."""
+    folder = tmp_path_factory.mktemp("photographs")
+    for path in sorted((shared / "data" / "wild128").glob("*.jpg"))[:7]:
+        (folder / f"{path.stem}.png").write_bytes(encode_png(square(decode(path).pixels, 40)))
+    return folder
