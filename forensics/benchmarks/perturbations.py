@@ -114,6 +114,20 @@ def _double_jpeg(pixels: Pixels, quality: float, rng: np.random.Generator) -> tu
     return after, {**draws, "first_quality": first, "dy": dy, "dx": dx}
 
 
+def _history(pixels: Pixels, quality: float, rng: np.random.Generator) -> tuple[Pixels, Draws]:
+    """JPEG at the size of an original (shorter side 1024 px), and back: a past that survives being made smaller.
+
+    Where only one class has such a past (photographs kept as JPEG, samples as PNG, both then reduced), chroma alone
+    tells the classes apart; with the same past for both, it no longer does.
+    """
+    height, width = pixels.shape[:2]
+    scale = max(1.0, _ORIGINAL_PX / min(height, width))
+    original = _sized(pixels, round(width * scale), round(height * scale))
+    after, draws = _jpeg(original, quality, rng)
+    del draws["subsampling"]  # of the original, not of what is examined
+    return _sized(after, width, height), {**draws, "original_px": min(original.shape[:2])}
+
+
 def _messenger(pixels: Pixels, quality: float, rng: np.random.Generator) -> tuple[Pixels, Draws]:
     """What a messenger does: make it smaller (to 50-90 % of each side), JPEG, and nothing else left in the file."""
     percent = round(float(rng.uniform(50, 90)), 1)
@@ -142,10 +156,12 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "noise": Kind("Gaussian of this sigma in grey levels", (0.1, 100), (2, 16), False, _noise),
         "gamma": Kind("values to this power", (0.1, 10), (0.6, 1.6), False, _gamma),
         "doublejpeg": Kind("JPEG 75-95, off the grid, JPEG at this quality", (1, 100), (50, 95), True, _double_jpeg),
+        "history": Kind("JPEG at this quality at 1024 px, and back", (1, 100), (60, 95), True, _history),
         "messenger": Kind("50-90 % of each side, JPEG at this quality", (1, 100), (70, 70), True, _messenger),
     }
 )  # fmt: skip
 
+_ORIGINAL_PX = 1024
 _NAME = re.compile(r"([a-z]+)(\d+(?:\.\d+)?)?")
 
 

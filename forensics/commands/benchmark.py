@@ -19,7 +19,7 @@ def benchmark(
     perturb: Annotated[
         str,
         typer.Option(help="Comma-separated, such as jpeg90,jpeg70,resize75,messenger,crop; `none`: none."),
-    ] = "jpeg90,jpeg70,resize75,messenger",
+    ] = "jpeg90,jpeg70,resize75,history75,messenger",
     seed: Annotated[int, typer.Option(help="Of what perturbations draw, and of the bootstrap.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,

@@ -119,6 +119,24 @@ def test_double_jpeg_is_off_the_grid(photograph: Pixels) -> None:
     assert len(places) > 10
 
 
+def test_history_is_a_jpeg_at_the_size_of_an_original(photograph: Pixels) -> None:
+    """Resizing there and back changes little; the JPEG in between lowers chroma more than luminance."""
+    small = np.ascontiguousarray(photograph[:200, :128])
+    after, draws = perturb(small, parse("history75")[0], seed=0, sha256=SHA256)
+    assert after.shape == small.shape
+    assert draws == {"quality": 75, "original_px": 1024}
+    assert psnr_db(apply(photograph, "history95"), photograph) > psnr_db(
+        apply(photograph, "history40"), photograph
+    )
+
+    def detail(pixels: Pixels) -> tuple[float, float]:
+        y, cb, _ = Image.fromarray(pixels).convert("YCbCr").split()
+        return tuple(float(np.abs(np.diff(np.asarray(c, float), axis=1)).mean()) for c in (y, cb))  # type: ignore[return-value]
+
+    (y, cb), (y_after, cb_after) = detail(photograph), detail(apply(photograph, "history60"))
+    assert cb_after / cb < y_after / y
+
+
 def test_messenger_makes_smaller_and_recompresses(photograph: Pixels) -> None:
     after, draws = perturb(photograph, parse("messenger")[0], seed=0, sha256=SHA256)
     assert draws["quality"] == 70
@@ -138,13 +156,13 @@ def test_every_kind_repeats_and_depends_on_nothing_else(photograph: Pixels, kind
 
 
 @pytest.mark.parametrize(
-    "kind", ["jpeg", "webp", "resize", "scale", "crop", "blur", "noise", "gamma", "doublejpeg"]
+    "kind", ["jpeg", "webp", "resize", "scale", "crop", "blur", "noise", "gamma", "doublejpeg", "history"]
 )
 def test_bare_names_draw_within_their_range(photograph: Pixels, kind: str) -> None:
     small = np.ascontiguousarray(photograph[:32, :32])
     low, high = KINDS[kind].drawn
     key = {"jpeg": "quality", "webp": "quality", "doublejpeg": "quality", "blur": "sigma_px",
-           "noise": "sigma_levels", "gamma": "gamma"}.get(kind, "percent")  # fmt: skip
+           "noise": "sigma_levels", "gamma": "gamma", "history": "quality"}.get(kind, "percent")  # fmt: skip
     drawn = []
     for k in range(60):
         sha256 = hashlib.sha256(str(k).encode()).hexdigest()
