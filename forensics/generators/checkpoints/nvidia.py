@@ -64,7 +64,7 @@ def checkpoint_from(path: Path, value: Any, sha256: str, n_bytes: int) -> Checkp
     networks: dict[str, NetworkState] = {}
     notes: list[str] = []
     for name, part in value.items():
-        if not isinstance(name, str) or not name or "/" in name:
+        if not isinstance(name, str) or not name or "/" in name or not name.isprintable():
             raise CheckpointError(f"{path}: {quoted(name)!r} cannot name a network")
         if isinstance(part, PersistentObject) and len(networks) < _MAX_NETWORKS:
             networks[name] = _network(f"{path}: {quoted(name)}", part, n_bytes)

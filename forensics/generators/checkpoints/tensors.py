@@ -24,6 +24,8 @@ def tensors_of(source: str, stored: Mapping[Any, Any], n_bytes: int) -> dict[str
     for key, value in stored.items():
         if not isinstance(key, str) or not isinstance(value, StoredTensor | NumpyArray):
             raise CheckpointError(f"{source}: {quoted(key)} is a {type(value).__name__}, not a tensor")
+        if not key.isprintable():
+            raise CheckpointError(f"{source}: {quoted(key)!r} cannot name a tensor; refused")
     total = sum(4 * _numel(value) for value in stored.values())
     if total > 2 * n_bytes + _SLACK_BYTES:
         raise CheckpointError(

@@ -184,3 +184,13 @@ def test_shared_submodules_cannot_multiply(tmp_path: Path) -> None:
         module = above
     with pytest.raises(CheckpointError, match="too deep or too many"):
         read(tmp_path, {"G": module})
+
+
+@pytest.mark.parametrize("name", ["\ud800", "a\nb", "\x1b[2J"])
+def test_names_that_no_file_or_terminal_can_hold_are_refused(tmp_path: Path, name: str) -> None:
+    module = Persistent("Net")
+    module.state["_parameters"][name] = torch.ones(2)
+    for value, said in (({"G": module}, "cannot name a tensor"), ({name: module}, "cannot name a network")):
+        with pytest.raises(CheckpointError, match=said) as caught:
+            read(tmp_path, value)
+        assert str(caught.value).isprintable()
