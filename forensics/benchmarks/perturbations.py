@@ -48,6 +48,18 @@ class Perturbation:
         """The name it is asked for by, such as jpeg70."""
         return self.kind if self.strength is None else f"{self.kind}{self.strength:g}"
 
+    @property
+    def meaning(self) -> str:
+        """What is done, in words."""
+        kind = KINDS[self.kind]
+        low, high = kind.drawn
+        which = (
+            f"{self.strength:g}"
+            if self.strength is not None
+            else f"drawn from {low:g} to {high:g} for each image"
+        )
+        return f"{kind.meaning} ({which})"
+
 
 def _encoded(pixels: Pixels, **options: object) -> Pixels:
     buffer = io.BytesIO()

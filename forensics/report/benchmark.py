@@ -43,6 +43,7 @@ def benchmark_page(outcome: Outcome, evidence: Sequence[tuple[str, str]]) -> str
         "figures": _figures(outcome),
         "gallery": _gallery(outcome),
         "evidence": evidence,
+        "perturbations": [(p.name, p.meaning) for p in outcome.plan.perturbations if p.kind != "none"],
         "perturbation_name": perturbation_name,
     }
     return render("benchmark.html", context)

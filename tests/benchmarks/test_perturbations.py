@@ -171,6 +171,12 @@ def test_bare_names_draw_within_their_range(photograph: Pixels, kind: str) -> No
     assert high - (high - low) / 4 < max(drawn) <= high
 
 
+def test_meanings_say_what_is_done() -> None:
+    jpeg, blur = parse("jpeg70,blur")
+    assert jpeg.meaning == "JPEG at this quality, 4:2:0 (70)"
+    assert blur.meaning.endswith("(drawn from 0.5 to 3 for each image)")
+
+
 def test_names() -> None:
     assert [p.name for p in parse("jpeg70, resize75,blur1.5,none,jpeg,jpeg70")] == [
         "jpeg70", "resize75", "blur1.5", "none", "jpeg",

@@ -75,6 +75,8 @@ def test_faces(photograph: DecodedImage) -> None:
     distant = FoundFace(0.9, (10.0, 10.0, 30.0, 34.0), ((15.0, 15.0),) * 5)
     assert "9% of its shorter side" in only_reason(photograph, (distant,))
     assert reasons_outside(photograph, (distant, FACE), Domain()) == ()
+    crowd = FoundFace(0.9, (60.0, 50.0, 150.0, 170.0), ((95.0, 110.0),) * 5)
+    assert "crop to the face" in only_reason(photograph, (crowd,))
 
 
 def test_a_card_may_state_its_own_domain(detector: Detector, photograph: DecodedImage) -> None:
