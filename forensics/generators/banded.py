@@ -155,7 +155,7 @@ def apply_terms(x: Tensor, terms: Terms, out: Tensor | None = None) -> Tensor:
 def is_traced() -> bool:
     """Whether the run only records operations for an export, which wants plain dense products."""
     return (
-        torch.compiler.is_exporting()
+        torch.compiler.is_compiling()
         or torch.onnx.is_in_onnx_export()
         or torch._C._get_tracing_state() is not None
     )
@@ -183,6 +183,12 @@ def separable(x: Tensor, terms: Terms) -> Tensor:
         parts = [a.dense @ x @ b.dense.t() for a, b in terms]
         return torch.stack(parts).sum(dim=0) if len(parts) > 1 else parts[0]
     return _Separable.apply(x, terms)  # type: ignore[no-any-return]
+
+
+def depthwise(x: Tensor, kernel: Tensor, down: int) -> Tensor:
+    """Every `down`-th pixel of each map of `x` [n, c, h, w] convolved with `kernel` [k, k], within the map."""
+    weight = kernel.flip((0, 1)).expand(x.shape[1], 1, *kernel.shape)
+    return F.conv2d(x, weight, stride=down, groups=x.shape[1])
 
 
 # Maps of one tile, the width of the processor's vectors, and its output rows: with a 12 x 12 filter and maps of
@@ -216,9 +222,8 @@ def filter_between(
         c, h, w = maps.shape
         half = b.right(maps.reshape(c * h, w), x.new_empty(c * h, b.rows)).view(c, h, b.rows)
         half = half.permute(1, 2, 0).reshape(h, b.rows * c)
-        weight = kernel.flip((0, 1)).expand(c, 1, k, k)
         for row, row_end, block in bands:
             inner = block.values @ half[block.col : block.col_end]
             activate(inner)
             inner = inner.view(1, -1, b.rows, c).permute(0, 3, 1, 2)
-            out[i : i + c, row:row_end] = F.conv2d(inner, weight, stride=down, groups=c)[0]
+            out[i : i + c, row:row_end] = depthwise(inner, kernel, down)[0]

@@ -19,12 +19,11 @@ from forensics.generators.base import Generator, Noise
 from forensics.generators.layers import LRELU_SLOPE
 from forensics.generators.progressive import (
     HE_GAIN,
+    Growing,
     ScaledConv,
     ScaledLinear,
     enlarge,
-    lod_of,
     pixel_norm,
-    stage_of,
 )
 from forensics.generators.stylegan2 import channels_at
 
@@ -51,17 +50,13 @@ class SynthesisBlock(nn.Module):
         return pixel_norm(F.leaky_relu(self.conv1(y), LRELU_SLOPE))
 
 
-class SynthesisNetwork(nn.Module):
+class SynthesisNetwork(Growing):
     """Blocks b4, b8, ... and the level of detail at which they are used."""
-
-    lod: Tensor
 
     def __init__(
         self, z_dim: int, img_resolution: int, img_channels: int, *, channel_base: int, channel_max: int
     ) -> None:
-        super().__init__()
-        self.resolutions = [2**i for i in range(2, img_resolution.bit_length())]
-        self.register_buffer("lod", torch.zeros([]))
+        super().__init__(img_resolution)
         channels = 0
         for r in self.resolutions:
             out_channels = channels_at(r, channel_base, channel_max)
@@ -70,7 +65,7 @@ class SynthesisNetwork(nn.Module):
 
     def forward(self, w: Tensor) -> Tensor:
         """Normalised latents [n, z_dim] to images of the full size; below it, enlarged pixels."""
-        top, fade = stage_of(self.lod, self.resolutions)
+        top, fade = self.stage()
         x, below = w, w
         for r in self.resolutions[: top + 1]:
             below, x = x, getattr(self, f"b{r}")(x)
@@ -107,8 +102,8 @@ class ProGANGenerator(Generator):
         self.register_buffer("w_avg", torch.zeros(z_dim), persistent=False)
 
     def set_stage(self, resolution: int, alpha: float = 1.0) -> None:
-        """Use the blocks up to `resolution`, the last one faded in by `alpha`; see `progressive.lod_of`."""
-        self.synthesis.lod.fill_(lod_of(self.img_resolution, resolution, alpha))
+        """Use the blocks up to `resolution`, the last one faded in by `alpha`; see `Growing`."""
+        self.synthesis.set_stage(resolution, alpha)
 
     @property
     def num_ws(self) -> int:

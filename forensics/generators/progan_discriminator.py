@@ -6,12 +6,11 @@ Generative Adversarial Networks" (CVPR 2019), appendix C.
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from forensics.generators.layers import LRELU_SLOPE, MinibatchStdLayer
-from forensics.generators.progressive import Blur, ScaledConv, ScaledLinear, lod_of, shrink, stage_of
+from forensics.generators.progressive import Blur, Growing, ScaledConv, ScaledLinear, shrink
 from forensics.generators.stylegan2 import channels_at
 
 
@@ -59,14 +58,13 @@ class DiscriminatorEpilogue(nn.Module):
         return logits
 
 
-class ProGANDiscriminator(nn.Module):
+class ProGANDiscriminator(Growing):
     """Images [n, img_channels, R, R] to logits [n, 1]; higher = more real.
 
     At a level of detail above 0 the image is averaged down first. Minibatch std over groups of `mbstd_group_size`
     (None: the batch), `mbstd_num_channels` maps (0: none).
     """
 
-    lod: Tensor
     blurs = False
 
     def __init__(
@@ -79,11 +77,9 @@ class ProGANDiscriminator(nn.Module):
         mbstd_group_size: int | None = 4,
         mbstd_num_channels: int = 1,
     ) -> None:
-        super().__init__()
+        super().__init__(img_resolution)
         self.img_resolution, self.img_channels = img_resolution, img_channels
-        self.resolutions = [2**i for i in range(2, img_resolution.bit_length())]
         width = {r: channels_at(r, channel_base, channel_max) for r in self.resolutions}
-        self.register_buffer("lod", torch.zeros([]))
         for r in self.resolutions[:0:-1]:
             block = DiscriminatorBlock(width[r], width[r // 2], img_channels, blur=self.blurs)
             setattr(self, f"b{r}", block)
@@ -91,16 +87,12 @@ class ProGANDiscriminator(nn.Module):
             width[4], img_channels, group_size=mbstd_group_size, num_channels=mbstd_num_channels
         )
 
-    def set_stage(self, resolution: int, alpha: float = 1.0) -> None:
-        """Use the blocks up to `resolution`, the last one faded in by `alpha`; see `progressive.lod_of`."""
-        self.lod.fill_(lod_of(self.img_resolution, resolution, alpha))
-
     def _features(self, r: int, img: Tensor) -> Tensor:
         return F.leaky_relu(getattr(self, f"b{r}").fromrgb(img), LRELU_SLOPE)
 
     def forward(self, img: Tensor, c: Tensor | None = None) -> Tensor:
         """Logits [n, 1]; `c` is not used."""
-        top, fade = stage_of(self.lod, self.resolutions)
+        top, fade = self.stage()
         img = shrink(img, self.resolutions[-1] // self.resolutions[top])
         x = self._features(self.resolutions[top], img)
         for i in range(top, 0, -1):

@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from forensics.generators.banded import is_traced
+
 HE_GAIN = math.sqrt(2.0)
 
 
@@ -100,23 +102,39 @@ def shrink(x: Tensor, factor: int) -> Tensor:
     return x if factor == 1 else F.avg_pool2d(x, factor)
 
 
-def lod_of(img_resolution: int, resolution: int, alpha: float) -> float:
-    """Level of detail where images of `resolution` pixels are faded in by `alpha` in [0, 1].
+class Growing(nn.Module):
+    """A network with a block for each of `resolutions` (4, 8, ... img_resolution) and its level of detail, `lod`."""
 
-    Raises ValueError for a resolution the network has no block for, an alpha out of range, or a fade of the first
-    resolution, which has nothing to fade from.
-    """
-    steps = math.log2(img_resolution / resolution) if resolution > 0 else -1.0
-    if steps != int(steps) or steps < 0 or resolution < 4:
-        raise ValueError(
-            f"this network grows from 4 to {img_resolution} pixels by doubling; not {resolution}"
-        )
-    if not 0 <= alpha <= 1 or (resolution == 4 and alpha != 1):
-        raise ValueError(f"alpha is in [0, 1], and 1 at 4 pixels; not {alpha} at {resolution}")
-    return steps + 1 - alpha
+    lod: Tensor
 
+    def __init__(self, img_resolution: int) -> None:
+        super().__init__()
+        if img_resolution < 4 or img_resolution & (img_resolution - 1):
+            raise ValueError(f"img_resolution is a power of two from 4 up, not {img_resolution}")
+        self.resolutions = [2**i for i in range(2, img_resolution.bit_length())]
+        self.register_buffer("lod", torch.zeros([]))
+        self._lod_last_used = 0.0
 
-def stage_of(lod: Tensor, resolutions: list[int]) -> tuple[int, float]:
-    """Index into ascending `resolutions` of the largest block in use, and the share of the one below in its image."""
-    value = min(max(float(lod), 0.0), len(resolutions) - 1.0)
-    return len(resolutions) - 1 - math.floor(value), value - math.floor(value)
+    def set_stage(self, resolution: int, alpha: float = 1.0) -> None:
+        """Use the blocks up to `resolution`, the last one faded in by `alpha` in [0, 1].
+
+        Raises ValueError for a resolution the network has no block for, an alpha out of range, or a fade of the
+        first resolution, which has nothing to fade from.
+        """
+        if resolution not in self.resolutions:
+            raise ValueError(
+                f"this network grows from 4 to {self.resolutions[-1]} pixels by doubling; not {resolution}"
+            )
+        if not 0 <= alpha <= 1 or (resolution == 4 and alpha != 1):
+            raise ValueError(f"alpha is in [0, 1], and 1 at 4 pixels; not {alpha} at {resolution}")
+        self.lod.fill_(math.log2(self.resolutions[-1] / resolution) + 1 - alpha)
+
+    def stage(self) -> tuple[int, float]:
+        """Index into `resolutions` of the largest block in use, and the share of the one below in its image.
+
+        An export records the stage of the run before it: the graph depends on the value.
+        """
+        if not is_traced():
+            self._lod_last_used = min(max(float(self.lod), 0.0), len(self.resolutions) - 1.0)
+        whole = math.floor(self._lod_last_used)
+        return len(self.resolutions) - 1 - whole, self._lod_last_used - whole

@@ -107,7 +107,7 @@ class SrcNet(Generator):
     ) -> Tensor:
         """Normalised image [n, img_channels, R, R]; what the blocks make beyond R is cropped evenly."""
         maps = self._noise_maps(styles[0], noise, noise_strength)
-        x = self.const[None].expand(len(styles[0]), -1, -1, -1)
+        x = self.const[None].expand(styles[0].shape[0], -1, -1, -1)
         image: Tensor | None = None
         for i, (_, block) in enumerate(self.blocks()):
             x, image = block(x, image, styles[3 * i : 3 * i + 3], maps[2 * i : 2 * i + 2])
@@ -123,7 +123,7 @@ class SrcNet(Generator):
         if noise == "none":
             return [None] * len(sizes)
         if noise == "random":
-            maps = [torch.randn(len(like), 1, r, r, device=like.device, dtype=like.dtype) for r in sizes]
+            maps = [torch.randn(like.shape[0], 1, r, r, device=like.device, dtype=like.dtype) for r in sizes]
         elif noise == "const":
             maps = [fixed_noise(i, r).to(like) for i, r in enumerate(sizes)]
         elif isinstance(noise, str):

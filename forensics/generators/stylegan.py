@@ -20,12 +20,11 @@ from forensics.generators.base import Generator, Noise
 from forensics.generators.layers import LRELU_SLOPE
 from forensics.generators.progressive import (
     Blur,
+    Growing,
     ScaledConv,
     ScaledLinear,
     enlarge,
-    lod_of,
     pixel_norm,
-    stage_of,
 )
 from forensics.generators.stylegan2 import channels_at
 
@@ -123,22 +122,18 @@ class SynthesisBlock(nn.Module):
     def forward(self, x: Tensor | None, styles: Sequence[Tensor], noise: Sequence[Tensor | None]) -> Tensor:
         """[n, in, r / 2, r / 2] (None in the first block) to [n, out, r, r]."""
         if x is None:
-            x = self.const[None].expand(len(styles[0]), -1, -1, -1)
+            x = self.const[None].expand(styles[0].shape[0], -1, -1, -1)
         y: Tensor = self.layer1(self.layer0(x, styles[0], noise[0]), styles[1], noise[1])
         return y
 
 
-class SynthesisNetwork(nn.Module):
+class SynthesisNetwork(Growing):
     """Blocks b4, b8, ... and the level of detail at which they are used."""
-
-    lod: Tensor
 
     def __init__(
         self, w_dim: int, img_resolution: int, img_channels: int, *, channel_base: int, channel_max: int
     ) -> None:
-        super().__init__()
-        self.resolutions = [2**i for i in range(2, img_resolution.bit_length())]
-        self.register_buffer("lod", torch.zeros([]))
+        super().__init__(img_resolution)
         channels = 0
         for r in self.resolutions:
             out_channels = channels_at(r, channel_base, channel_max)
@@ -157,7 +152,7 @@ class SynthesisNetwork(nn.Module):
 
     def forward(self, styles: Sequence[Tensor], noise: Sequence[Tensor | None]) -> Tensor:
         """Styles and noise maps of every layer to images of the full size; below it, enlarged pixels."""
-        top, fade = stage_of(self.lod, self.resolutions)
+        top, fade = self.stage()
         x: Tensor | None = None
         below: Tensor | None = None
         for i, r in enumerate(self.resolutions[: top + 1]):
@@ -200,8 +195,8 @@ class StyleGANGenerator(Generator):
         )
 
     def set_stage(self, resolution: int, alpha: float = 1.0) -> None:
-        """Use the blocks up to `resolution`, the last one faded in by `alpha`; see `progressive.lod_of`."""
-        self.synthesis.lod.fill_(lod_of(self.img_resolution, resolution, alpha))
+        """Use the blocks up to `resolution`, the last one faded in by `alpha`; see `Growing`."""
+        self.synthesis.set_stage(resolution, alpha)
 
     @property
     def num_ws(self) -> int:

@@ -18,6 +18,7 @@ from forensics.generators.banded import (
     Terms,
     TermsOfFilter,
     apply_terms,
+    depthwise,
     filter_between,
     is_traced,
     resampling_matrix,
@@ -63,7 +64,7 @@ class SynthesisInput(nn.Module):
         rotation = torch.stack([cos, -sin, zero, sin, cos, zero, zero, zero, one], dim=1).view(-1, 3, 3)
         shift = torch.stack([one, zero, -x, zero, one, -y, zero, zero, one], dim=1).view(-1, 3, 3)
         matrix = rotation @ shift @ self.transform
-        freqs = self.freqs[None].expand(len(matrix), -1, -1)
+        freqs = self.freqs[None].expand(matrix.shape[0], -1, -1)
         phases = self.phases[None] + (freqs @ matrix[:, :2, 2:])[:, :, 0]
         return freqs @ matrix[:, :2, :2], phases
 
@@ -149,14 +150,22 @@ class SynthesisLayer(nn.Module):
         y = F.leaky_relu(separable(y, self.upsampling(y)), LRELU_SLOPE)
         if self.conv_clamp is not None:
             y = y.clamp(-self.conv_clamp, self.conv_clamp)
+        if self.is_radial and (is_traced() or y.device.type != "cpu"):
+            assert self.down_filter is not None
+            return depthwise(y, self.down_filter, self.down)
         return separable(y, self.downsampling(y))
+
+    @property
+    def is_radial(self) -> bool:
+        """Whether the downsampling filter is a matrix, which is not separable."""
+        return self.down_filter is not None and self.down_filter.ndim == 2
 
     def _modulation(self, styles: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Shared kernel [out, in, k, k], scales of its input [n, in] and output [n, out] channels."""
         gain = self.magnitude_ema.rsqrt()
         if self.is_torgb:
             scale = styles / math.sqrt(self.in_channels)
-            return self.weight, scale, gain.expand(len(styles), self.out_channels)
+            return self.weight, scale, gain.expand(styles.shape[0], self.out_channels)
         # Before demodulation both factors are brought to unit size. (The public code takes one size for the styles
         # of the whole batch, which demodulation divides out again; an image here depends on its own style only.)
         weight = self.weight * self.weight.square().mean(dim=(1, 2, 3), keepdim=True).rsqrt()
@@ -181,7 +190,8 @@ class SynthesisLayer(nn.Module):
             F.leaky_relu_(maps, LRELU_SLOPE).clamp_(-clamp, clamp)
 
         up = self.upsampling(y)
-        if self.down_filter is not None and self.down_filter.ndim == 2:
+        if self.is_radial:
+            assert self.down_filter is not None
             filter_between(y, up[0], activate, self.down_filter, self.down, out)
             return
         chunk = max(1, CHUNK_PIXELS // (up[0][0].rows * up[0][1].rows))

@@ -283,3 +283,23 @@ def test_pixels_are_rounded_as_the_public_scripts_do() -> None:
     g = make("stylegan2")
     x = torch.tensor([-2.0, -1.0, -0.0001, 0.0, 0.5, 0.9999, 1.0, 3.0]).view(1, 1, 2, 4)
     assert g.to_uint8(x).ravel().tolist() == [0, 0, 127, 128, 191, 255, 255, 255]
+
+
+@pytest.mark.parametrize("kind", ["stylegan3-t", "stylegan3-r", "stylegan", "progan", "srcnet"])
+def test_synthesis_can_be_recorded_for_any_number_of_images(kind: str) -> None:
+    g = make(kind).requires_grad_(False)
+
+    class Synthesis(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.g = g
+
+        def forward(self, ws: Tensor) -> Tensor:
+            return self.g.synthesize(ws)
+
+    ws = ws_of(g)
+    with torch.no_grad():
+        image = g.synthesize(ws)
+        n = torch.export.Dim("n", min=1, max=64)
+        recorded = torch.export.export(Synthesis(), (ws[:2],), dynamic_shapes=({0: n},)).module()
+        assert_equal(recorded(ws), image, 2e-6)
