@@ -30,6 +30,7 @@ COMMANDS = {
     "faces": ("faces", "faces"),
     "inspect": ("inspect", "inspect"),
     "convert": ("convert", "convert"),
+    "export": ("export", "export"),
     "demo": ("demo", "demo"),
 }
 

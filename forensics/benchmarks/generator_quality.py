@@ -1,0 +1,112 @@
+"""How good a generator's faces are, by a face detector and a face embedding: the numbers of the model cards.
+
+`python -m forensics.benchmarks.generator_quality GENERATOR --pack P --pack-root R [--against DIR] [--sheet PNG]`.
+Samples are brought to 256 px (bicubic) before the face pack sees them, as it sees photographs of that size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from forensics.files import write_bytes
+from forensics.images import DecodedImage, contact_sheet, decode_many, encode_png, find_images, resize
+from forensics.terminal import print_line, tracked
+
+if TYPE_CHECKING:
+    from forensics.detectors.faces import FaceAnalyser
+    from forensics.generators.base import Generator
+
+_SIDE_PX = 256
+_FOUND_AT = 0.5
+
+
+def face_rows(images: Iterable[np.ndarray], faces: FaceAnalyser) -> tuple[np.ndarray, np.ndarray]:
+    """Best score [n] (0 where no face) and unit embedding [n, d] (NaN where no face) of uint8 images."""
+    scores, embeddings = [], []
+    for image in images:
+        found = faces.analyse(resize(image, (_SIDE_PX, _SIDE_PX), "bicubic"))
+        scores.append(found[0].score if found else 0.0)
+        embeddings.append(found[0].embedding if found and found[0].embedding.size else None)
+    width = max((e.size for e in embeddings if e is not None), default=0)
+    table = np.full((len(scores), width), np.nan)
+    for i, e in enumerate(embeddings):
+        if e is not None:
+            table[i] = e / np.linalg.norm(e)
+    return np.array(scores), table
+
+
+def quality(scores: np.ndarray, embeddings: np.ndarray, against: np.ndarray | None = None) -> dict[str, Any]:
+    """Yield (score >= 0.5), median score, and cosines between the samples and to the set `against` [m, d]."""
+    known = embeddings[~np.isnan(embeddings).any(axis=1)]
+    cosines = (known @ known.T)[np.triu_indices(len(known), 1)]
+    row: dict[str, Any] = {
+        "n": len(scores),
+        "yield": float((scores >= _FOUND_AT).mean()),
+        "median_score": float(np.median(scores)),
+        "pairwise_cosine_mean": float(cosines.mean()),
+        "pairwise_cosine_max": float(cosines.max()),
+    }
+    if against is not None:
+        nearest = (known @ against[~np.isnan(against).any(axis=1)].T).max(axis=1)
+        row |= {
+            "nearest_training_cosine_max": float(nearest.max()),
+            "nearest_training_cosine_mean": float(nearest.mean()),
+        }
+    return {k: v if isinstance(v, int) else round(v, 4) for k, v in row.items()}
+
+
+def samples(generator: Generator, n: int, psi: float, seed: int, batch: int = 20) -> Iterable[np.ndarray]:
+    """n uint8 images [H, W, 3] at truncation psi."""
+    import torch
+
+    for start in range(0, n, batch):
+        with torch.inference_mode():
+            z = generator.sample_z(min(batch, n - start), seed, start=start)
+            yield from generator.to_uint8(generator.synthesize(generator.map(z, psi=psi)))
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure and print one JSON object, a key a psi."""
+    parser = argparse.ArgumentParser(
+        prog="python -m forensics.benchmarks.generator_quality", description=__doc__
+    )
+    parser.add_argument("generator")
+    parser.add_argument("-n", type=int, default=500)
+    parser.add_argument("--psi", type=float, nargs="+", default=[0.7, 1.0])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--pack")
+    parser.add_argument("--pack-root")
+    parser.add_argument("--against", type=Path, nargs="*", default=[], help="photographs it was trained on")
+    parser.add_argument(
+        "--sheet", type=Path, help="write a contact sheet, ten samples for psi 0.5, 0.7 and 1.0"
+    )
+    options = parser.parse_args(argv)
+    from forensics.detectors.faces import load_faces
+    from forensics.generators.base import load_generator
+
+    generator, faces = load_generator(options.generator, "cpu"), load_faces(options.pack, options.pack_root)
+    against = None
+    if options.against:
+        found = decode_many(find_images(options.against).paths)
+        photographs = (item.pixels for item in found if isinstance(item, DecodedImage))
+        against = face_rows(tracked(photographs, "training photographs", None), faces)[1]
+    table = {}
+    for psi in options.psi:
+        images = tracked(samples(generator, options.n, psi, options.seed), f"psi {psi}", options.n)
+        table[str(psi)] = quality(*face_rows(images, faces), against)
+    if options.sheet:
+        rows = [image for psi in (0.5, 0.7, 1.0) for image in samples(generator, 20, psi, options.seed + 1)]
+        write_bytes(options.sheet, encode_png(contact_sheet(rows, 10)))
+    print_line(
+        json.dumps({"generator": generator.weights_sha256, "pack": faces.pack, "psi": table}, sort_keys=True)
+    )
+
+
+if __name__ == "__main__":
+    main()
