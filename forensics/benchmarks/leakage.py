@@ -2,7 +2,9 @@
 
 A random forest sees only what the files say of themselves (pixel size, bytes, format, quantisation tables) and is
 judged on images it was not trained on, by cross-validation. Above AUC 0.6 the set is reported as leaking, with what
-leaks (trap 1 of the evaluation literature: authentic JPEG against synthetic PNG).
+leaks (trap 1 of the evaluation literature: authentic JPEG against synthetic PNG). Files can be alike and their pixels
+still remember: where the originals of one class were JPEG before all were reduced and stored alike, only a detector's
+fall under a common past shows it (`past_warning`).
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forensics.benchmarks.metrics import auc, evaluate
+from forensics.benchmarks.metrics import Estimate, auc, evaluate
 
 LEAKING_AUC = 0.6
 _FOLDS = 5
@@ -64,6 +66,23 @@ def _words(value: float, by_kind: Mapping[str, float], metadata: Sequence[Mappin
             " All files are lossless: their bytes tell how detailed the pictures are, which pixels show too."
         )
     return words
+
+
+def past_warning(aucs: Mapping[str, Estimate]) -> str:
+    """What to say where a detector loses its footing once both classes have the same JPEG past; else nothing.
+
+    `aucs`: perturbation → AUC of one detector on all images. Beyond chance: the intervals as they are and under a
+    `history` perturbation do not overlap. It may be a real trace that JPEG removes, or a past that one class had.
+    """
+    before = aucs["none"]
+    for name, after in aucs.items():
+        if name.startswith("history") and after.high < before.low:
+            return (
+                f"With the same JPEG past for both classes ({name}) the AUC falls from {before.value:.3f} to "
+                f"{after.value:.3f}: what separates these images may be how the originals were stored, not how they "
+                "were made."
+            )
+    return ""
 
 
 def _features(metadata: Sequence[Mapping[str, Any]]) -> dict[str, NDArray[np.float64]]:

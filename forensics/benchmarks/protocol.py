@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from forensics.benchmarks.leakage import metadata_baseline
+from forensics.benchmarks.leakage import metadata_baseline, past_warning
 from forensics.benchmarks.perturbations import Perturbation
 from forensics.benchmarks.scoring import Plan, list_items, score_all, write_table
 from forensics.benchmarks.tables import Measured, Rows, measure, scores_and_labels, verdicts
@@ -91,6 +91,8 @@ def run_benchmark(
     with progress("measuring", n_columns) as meter:
         measured = list(measure(rows, seed=seed, n_bootstrap=n_bootstrap, on_done=meter.advance))
     given = [v for p in kinds for v in verdicts(rows, detectors[0].id, detectors[0].verdict, p.name)]
+    deciding = [m for m in measured if m.detector == detectors[0].id and m.kind == "all"]
+    leakage["past"] = past_warning({m.perturbation: m.estimates["auc"] for m in deciding})
     outcome = Outcome(plan, rows, failures, leakage, measured, given)
     write_table(everything, out / "scores.csv")
     write_text(out / "results.csv", _long_table(measured))

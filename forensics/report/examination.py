@@ -135,8 +135,7 @@ def _say(finding: Finding, *, as_json: bool) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    text = Text(f"{finding.verdict:<12}", style=_STYLES[finding.verdict])
-    text.append(finding_in_a_line(finding), style="default")
+    text = Text.assemble((f"{finding.verdict:<12}", _STYLES[finding.verdict]), finding_in_a_line(finding))
     Console(highlight=False, soft_wrap=True).print(text)
     sys.stdout.flush()
 

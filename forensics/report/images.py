@@ -22,7 +22,7 @@ LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # Rec. 601 weight
 MAP_LIMIT_LOG10_LR = 2.0
 SYNTHETIC_RGB = np.array([200, 85, 20], dtype=np.uint8)
 AUTHENTIC_RGB = np.array([20, 105, 150], dtype=np.uint8)
-_FULL_ALPHA = 0.85
+_FULL_ALPHA = 0.75
 
 
 def thumbnail(pixels: Pixels, side: int) -> Pixels:

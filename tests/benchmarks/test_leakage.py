@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.preprocessing import StandardScaler
 
-from forensics.benchmarks.leakage import metadata_baseline
+from forensics.benchmarks.leakage import metadata_baseline, past_warning
+from forensics.benchmarks.metrics import Estimate, auc
+from forensics.benchmarks.perturbations import parse, perturb
 from forensics.detectors.finding import jpeg_table
+from forensics.files import sha256_file
+from forensics.images import decode
 
 
 def described(rng: np.random.Generator, label: int, **fixed: Any) -> dict[str, Any]:
@@ -71,3 +80,45 @@ def test_too_few_images_are_said_to_be_too_few() -> None:
     assert found["auc"] is None
     assert not found["leaking"]
     assert "too few" in found["words"]
+
+
+def test_a_fall_under_a_common_past_is_said() -> None:
+    def known(value: float, low: float, high: float) -> Estimate:
+        return Estimate(value, low, high, 100, 100)
+
+    firm, lower, alike = known(0.99, 0.97, 1.0), known(0.7, 0.6, 0.8), known(0.97, 0.94, 0.99)
+    assert "from 0.990 to 0.700" in past_warning({"none": firm, "jpeg70": alike, "history75": lower})
+    assert past_warning({"none": firm, "jpeg70": lower, "history75": alike}) == ""
+    assert past_warning({"none": firm}) == ""
+
+
+def test_the_trap_in_real_files_is_found(shared: Path) -> None:
+    """The photographs' originals were JPEG 75, 4:2:0; the samples' were not. Chroma alone shows it after reduction."""
+    from forensics.detectors.spectral import block_cosine
+    from forensics.images import resize
+
+    def chroma(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return block_cosine((pixels @ np.array([-0.168736, -0.331264, 0.5])).astype(np.float32))
+
+    def features(name: str) -> NDArray[np.float64]:
+        (perturbation,) = parse(name)
+        return np.stack(
+            [
+                chroma(perturb(resize(decode(f).pixels, 256), perturbation, seed=0, sha256=sha256_file(f))[0])
+                for f in files
+            ]
+        )
+
+    folder = shared / "data" / "originals1024"
+    files = [f for source in ("real", "stylegan2") for f in sorted((folder / source).glob("*.jpg"))]
+    labels = np.array([f.parent.name == "stylegan2" for f in files]).astype(int)
+    as_they_are, with_a_past = features("none"), features("history75")
+    scores = np.zeros((2, len(labels)))
+    for train, test in StratifiedKFold(5, shuffle=True, random_state=0).split(as_they_are, labels):
+        scaler = StandardScaler().fit(as_they_are[train])
+        model = LogisticRegression(C=0.1).fit(scaler.transform(as_they_are[train]), labels[train])
+        for k, x in enumerate((as_they_are, with_a_past)):
+            scores[k, test] = model.decision_function(scaler.transform(x[test]))
+    assert auc(scores[0], labels) > 0.95
+    # the samples with the photographs' past look like the photographs did as they were
+    assert auc(np.where(labels, scores[1], scores[0]), labels) < 0.75
