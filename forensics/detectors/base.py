@@ -65,6 +65,14 @@ class Thresholds:
             return "synthetic"
         return "authentic" if log10_lr <= self.authentic_at else "inconclusive"
 
+    @classmethod
+    def from_json(cls, value: Any) -> Thresholds:
+        """The thresholds of a description; ValueError or TypeError where the values make none."""
+        found = cls(**value)
+        if not float(found.authentic_at) < 0 < float(found.synthetic_at) < float("inf"):
+            raise ValueError("thresholds lie on the two sides of 0")
+        return found
+
     def to_json(self) -> dict[str, Any]:
         """Plain values; `n` is the number of calibration images."""
         return {**vars(self), "n": self.n_authentic + self.n_synthetic}
@@ -158,7 +166,7 @@ class Detector(ABC):
             if description["calibration"] is not None:
                 self.calibration = Calibration.from_json(description["calibration"])
             if description["thresholds"] is not None:
-                self.limits = Thresholds(**description["thresholds"])
+                self.limits = Thresholds.from_json(description["thresholds"])
             self.card = dict(description["card"])
         except (KeyError, TypeError, ValueError) as error:
             raise DetectorError(

@@ -46,6 +46,8 @@ class Calibration:
     @classmethod
     def from_json(cls, value: Any) -> Calibration:
         """The inverse of `to_json`; ValueError where the values make no calibration."""
+        if not isinstance(value, dict):
+            raise ValueError("a calibration is an object")
         found = cls(**{key: float(number) for key, number in value.items()})
         if not np.isfinite(list(vars(found).values())).all() or found.slope < 0:
             raise ValueError("a calibration is finite and does not fall")
@@ -109,33 +111,39 @@ def elub(log10_lr: ArrayLike, labels: ArrayLike, draws: int = 1) -> tuple[float,
 
 
 def fix_thresholds(
-    log10_lr: ArrayLike, labels: ArrayLike, target_fpr: float, target_fnr: float, n_images: tuple[int, int]
+    log10_lr: ArrayLike,
+    labels: ArrayLike,
+    targets: tuple[float, float],
+    weights: ArrayLike | None = None,
+    draws: int = 1,
 ) -> Thresholds:
-    """Thresholds that keep the error rates on these scores, neither on the wrong side of LR = 1.
+    """Thresholds that keep the error rates (`targets`: FPR, FNR) on these scores, neither beyond LR = 1.
 
-    Of n scores of a class the k-th most misleading is taken, k = floor((n + 1) · target): a new image of the same
-    kind then errs with probability at most the target. `n_images`: authentic and synthetic images that the scores
-    come from. Where n is too small for the target, the most misleading score of all is taken, and `how` says so.
+    The errors allowed among n images of a class weigh (n + 1) · target − 1, so that a new image of the same kind errs
+    with probability at most the target (split conformal prediction). `draws` scores come from each image, and weigh
+    `weights` [n], one on average. Where n is too small for the target, no error is allowed and `how` says so.
     """
-    scores, y, _ = _checked(log10_lr, labels, None)
-    authentic, synthetic = np.sort(scores[y == 0])[::-1], np.sort(scores[y == 1])
-    notes, cut = [], []
-    for values, target, name in ((authentic, target_fpr, "authentic"), (synthetic, target_fnr, "synthetic")):
-        k = int(np.floor((len(values) + 1) * target))
-        if k < 1:
-            notes.append(
-                f"; {len(values)} {name} scores are too few for {target:g}: the most extreme was taken"
-            )
-        cut.append(float(values[max(k, 1) - 1]))
+    scores, y, w = _checked(log10_lr, labels, weights)
+    notes, cut, n_images = [], [], []
+    for label, target, name in ((0, targets[0], "authentic"), (1, targets[1], "synthetic")):
+        misleading = scores[y == label] * (1 if label == 0 else -1)
+        n = round(len(misleading) / draws)
+        allowed = ((n + 1) * target - 1) * float(w[y == label].sum()) / n
+        if allowed < 0:
+            notes.append(f"; {n} {name} images are too few for a rate of {target:g}: no error is allowed")
+        order = np.argsort(-misleading, kind="stable")
+        k = int(np.searchsorted(np.cumsum(w[y == label][order]), max(allowed, 0.0) + 1e-9, side="right"))
+        cut.append(float(misleading[order][min(k, len(order) - 1)]))
+        n_images.append(n)
     return Thresholds(
-        synthetic_at=round(max(np.nextafter(cut[0], np.inf), 0.01) + 5e-5, 4),
-        authentic_at=round(min(np.nextafter(cut[1], -np.inf), -0.01) - 5e-5, 4),
-        target_fpr=target_fpr,
-        target_fnr=target_fnr,
+        synthetic_at=round(max(cut[0], 0.01) + 1e-4, 4),
+        authentic_at=round(min(-cut[1], -0.01) - 1e-4, 4),
+        target_fpr=targets[0],
+        target_fnr=targets[1],
         n_authentic=n_images[0],
         n_synthetic=n_images[1],
-        how=f"k-th most misleading of {len(authentic)} authentic and {len(synthetic)} synthetic scores of the "
-        f"calibration pool, k = floor((n + 1) target), cross-fitted{''.join(notes)}",
+        how=f"errors allowed on the calibration pool weigh (n + 1) target - 1 of n images, {draws} views each, scored "
+        f"by calibrations fitted without them{''.join(notes)}",
     )
 
 

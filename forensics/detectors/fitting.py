@@ -22,10 +22,9 @@ from forensics.detectors.pools import Pool, split_pool
 from forensics.detectors.training import Schedule, Trainer
 from forensics.errors import DetectorError
 
-TARGET_FPR: Final = 0.02
-TARGET_FNR: Final = 0.05
+TARGETS: Final = (0.02, 0.05)  # rates at which a verdict may be wrong: on authentic images, on synthetic ones
 CALIBRATION_SHARE: Final = 0.2
-ENSEMBLE_PARTS: Final = ("frequency", "cnn", "npr")
+ENSEMBLE_PARTS: Final = ("frequency", "cnn")
 _DRAWS: Final = 4  # of each calibration image: as it is, and three times degraded
 _WEIGHT_AS_IT_IS: Final = 0.5  # what the first of them counts; the rest share the other half
 _FOLDS: Final = 5
@@ -79,7 +78,6 @@ class CalibrationViews:
     weights: Floats
     group: NDArray[np.int64]  # which image of the pool
     draws: int
-    n_images: tuple[int, int]  # authentic, synthetic
 
 
 def train_detector(kind: str, pool: Pool, out: Path, options: Options) -> Detector:
@@ -110,14 +108,12 @@ def calibration_views(pool: Pool, seed: int, draws: int = _DRAWS) -> Calibration
         for draw in range(draws)
     ]
     share = [_WEIGHT_AS_IT_IS, *[(1 - _WEIGHT_AS_IT_IS) / max(draws - 1, 1)] * (draws - 1)]
-    n_synthetic = int(pool.labels.sum())
     return CalibrationViews(
         images,
         np.repeat(pool.labels, draws),
         np.tile(np.array(share) * draws, len(pool)),
         np.repeat(np.arange(len(pool)), draws),
         draws,
-        (len(pool) - n_synthetic, n_synthetic),
     )
 
 
@@ -153,7 +149,7 @@ def _calibrated(detector: Detector, views: CalibrationViews) -> Detector:
     raw = detector.raw_scores(views.images)
     detector.calibration = fit_calibration(raw, views.labels, views.weights, views.draws)
     crossed = _crossed(raw[:, None], views)
-    detector.limits = fix_thresholds(crossed, views.labels, TARGET_FPR, TARGET_FNR, views.n_images)
+    detector.limits = fix_thresholds(crossed, views.labels, TARGETS, views.weights, views.draws)
     return detector
 
 
@@ -165,7 +161,7 @@ def _stacked(names: tuple[str, ...], parts: list[Detector], views: CalibrationVi
     raw = table @ np.array(ensemble.config["weights"])
     ensemble.calibration = fit_calibration(raw, views.labels, views.weights, views.draws)
     crossed = _crossed(table, views)
-    ensemble.limits = fix_thresholds(crossed, views.labels, TARGET_FPR, TARGET_FNR, views.n_images)
+    ensemble.limits = fix_thresholds(crossed, views.labels, TARGETS, views.weights, views.draws)
     return ensemble
 
 

@@ -93,7 +93,7 @@ def test_thresholds_keep_their_error_rates_and_their_side(
 ) -> None:
     scores, labels = _draw(pool)
     log10_lr = fit_calibration(scores, labels).uncapped(scores)
-    limits = fix_thresholds(log10_lr, labels, target_fpr, target_fnr, (pool[1], pool[2]))
+    limits = fix_thresholds(log10_lr, labels, (target_fpr, target_fnr))
     assert limits.authentic_at < 0 < limits.synthetic_at
     verdicts = np.array([limits.verdict(value) for value in log10_lr])
     assert (verdicts[labels == 0] == "synthetic").mean() <= target_fpr
@@ -106,14 +106,26 @@ def test_rate_on_new_images_is_the_target() -> None:
     reached = []
     for _ in range(300):
         pool = np.concatenate([rng.normal(0.5, 1, 60), rng.normal(3, 1, 30)])
-        limits = fix_thresholds(pool, np.repeat([0, 1], [60, 30]), 0.05, 0.05, (60, 30))
+        limits = fix_thresholds(pool, np.repeat([0, 1], [60, 30]), (0.05, 0.05))
         reached.append(float((rng.normal(0.5, 1, 400) >= limits.synthetic_at).mean()))
     assert np.mean(reached) <= 0.052
 
 
+def test_copies_of_an_image_do_not_move_the_thresholds() -> None:
+    rng = np.random.default_rng(2)
+    scores, labels = (
+        np.concatenate([rng.normal(0, 1, 100), rng.normal(3, 1, 60)]),
+        np.repeat([0, 1], [100, 60]),
+    )
+    once = fix_thresholds(scores, labels, (0.05, 0.05))
+    thrice = fix_thresholds(np.repeat(scores, 3), np.repeat(labels, 3), (0.05, 0.05), draws=3)
+    assert (once.synthetic_at, once.authentic_at) == (thrice.synthetic_at, thrice.authentic_at)
+    assert (once.n_authentic, once.n_synthetic) == (thrice.n_authentic, thrice.n_synthetic) == (100, 60)
+
+
 def test_too_few_images_for_the_target_is_said() -> None:
     scores, labels = np.linspace(-1, 1, 20), np.repeat([0, 1], 10)
-    assert "too few" in fix_thresholds(scores, labels, 0.01, 0.3, (10, 10)).how
+    assert "too few" in fix_thresholds(scores, labels, (0.01, 0.3)).how
 
 
 @pytest.mark.parametrize(

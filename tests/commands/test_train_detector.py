@@ -1,0 +1,89 @@
+"""`forensics train-detector` from the outside."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from forensics.commands.train_detector import train_detector
+from forensics.detectors.base import load_detector
+from forensics.errors import CorpusError, DetectorError
+
+app = typer.Typer()
+app.command()(train_detector)
+
+
+@pytest.fixture
+def tree(shared: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "tree"
+    for name, source in (("real", "real"), ("fake", "stylegan2")):
+        (folder / name).mkdir(parents=True)
+        for path in sorted((shared / "data" / "faces256" / "train" / source).glob("*.png"))[:10]:
+            shutil.copy(path, folder / name)
+    return folder
+
+
+def test_trains_and_leaves_evidence(tree: Path, shared: Path, tmp_path: Path) -> None:
+    more = tmp_path / "photographs"
+    more.mkdir()
+    for path in sorted((shared / "data" / "wild128").glob("*.jpg"))[:5]:
+        shutil.copy(path, more)
+    (more / "broken.jpg").write_bytes(b"no image")
+    out = tmp_path / "detector"
+    arguments = [
+        str(out),
+        str(tree),
+        "--kind",
+        "frequency",
+        "--authentic",
+        str(more),
+        "--seed",
+        "5",
+        "--json",
+    ]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 2  # the broken file was named, the rest went on
+    assert "broken.jpg" in result.stderr
+    summary = json.loads(result.stdout)
+    assert summary["training_images"] + summary["calibration_images"] == 25
+    assert load_detector(out).weights_sha256 == summary["weights_sha256"]
+    evidence = json.loads((out / "evidence.json").read_text())
+    assert evidence["seeds"] == {"seed": 5}
+    assert "--authentic" in evidence["command"]
+
+
+def test_network_with_few_steps(tree: Path, tmp_path: Path) -> None:
+    out, work = tmp_path / "detector", tmp_path / "work"
+    arguments = [
+        str(out),
+        str(tree),
+        "--kind",
+        "npr",
+        "--epochs",
+        "0.5",
+        "--work",
+        str(work),
+        "--device",
+        "cpu",
+    ]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "npr-" in result.stdout
+    assert (work / "npr" / "checkpoint.safetensors").is_file()
+    assert sorted(p.name for p in out.iterdir()) == ["detector.json", "evidence.json", "weights.safetensors"]
+
+
+def test_impossible_requests(tree: Path, tmp_path: Path) -> None:
+    out = str(tmp_path / "out")
+    one_kind = CliRunner().invoke(app, [out, str(tree / "real"), "--kind", "frequency"])
+    assert isinstance(one_kind.exception, CorpusError)
+    device = CliRunner().invoke(app, [out, str(tree), "--kind", "npr", "--device", "cuda:9"])
+    assert isinstance(device.exception, DetectorError)
+    kind = CliRunner().invoke(app, [out, str(tree), "--kind", "oracle"])
+    assert kind.exit_code == 2
+    assert not Path(out).exists()
