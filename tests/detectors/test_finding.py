@@ -63,7 +63,8 @@ def test_heavy_compression(photograph: DecodedImage) -> None:
 
 
 def test_unseen_formats_and_palettes(photograph: DecodedImage) -> None:
-    assert "unseen format: WEBP" in only_reason(encoded(photograph, "WEBP"))
+    assert reasons_outside(encoded(photograph, "WEBP", quality=80), (FACE,), Domain()) == ()
+    assert "unseen format: GIF" in reasons_outside(encoded(photograph, "GIF"), (FACE,), Domain())[0]
     palette = Image.fromarray(photograph.pixels).quantize(32)
     buffer = io.BytesIO()
     palette.save(buffer, format="PNG")
