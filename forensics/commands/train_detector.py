@@ -32,6 +32,15 @@ def train_detector(
     epochs: Annotated[
         float | None, typer.Option("--epochs", min=0.01, help="Passes over the images, for the networks.")
     ] = None,
+    trim_bottom: Annotated[
+        float,
+        typer.Option(
+            "--trim-bottom",
+            min=0.0,
+            max=0.5,
+            help="Share of the height to cut off every image's bottom, where captions are.",
+        ),
+    ] = 0.0,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the split and of every draw.")] = 0,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     work: Annotated[
@@ -48,7 +57,9 @@ def train_detector(
     from forensics.detectors.fitting_run import Request, run
     from forensics.terminal import print_line
 
-    request = Request(out, tuple(corpora), kind.value, tuple(authentic or ()), epochs, seed, device, work)
+    request = Request(
+        out, tuple(corpora), kind.value, tuple(authentic or ()), epochs, trim_bottom, seed, device, work
+    )
     summary = run(request)
     if as_json:
         print_line(json.dumps(summary))

@@ -24,6 +24,9 @@ _CHROMA: Final = ("4:4:4", "4:2:0")
 class Augmentation:
     """Probabilities and ranges. Each step is drawn by itself; the order is the order of the fields."""
 
+    past_p: float = 0.35  # a JPEG file at a larger size, as photographs and downloads have been
+    past_scale: tuple[float, float] = (1.5, 3.0)
+    past_quality: tuple[int, int] = (60, 98)
     resize_p: float = 0.4
     resize_scale: tuple[float, float] = (0.5, 1.25)
     resize_back_p: float = 0.6  # after resizing, back to the old size
@@ -39,6 +42,8 @@ class Augmentation:
     def degrade(self, pixels: Pixels, rng: np.random.Generator, smallest_px: int) -> Pixels:
         """`pixels` uint8 [h, w, 3] degraded by the draws of `rng`; its shorter side stays at least `smallest_px`."""
         image = Image.fromarray(pixels)
+        if rng.random() < self.past_p:
+            image = self._with_a_past(image, rng)
         if rng.random() < self.resize_p:
             image = self._resized(image, rng, smallest_px)
         if rng.random() < self.blur_p:
@@ -48,9 +53,7 @@ class Augmentation:
         if rng.random() < self.grain_p:
             image = self._grained(image, rng)
         if rng.random() < self.jpeg_p:
-            image = _through_jpeg(
-                image, int(rng.integers(self.jpeg_quality[0], self.jpeg_quality[1] + 1)), rng
-            )
+            image = _through_jpeg(image, self.jpeg_quality, rng)
         return np.asarray(image)
 
     def view(self, pixels: Pixels, rng: np.random.Generator, crop_px: int, shrink_p: float = 0.0) -> Pixels:
@@ -65,6 +68,12 @@ class Augmentation:
         left = int(rng.integers(0, pixels.shape[1] - crop_px + 1))
         cut = pixels[top : top + crop_px, left : left + crop_px]
         return np.ascontiguousarray(cut[:, ::-1] if rng.random() < 0.5 else cut)
+
+    def _with_a_past(self, image: Image.Image, rng: np.random.Generator) -> Image.Image:
+        scale = rng.uniform(*self.past_scale)
+        size = round(image.width * scale), round(image.height * scale)
+        larger = _through_jpeg(image.resize(size, Image.Resampling.LANCZOS), self.past_quality, rng)
+        return larger.resize(image.size, Image.Resampling.BICUBIC)
 
     def _resized(self, image: Image.Image, rng: np.random.Generator, smallest_px: int) -> Image.Image:
         width, height = image.size
@@ -95,7 +104,8 @@ def _shrunk(pixels: Pixels, shorter_px: int, rng: np.random.Generator) -> Pixels
     return np.asarray(Image.fromarray(pixels).resize(size, _a_filter(rng)))
 
 
-def _through_jpeg(image: Image.Image, quality: int, rng: np.random.Generator) -> Image.Image:
+def _through_jpeg(image: Image.Image, between: tuple[int, int], rng: np.random.Generator) -> Image.Image:
+    quality = int(rng.integers(between[0], between[1] + 1))
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=quality, subsampling=_CHROMA[int(rng.integers(len(_CHROMA)))])
     return Image.open(buffer).convert("RGB")

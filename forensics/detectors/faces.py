@@ -168,16 +168,15 @@ def load_faces(
     folder = Path(name).expanduser() if os.sep in name else home / "models" / name
     if not folder.is_dir():
         if not download or os.sep in name:
-            raise FacePackError(_how_to_get(name, home, folder))
+            raise FacePackError(_how_to_get(name, folder))
         _download(name, home, folder)
     return FaceAnalyser(_open(folder), folder)
 
 
-def _how_to_get(name: str, home: Path, folder: Path) -> str:
+def _how_to_get(name: str, folder: Path) -> str:
     return (
-        f"no InsightFace pack in {folder}: with a network `forensics faces IMAGE --pack {name} --pack-root {home} "
-        f"--out faces.csv` downloads it, without one unzip {name}.zip of InsightFace's model zoo into that folder, or "
-        "choose another with --pack / --pack-root (FORENSICS_FACE_PACK / FORENSICS_FACE_ROOT)"
+        f"no InsightFace pack in {folder}: `forensics faces IMAGE --out faces.csv --pack {name}` downloads it, or "
+        "choose another with --pack and --pack-root"
     )
 
 
@@ -193,9 +192,7 @@ def _download(name: str, home: Path, folder: Path) -> None:
             ensure_available("models", name, root=str(home))
     except (requests.RequestException, OSError, RuntimeError) as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise FacePackError(
-            f"could not download {url} ({reason}); {_how_to_get(name, home, folder)}"
-        ) from error
+        raise FacePackError(f"could not download {url} ({reason}); {_how_to_get(name, folder)}") from error
 
 
 def _open(folder: Path) -> FaceAnalysis:

@@ -24,13 +24,13 @@ from forensics.errors import DetectorError
 
 TARGETS: Final = (0.02, 0.05)  # rates at which a verdict may be wrong: on authentic images, on synthetic ones
 CALIBRATION_SHARE: Final = 0.2
-ENSEMBLE_PARTS: Final = ("frequency", "cnn")
+ENSEMBLE_PARTS: Final = ("frequency", "cnn", "cnn_2")  # kind, then a number where a kind occurs again
 _DRAWS: Final = 4  # of each calibration image: as it is, and three times degraded
 _WEIGHT_AS_IT_IS: Final = 0.5  # what the first of them counts; the rest share the other half
 _FOLDS: Final = 5
 
 SCHEDULES: Final[dict[str, Schedule]] = {
-    "cnn": Schedule(epochs=20),
+    "cnn": Schedule(epochs=16),
     "npr": Schedule(epochs=50, learning_rate=1e-3, augmentation=Augmentation(jpeg_p=0.3)),
 }
 
@@ -94,7 +94,7 @@ def train_detector(kind: str, pool: Pool, out: Path, options: Options) -> Detect
             fitted.append(_calibrated(_fit(name, training, options), views))
             meter.advance(1, name)
     detector = fitted[0] if kind != EnsembleDetector.kind else _stacked(names, fitted, views)
-    detector.card = detector.card | {"data": _data_card(training, held, options)}
+    detector.card = {"data": _data_card(training, held, options), "domain": _domain(training)}
     detector.save(out)
     return detector_class(kind).load(out)
 
@@ -117,16 +117,18 @@ def calibration_views(pool: Pool, seed: int, draws: int = _DRAWS) -> Calibration
     )
 
 
-def _fit(kind: str, pool: Pool, options: Options) -> Detector:
-    """An uncalibrated detector, with its weights as they will be read from disk."""
+def _fit(name: str, pool: Pool, options: Options) -> Detector:
+    """The uncalibrated part `name` (kind, or kind_number), with its weights as they will be read from disk."""
+    kind, _, number = name.partition("_")
+    seed = options.seed + 1000 * (int(number or 1) - 1)
     if kind == FrequencyDetector.kind:
-        return FrequencyDetector.fit(pool, seed=options.seed)
+        return FrequencyDetector.fit(pool, seed=seed)
     found = detector_class(kind)
     if not issubclass(found, NetworkDetector):
         raise DetectorError(f"a detector of kind {kind!r} is not trained by itself")
     import torch
 
-    torch.manual_seed(options.seed)
+    torch.manual_seed(seed)
     config: dict[str, Any] = {}
     network = found.starting_network(config)
     schedule = options.schedule(kind)
@@ -135,11 +137,11 @@ def _fit(kind: str, pool: Pool, options: Options) -> Detector:
         found.prepare,
         pool,
         schedule,
-        seed=options.seed,
-        work=options.work / kind,
+        seed=seed,
+        work=options.work / name,
         device=options.device,
     )
-    with options.progress(f"train {kind}", trainer.steps) as meter:
+    with options.progress(f"train {name}", trainer.steps) as meter:
         trained = found(config, network=trainer.run(meter.advance))
     return found.from_arrays(config, trained.arrays())
 
@@ -187,9 +189,18 @@ def _folds(views: CalibrationViews) -> NDArray[np.int64]:
     return fold
 
 
+def _domain(training: Pool) -> dict[str, Any]:
+    """What the training images cover: an image outside it gets no verdict (see `forensics.detectors.finding`)."""
+    smallest = min(
+        min(image.shape[1], round(image.shape[0] / (1 - training.trimmed))) for image in training.images
+    )
+    return {"min_side_px": smallest, "min_jpeg_quality": Augmentation().jpeg_quality[0]}
+
+
 def _data_card(training: Pool, held: Pool, options: Options) -> dict[str, Any]:
     return {
         "training": {"images": len(training), "sources": training.counts(), "sha256": training.fingerprint()},
         "calibration": {"images": len(held), "sources": held.counts(), "sha256": held.fingerprint()},
         "seed": options.seed,
+        "trimmed_off_the_bottom": training.trimmed,
     }

@@ -23,6 +23,7 @@ class Request:
     kind: str = "ensemble"
     authentic: tuple[Path, ...] = ()
     epochs: float | None = None
+    trim_bottom: float = 0.0
     seed: int = 0
     device: str = "auto"
     work: Path | None = None
@@ -37,7 +38,7 @@ def run(request: Request) -> dict[str, Any]:
         failures.append(failure)
         note(f"error: {failure.message}")
 
-    pool = read_pool(request.corpora, request.authentic, on_failure=report)
+    pool = read_pool(request.corpora, request.authentic, request.trim_bottom, on_failure=report)
     note("training on " + ", ".join(f"{n} {source}" for source, n in pool.counts().items()))
     work = request.work or request.out.with_name(request.out.name + ".work")
     options = Options(work=work, seed=request.seed, device=device, epochs=request.epochs, progress=progress)
@@ -64,6 +65,8 @@ def _leave_evidence(request: Request, pool: Pool, device: str) -> None:
         command += ["--authentic", str(folder)]
     if request.epochs is not None:
         command += ["--epochs", f"{request.epochs:g}"]
+    if request.trim_bottom:
+        command += ["--trim-bottom", f"{request.trim_bottom:g}"]
     options = {"kind": request.kind, "epochs": request.epochs, "device": device, "images": len(pool)}
     write_evidence(request.out, command, {"pool": pool.fingerprint()}, {"seed": request.seed}, options)
 

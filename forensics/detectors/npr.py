@@ -2,8 +2,11 @@
 
 Every 2 × 2 cell minus its upper left pixel: what up-sampling leaves between neighbours, and little of the picture. The
 trunk is a narrower ResNet than the published one, and unlike there images are never resized and pass through the same
-blur, JPEG and resizing as for the other network. Strong on lossless images, weak under JPEG: it errs differently from
-the network on pixels.
+blur, JPEG and resizing as for the other network.
+
+Beware of what it learns: where the photographs have been JPEG files at a larger size and the generated images have not
+(as in `faces256`), that past is plain in these residuals, and accuracy on lossless copies measures it. The network on
+pixels does not read it; so this one is not part of the default ensemble.
 """
 
 from __future__ import annotations

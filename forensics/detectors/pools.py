@@ -29,6 +29,7 @@ class Pool:
     labels: NDArray[np.int64]
     sources: tuple[str, ...]
     sha256: tuple[str, ...]
+    trimmed: float = 0.0  # share of the height that was cut off the bottom of every image
 
     def __len__(self) -> int:
         return len(self.images)
@@ -41,6 +42,7 @@ class Pool:
             self.labels[chosen],
             tuple(self.sources[i] for i in chosen),
             tuple(self.sha256[i] for i in chosen),
+            self.trimmed,
         )
 
     def counts(self) -> dict[str, int]:
@@ -49,20 +51,22 @@ class Pool:
         return {str(name): int(count) for name, count in zip(names, counts, strict=True)}
 
     def fingerprint(self) -> str:
-        """SHA-256 over the hashes and labels of its images, in order."""
+        """SHA-256 over the hashes and labels of its images, in order, and what was cut off them."""
         lines = "".join(f"{sha} {label}\n" for sha, label in zip(self.sha256, self.labels, strict=True))
-        return sha256_bytes(lines.encode())
+        return sha256_bytes(f"{self.trimmed:g}\n{lines}".encode())
 
 
 def read_pool(
     corpora: Sequence[Path],
     authentic: Sequence[Path] = (),
+    trim_bottom: float = 0.0,
     on_failure: Callable[[ImageFailure], None] | None = None,
 ) -> Pool:
     """Every image of `corpora`, and of the folders `authentic` (photographs, whatever their folders' names).
 
     An image that occurs twice is taken once; DetectorError where it occurs with both labels. A source is the corpus's
-    own word; `on_failure` hears of what could not be read.
+    own word; `on_failure` hears of what could not be read. `trim_bottom` is the share of the height cut off the bottom
+    of every image of both classes: some sources write a caption there, which a detector would learn instead.
     """
     rows: dict[str, tuple[Pixels, int, str]] = {}
 
@@ -71,7 +75,8 @@ def read_pool(
             raise DetectorError(
                 f"one image (sha256 {sha256[:16]}…) is labelled authentic and synthetic; remove one"
             )
-        rows.setdefault(sha256, (working_view(pixels), label, source))
+        kept = pixels[: len(pixels) - round(len(pixels) * trim_bottom)]
+        rows.setdefault(sha256, (working_view(kept), label, source))
 
     for path in corpora:
         corpus = Corpus.open(path)
@@ -94,6 +99,7 @@ def read_pool(
         np.array([label for _, label, _ in rows.values()], np.int64),
         tuple(source for _, _, source in rows.values()),
         tuple(rows),
+        trim_bottom,
     )
     if set(pool.labels.tolist()) != {0, 1}:
         raise CorpusError("training needs authentic and synthetic images; these corpora hold only one kind")

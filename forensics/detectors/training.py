@@ -44,7 +44,7 @@ class Schedule:
     warmup_steps: int = 30
     average_decay: float = 0.98
     label_smoothing: float = 0.02
-    crops_px: tuple[int, ...] = (224, 224, 224, 128)  # one is drawn for each batch
+    crops_px: tuple[int, ...] = (224, 224, 224, 112)  # one is drawn for each batch
     shrink_p: float = 0.5  # in batches of the smallest crop: how often a larger image is first shrunk to it
     augmentation: Augmentation = field(default_factory=Augmentation)
 

@@ -35,17 +35,8 @@ def test_trains_and_leaves_evidence(tree: Path, shared: Path, tmp_path: Path) ->
         shutil.copy(path, more)
     (more / "broken.jpg").write_bytes(b"no image")
     out = tmp_path / "detector"
-    arguments = [
-        str(out),
-        str(tree),
-        "--kind",
-        "frequency",
-        "--authentic",
-        str(more),
-        "--seed",
-        "5",
-        "--json",
-    ]
+    arguments = [str(out), str(tree), "--kind", "frequency", "--authentic", str(more), "--json"]
+    arguments += ["--seed", "5", "--trim-bottom", "0.05"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 2  # the broken file was named, the rest went on
     assert "broken.jpg" in result.stderr
@@ -54,7 +45,7 @@ def test_trains_and_leaves_evidence(tree: Path, shared: Path, tmp_path: Path) ->
     assert load_detector(out).weights_sha256 == summary["weights_sha256"]
     evidence = json.loads((out / "evidence.json").read_text())
     assert evidence["seeds"] == {"seed": 5}
-    assert "--authentic" in evidence["command"]
+    assert {"--authentic", "--trim-bottom"} <= set(evidence["command"])
 
 
 def test_network_with_few_steps(tree: Path, tmp_path: Path) -> None:

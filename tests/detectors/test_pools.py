@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
 
 from forensics.detectors.pools import Pool, read_pool, split_pool
 from forensics.errors import CorpusError, DetectorError
-from forensics.images import ImageFailure
+from forensics.images import ImageFailure, decode
 
 
 def _pool(sources: list[str]) -> Pool:
@@ -81,6 +82,24 @@ def test_a_broken_file_is_reported_and_left_out(shared: Path, tmp_path: Path) ->
     heard: list[ImageFailure] = []
     assert len(read_pool([tmp_path / "tree"], on_failure=heard.append)) == 4
     assert [Path(failure.path).name for failure in heard] == ["broken.png"]
+
+
+def test_trimming_cuts_the_bottom_of_both_classes_alike(shared: Path) -> None:
+    folder = shared / "data" / "faces256" / "val"
+    whole, trimmed = read_pool([folder]), read_pool([folder], trim_bottom=0.05)
+    assert trimmed.sha256 == whole.sha256
+    assert trimmed.fingerprint() != whole.fingerprint()
+    assert trimmed.take([3]).trimmed == 0.05
+    for before, after in zip(whole.images[::40], trimmed.images[::40], strict=True):
+        assert np.array_equal(after, before[:243])
+
+
+def test_the_caption_of_the_generated_faces_lies_in_what_is_trimmed(shared: Path) -> None:
+    # "StyleGAN2 (Karras et al.)" stands in the lower right corner of every such image of this set.
+    folder = shared / "data" / "faces256" / "val" / "stylegan2"
+    corners = np.stack([decode(p).pixels[:, 200:].mean(2) for p in sorted(folder.glob("*.png"))])
+    edges = np.abs((corners - gaussian_filter(corners, (0, 3, 3))).mean(0)).max(1)
+    assert edges[243:].max() > 3 * edges[120:243].max()
 
 
 def test_one_class_is_not_enough(shared: Path) -> None:
