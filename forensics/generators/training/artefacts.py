@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 
 from forensics.files import write_bytes
 from forensics.generators.base import latent_z
-from forensics.generators.checkpoints import NetworkState, write_native
+from forensics.generators.checkpoints import write_native
+from forensics.generators.training.networks import network_states
 from forensics.generators.training.trainer import Trainer
 from forensics.images import contact_sheet, encode_png
 
 _GRID = (10, 6)  # columns, rows of the sample sheet
+_SHEET_BATCH = 20
 
 
 def network_path(trainer: Trainer) -> Path:
@@ -28,10 +32,7 @@ def samples_path(trainer: Trainer) -> Path:
 def write_network(trainer: Trainer) -> Path:
     """G_ema and D as this project's weights file (float16)."""
     path, options = network_path(trainer), trainer.options
-    networks = {
-        "G_ema": NetworkState("stylegan2", options.generator_config(), trainer.G_ema.state_dict()),
-        "D": NetworkState("stylegan2-discriminator", options.discriminator_config(), trainer.D.state_dict()),
-    }
+    networks = network_states(options, trainer.G, trainer.G_ema, trainer.D)
     card = {
         "kimg": trainer.nimg / 1000,
         "augment_p": float(trainer.pipe.p),
@@ -49,6 +50,17 @@ def write_samples(trainer: Trainer) -> Path:
     columns, rows = _GRID
     path, generator = samples_path(trainer), trainer.G_ema
     z = latent_z(trainer.options.z_dim, 0, range(columns * rows)).to(trainer.device)
-    images = generator.to_uint8(generator.synthesize(generator.map(z)))
+    c = None
+    if trainer.options.c_dim:
+        classes = torch.arange(columns * rows, device=trainer.device) % trainer.options.c_dim
+        c = F.one_hot(classes, trainer.options.c_dim).float()
+    parts = zip(
+        torch.split(z, _SHEET_BATCH),
+        [None] * len(z) if c is None else torch.split(c, _SHEET_BATCH),
+        strict=False,
+    )
+    images = np.concatenate(
+        [generator.to_uint8(generator.synthesize(generator.map(some, label))) for some, label in parts]
+    )
     write_bytes(path, encode_png(contact_sheet(list(images), columns)))
     return path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -11,11 +11,13 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class TrainingImages:
-    """uint8 [n, r, r, 3], the sha256 over all of them in order, and what was rejected (path, why)."""
+    """uint8 [n, r, r, 3], the sha256 over all of them (and their classes) in order, what was rejected (path, why)."""
 
     pixels: np.ndarray
     sha256: str
     rejected: tuple[tuple[str, str], ...] = ()
+    labels: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))  # class of each image, or empty
+    classes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.pixels)

@@ -5,58 +5,100 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from forensics.errors import ForensicsError
 from forensics.files import replacing, sha256_bytes
 from forensics.generators.training.data import TrainingImages
-from forensics.images import ImageFailure, decode_many, find_images, resize
+from forensics.generators.training.sources import Source, open_sources
+from forensics.images import ImageFailure, resize
 from forensics.terminal import note, tracked
 
 
 def square(pixels: np.ndarray, resolution: int) -> np.ndarray:
-    """The centred square of a picture [h, w, 3], resized to `resolution` pixels a side."""
+    """The centred square of a picture [h, w, 3], resized to `resolution` pixels a side (bicubic)."""
     h, w = pixels.shape[:2]
     side = min(h, w)
     top, left = (h - side) // 2, (w - side) // 2
     return resize(pixels[top : top + side, left : left + side], (resolution, resolution))
 
 
-def load_images(sources: Sequence[Path], resolution: int, cache: Path | None = None) -> TrainingImages:
-    """Every readable image under `sources`, cut square and resized; rejected files are listed, not fatal.
+def shorter_side(pixels: np.ndarray, resolution: int) -> np.ndarray:
+    """A picture [h, w, 3] with its shorter side resized to `resolution` (bilinear), then its centred square.
+
+    What torchvision's Resize and CenterCrop do one after the other.
+    """
+    h, w = pixels.shape[:2]
+    size = (resolution, int(resolution * w / h)) if h <= w else (int(resolution * h / w), resolution)
+    x = resize(pixels, size, "bilinear")
+    top, left = round((size[0] - resolution) / 2), round((size[1] - resolution) / 2)
+    return x[top : top + resolution, left : left + resolution]
+
+
+FRAMINGS = {"square": square, "shorter-side": shorter_side}
+
+
+def load_images(
+    names: Sequence[Path | str],
+    resolution: int,
+    cache: Path | None = None,
+    *,
+    framing: str = "square",
+    with_classes: bool = False,
+) -> TrainingImages:
+    """Every readable picture of the sources, framed and resized; rejected ones are listed, not fatal.
 
     `cache` is a file that keeps the result: it is used again while the list of files (names, sizes, times) is the
-    same. Raises `ForensicsError` where a source is missing or nothing is readable.
+    same. With `with_classes` the images carry the class their folder (or label) puts them in. Raises
+    `ForensicsError` where a source is missing or nothing is readable.
     """
-    for source in sources:
-        if not source.exists():
-            raise ForensicsError(f"{source}: no such file or folder to train on")
-    paths, missing = find_images(list(sources))
-    key = _listing_key(paths, resolution)
+    sources = open_sources(names)
+    key = _listing_key(sources, resolution, framing)
     images = _cached(cache, key) if cache is not None else None
     if images is None:
-        images = _read(paths, resolution, [(f.path, f.message) for f in missing])
+        images = _read(sources, resolution, framing)
         if not len(images):
-            names = ", ".join(str(s) for s in sources)
-            raise ForensicsError(f"{names}: no readable image to train on ({len(images.rejected)} rejected)")
+            shown = ", ".join(str(name) for name in names)
+            raise ForensicsError(f"{shown}: no readable image to train on ({len(images.rejected)} rejected)")
         if cache is not None:
             _keep(cache, key, images)
-    for path, why in images.rejected:
-        note(f"rejected {path}: {why}")
-    return images
+    for _, why in images.rejected:
+        note(f"rejected {why}")
+    if not with_classes:
+        return replace(images, labels=np.empty(0, np.int64), classes=())
+    if len(images.classes) < 2:
+        raise ForensicsError(
+            f"{names[0]}: all images are of one class ({images.classes[0]}); put each class in a folder of its own"
+        )
+    with_labels = f"{images.sha256}{images.classes}".encode() + images.labels.tobytes()
+    return replace(images, sha256=sha256_bytes(with_labels))
 
 
-def _read(paths: Sequence[Path], resolution: int, rejected: list[tuple[str, str]]) -> TrainingImages:
-    kept: list[np.ndarray] = []
-    for item in tracked(decode_many(paths), "reading images", len(paths)):
+def _read(sources: Sequence[Source], resolution: int, framing: str) -> TrainingImages:
+    rejected = [(f.path, f.message) for source in sources for f in source.rejected]
+    names = [name for source in sources for name in source.classes]
+    pictures = chain.from_iterable(source.pictures() for source in sources)
+    kept, kept_names = [], []
+    for name, item in zip(names, tracked(pictures, "reading images", len(names)), strict=True):
         if isinstance(item, ImageFailure):
             rejected.append((item.path, item.message))
         else:
-            kept.append(square(item.pixels, resolution))
+            kept.append(FRAMINGS[framing](item, resolution))
+            kept_names.append(name)
     pixels = np.stack(kept) if kept else np.empty((0, resolution, resolution, 3), np.uint8)
-    return TrainingImages(pixels, sha256_bytes(pixels.tobytes()), tuple(rejected))
+    classes, labels = np.unique(np.array(kept_names, np.str_), return_inverse=True)
+    return TrainingImages(
+        pixels,
+        sha256_bytes(pixels.tobytes()),
+        tuple(rejected),
+        labels.astype(np.int64),
+        tuple(map(str, classes)),
+    )
 
 
 def _cached(cache: Path, key: str) -> TrainingImages | None:
@@ -67,23 +109,28 @@ def _cached(cache: Path, key: str) -> TrainingImages | None:
         with np.load(cache, allow_pickle=False) as stored:
             if str(stored["key"]) != key:
                 return None
-            pixels = stored["pixels"]
-            rejected = stored["rejected"].tolist() if "rejected" in stored.files else []
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            pixels, labels = stored["pixels"], stored["labels"]
+            rejected, classes = stored["rejected"].tolist(), stored["classes"].tolist()
+    except KeyError:
+        return None  # of an earlier release
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         note(f"{cache}: not readable, made again")
         return None
-    return TrainingImages(pixels, sha256_bytes(pixels.tobytes()), tuple((p, why) for p, why in rejected))
+    listed = tuple((path, why) for path, why in rejected)
+    return TrainingImages(pixels, sha256_bytes(pixels.tobytes()), listed, labels, tuple(classes))
 
 
 def _keep(cache: Path, key: str, images: TrainingImages) -> None:
     rejected = np.array([list(r) for r in images.rejected], dtype=np.str_).reshape(-1, 2)
+    arrays: dict[str, Any] = {"pixels": images.pixels, "labels": images.labels, "rejected": rejected}
     with replacing(cache) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, pixels=images.pixels, key=np.array(key), rejected=rejected)
+        np.savez(stream, key=np.array(key), classes=np.array(images.classes, np.str_), **arrays)
 
 
-def _listing_key(paths: Sequence[Path], resolution: int) -> str:
-    digest = hashlib.sha256(str(resolution).encode())
-    for path in paths:
-        stat = path.stat()
-        digest.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+def _listing_key(sources: Sequence[Source], resolution: int, framing: str) -> str:
+    digest = hashlib.sha256(f"{resolution} {framing}\n".encode())
+    for source in sources:
+        for line in source.identity():
+            digest.update(line.encode("utf-8", "surrogateescape"))
+        digest.update("\0".join(source.classes).encode("utf-8", "surrogateescape"))
     return digest.hexdigest()

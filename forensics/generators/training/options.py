@@ -1,8 +1,8 @@
-"""What a training run is asked to do: frozen options, presets as data, and the resolved JSON kept beside the run."""
+"""What a training run is asked to do: frozen options, checked, and compared with those of a saved run."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from forensics.errors import ForensicsError
@@ -11,19 +11,31 @@ from forensics.generators.training.augment import PIPELINES
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """Every number that shapes the weights. Units: kimg = thousand images shown to the discriminator."""
+    """Every number that shapes the weights. Units: kimg = thousand images shown to the discriminator.
+
+    A run that was saved before an option existed had its default: an option added here must default to what the
+    code did before.
+    """
 
     preset: str = "stylegan2-64"
+    architecture: str = "stylegan2"  # stylegan2, stylegan3, stylegan, progan, srcnet
     resolution: int = 64
     z_dim: int = 256
     w_dim: int = 256
+    c_dim: int = 0  # classes of a conditional network
     channel_base: int = 2048
     channel_max: int = 256
     num_mapping_layers: int = 2
-    batch: int = 16
+    generator_extra: dict[str, Any] = field(default_factory=dict)  # further constructor arguments
+    discriminator_extra: dict[str, Any] = field(default_factory=dict)
+    batch: int = 16  # over all ranks
     mbstd_group_size: int = 4
+    loss: str = "logistic"  # logistic (with R1) or wgan-gp
     lr_g: float = 0.0025
     lr_d: float = 0.0025
+    lr_mapping: float = 0.0  # of the mapping and the constant; 0: as lr_g
+    beta1_g: float = 0.0
+    lazy_correction: bool = True  # Adam corrected for the steps that lazy regularisers add
     r1_gamma: float = 0.1
     d_reg_interval: int = 16
     pl_weight: float = 0.0  # path length: off on a CPU, where it costs a fifth of the time
@@ -33,63 +45,53 @@ class TrainingOptions:
     style_mixing_prob: float = 0.9
     w_avg_beta: float = 0.995
     ema_kimg: float = 10.0
-    ema_rampup: float = 0.05
+    ema_rampup: float = 0.05  # 0: none
+    ema_decay: float = 0.0  # an iteration; 0: by ema_kimg
+    magnitude_ema_kimg: float = 0.0  # StyleGAN3: half-life of the layers' magnitudes; 0: not tracked
+    blur_sigma: float = 0.0  # StyleGAN3-R: blur of what the discriminator sees, faded out over blur_kimg
+    blur_kimg: float = 0.0
+    start_resolution: int = 0  # progressive growing from here; 0: none
+    stable_kimg: float = 600.0
+    fade_kimg: float = 600.0
     augment: str = "bgc"
     ada_target: float = 0.6
     ada_interval: int = 4
     ada_kimg: float = 100.0
+    freeze_d: int = 0  # layers of the discriminator, from the image inwards, that keep their weights
+    framing: str = "square"  # square: centred square, bicubic; shorter-side: resized, then cropped, bilinear
+    pixels: str = "unit"  # unit: [-1, 1]; imagenet: normalised by ImageNet's mean and deviation
     mirror: bool = True
+    transfer: str = ""  # sha256 of the weights file that the run began with
     seed: int = 0
 
     def generator_config(self) -> dict[str, Any]:
         """Constructor arguments of the generator."""
-        return {
-            "z_dim": self.z_dim,
-            "w_dim": self.w_dim,
-            "img_resolution": self.resolution,
-            "channel_base": self.channel_base,
-            "channel_max": self.channel_max,
-            "num_mapping_layers": self.num_mapping_layers,
-        }
+        config: dict[str, Any] = {"z_dim": self.z_dim, "img_resolution": self.resolution}
+        if self.architecture != "srcnet":
+            config |= {"channel_base": self.channel_base, "channel_max": self.channel_max}
+        if self.architecture in ("stylegan2", "stylegan3", "stylegan"):
+            config |= {"w_dim": self.w_dim}
+        if self.architecture != "progan":
+            config |= {"num_mapping_layers": self.num_mapping_layers}
+        return config | ({"c_dim": self.c_dim} if self.c_dim else {}) | self.generator_extra
 
     def discriminator_config(self) -> dict[str, Any]:
         """Constructor arguments of the discriminator."""
-        return {
-            "img_resolution": self.resolution,
-            "channel_base": self.channel_base,
-            "channel_max": self.channel_max,
-            "mbstd_group_size": self.mbstd_group_size,
-        }
+        config: dict[str, Any] = {"img_resolution": self.resolution}
+        if self.architecture != "srcnet":
+            config |= {
+                "channel_base": self.channel_base,
+                "channel_max": self.channel_max,
+                "mbstd_group_size": self.mbstd_group_size,
+            }
+        return config | ({"c_dim": self.c_dim} if self.c_dim else {}) | self.discriminator_extra
 
     def as_json(self) -> dict[str, Any]:
         """The options as plain values."""
         return asdict(self)
 
 
-PRESETS: dict[str, TrainingOptions] = {
-    "stylegan2-64": TrainingOptions(),
-    "stylegan2-128": TrainingOptions(preset="stylegan2-128", resolution=128, channel_base=4096),
-    # A network that trains a batch in milliseconds, for trying the machinery.
-    "tiny-16": TrainingOptions(
-        preset="tiny-16", resolution=16, z_dim=16, w_dim=16, channel_base=128, channel_max=16, batch=4
-    ),
-}
-
-
-def resolve(preset: str, **changes: Any) -> TrainingOptions:
-    """The preset with every change that is not None; unknown names are a `ForensicsError`."""
-    if preset not in PRESETS:
-        raise ForensicsError(f"no preset {preset!r}: choose one of {', '.join(PRESETS)}")
-    known = {f.name for f in fields(TrainingOptions)}
-    unknown = sorted(set(changes) - known)
-    if unknown:
-        raise ForensicsError(f"no training option called {', '.join(unknown)}")
-    options = replace(PRESETS[preset], **{k: v for k, v in changes.items() if v is not None})
-    _check(options)
-    return options
-
-
-def _check(o: TrainingOptions) -> None:
+def check(o: TrainingOptions) -> None:
     """Raise `ForensicsError` for numbers no run can have."""
     if o.augment not in PIPELINES:
         raise ForensicsError(f"no augmentation pipeline {o.augment!r}: choose one of {', '.join(PIPELINES)}")
@@ -106,9 +108,11 @@ def _check(o: TrainingOptions) -> None:
     for name in ("lr_g", "lr_d", "ema_kimg", "ada_kimg"):
         if getattr(o, name) <= 0:
             raise ForensicsError(f"{name} {getattr(o, name)} is not possible: give a number above 0")
-    for name in ("r1_gamma", "pl_weight", "seed"):
+    for name in ("r1_gamma", "pl_weight", "seed", "freeze_d"):
         if getattr(o, name) < 0:
             raise ForensicsError(f"{name} {getattr(o, name)} is not possible: give 0 or more")
+    if o.c_dim and o.architecture not in ("stylegan2", "stylegan3"):
+        raise ForensicsError(f"{o.architecture} has no classes here: leave out --cond, or use stylegan2")
 
 
 def differences(before: dict[str, Any], now: TrainingOptions) -> list[str]:

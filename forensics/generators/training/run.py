@@ -4,50 +4,118 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from forensics.errors import ForensicsError
 from forensics.evidence import write_evidence
 from forensics.generators.base import pick_device
+from forensics.generators.checkpoints import Checkpoint
 from forensics.generators.training.artefacts import write_network
+from forensics.generators.training.data import TrainingImages
 from forensics.generators.training.loading import load_images
 from forensics.generators.training.loop import train
-from forensics.generators.training.options import resolve
+from forensics.generators.training.options import TrainingOptions, check
+from forensics.generators.training.presets import resolve
+from forensics.generators.training.ranks import join_ranks, rank_device
 from forensics.generators.training.trainer import Trainer
+from forensics.generators.training.transfer import begin_with, fitted, read_start
 from forensics.terminal import note, progress
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a run beside its options: data, length, and how it begins.
+
+    `start` is a weights file to begin with; `keep_preset` keeps the preset's networks where the file's differ.
+    """
+
+    data: Sequence[Path | str]
+    kimg: float
+    snap_kimg: float
+    start: Path | None = None
+    keep_preset: bool = False
+    conditional: bool = False
+    metrics_kimg: float = 0.0
+    device: str = "auto"
 
 
 def run_training(
     out: Path,
-    data: Sequence[Path],
+    data: Sequence[Path | str],
     preset: str,
     changes: dict[str, Any],
     *,
     kimg: float,
     snap_kimg: float,
-    device: str = "auto",
+    **request: Any,
 ) -> dict[str, Any]:
-    """Train (or go on training) in folder `out` until `kimg`; returns a summary for `--json`."""
+    """Train (or go on training) in folder `out` until `kimg`; returns a summary for `--json`.
+
+    `request`: the other fields of `Request`.
+    """
+    asked = Request(data, kimg, snap_kimg, **request)
     options = resolve(preset, **changes)
+    start = read_start(asked.start) if asked.start is not None else None
+    if start is not None:
+        options = replace(options if asked.keep_preset else fitted(options, start), transfer=start.sha256)
+    device = pick_device(rank_device(asked.device))
+    ranks = join_ranks(device, options.batch, options.mbstd_group_size)
     out.mkdir(parents=True, exist_ok=True)
-    images = load_images(data, options.resolution, out / "training-images.npz")
-    trainer = Trainer(options, images, out, pick_device(device))
-    if trainer.resume():
-        note(f"{out}: going on from {trainer.nimg / 1000:g} kimg")
+    cache = out / "training-images.npz" if ranks.leads else None
+    images = load_images(
+        data, options.resolution, cache, framing=options.framing, with_classes=asked.conditional
+    )
+    options = _with_classes(options, images, asked.conditional)
+    trainer = Trainer(options, images, out, device, ranks)
+    _begin(trainer, start)
     with progress("training", int(kimg * 1000), done=trainer.nimg) as meter:
         last = train(trainer, kimg=kimg, snap_kimg=snap_kimg, meter=meter)
+    return _summary(trainer, asked, last)
+
+
+def _with_classes(options: TrainingOptions, images: TrainingImages, conditional: bool) -> TrainingOptions:
+    if not conditional:
+        if options.c_dim:
+            raise ForensicsError(
+                f"the network to begin with has {options.c_dim} classes: give --cond and a folder a class"
+            )
+        return options
+    if options.c_dim not in (0, len(images.classes)):
+        raise ForensicsError(
+            f"the network to begin with has {options.c_dim} classes, the images have {len(images.classes)}"
+        )
+    options = replace(options, c_dim=len(images.classes))
+    check(options)
+    return options
+
+
+def _begin(trainer: Trainer, start: Checkpoint | None) -> None:
+    """Take up the state of the folder, or the weights the run is to begin with."""
+    if trainer.resume():
+        note(f"{trainer.folder}: going on from {trainer.nimg / 1000:g} kimg")
+    elif start is not None:
+        for line in begin_with(start, trainer.G, trainer.G_ema, trainer.D):
+            note(f"{start.path}: {line}")
+
+
+def _summary(trainer: Trainer, asked: Request, last: dict[str, Any]) -> dict[str, Any]:
+    options, images, out = trainer.options, trainer.images, trainer.folder
     network = write_network(trainer)
-    write_evidence(
-        out,
-        sys.argv,
-        inputs={"training images": images.sha256},
-        seeds={"seed": options.seed},
-        options={**options.as_json(), "kimg": kimg, "snap_kimg": snap_kimg, "device": str(trainer.device)},
-    )
+    inputs = {"training images": images.sha256}
+    if options.transfer:
+        inputs[str(asked.start)] = options.transfer
+    length = {"kimg": asked.kimg, "snap_kimg": asked.snap_kimg, "device": str(trainer.device)}
+    if trainer.ranks.leads:
+        write_evidence(
+            out, sys.argv, inputs, seeds={"seed": options.seed}, options={**options.as_json(), **length}
+        )
     return {
         "network": str(network),
         "kimg": trainer.nimg / 1000,
         "n_images": len(images),
+        "classes": list(images.classes),
         "rejected": [list(r) for r in images.rejected],
         "last": last,
         "options": options.as_json(),

@@ -15,48 +15,63 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from forensics.errors import CheckpointError, ForensicsError
-from forensics.generators.stylegan2 import StyleGAN2Generator
-from forensics.generators.stylegan2_discriminator import StyleGAN2Discriminator
 from forensics.generators.training import state
 from forensics.generators.training.augment import PIPELINES, AdaController, AugmentPipe
 from forensics.generators.training.data import Sampler, TrainingImages
-from forensics.generators.training.losses import StyleGAN2Loss
+from forensics.generators.training.growing import as_shown, stage_at
+from forensics.generators.training.losses import LOSSES, Real
+from forensics.generators.training.networks import make_discriminator, make_generator
+from forensics.generators.training.optimisers import (
+    discriminator_optimiser,
+    freeze_layers,
+    generator_optimiser,
+)
 from forensics.generators.training.options import TrainingOptions, differences
+from forensics.generators.training.ranks import ONE_RANK, Ranks
 
 STATE_FILE = "training-state.safetensors"
-
-
-def lazy_adam(module: nn.Module, lr: float, interval: int | None) -> torch.optim.Adam:
-    """Adam (0, 0.99) with the lazy regularisation correction: k + 1 steps where k were meant."""
-    ratio = 1.0 if interval is None else interval / (interval + 1)
-    betas = (0.0**ratio, 0.99**ratio)
-    return torch.optim.Adam(module.parameters(), lr=lr * ratio, betas=betas, eps=1e-8, fused=True)
 
 
 class Trainer:
     """One run: networks, optimisers, counters. `step` does an iteration; `save` and `resume` carry it over a kill."""
 
     def __init__(
-        self, options: TrainingOptions, images: TrainingImages, folder: Path, device: torch.device
+        self,
+        options: TrainingOptions,
+        images: TrainingImages,
+        folder: Path,
+        device: torch.device,
+        ranks: Ranks = ONE_RANK,
     ) -> None:
         self.options, self.images, self.folder, self.device = options, images, folder, device
+        self.ranks = ranks
         torch.manual_seed(options.seed)
-        fmt = torch.channels_last
-        self.G = StyleGAN2Generator(**options.generator_config()).to(device).to(memory_format=fmt)
-        self.D = StyleGAN2Discriminator(**options.discriminator_config()).to(device).to(memory_format=fmt)
+        # Not the generator's own layout, which is for inference: training keeps the one its runs began with.
+        fmt = torch.contiguous_format if options.architecture == "stylegan3" else torch.channels_last
+        self.G = make_generator(options).to(device).to(memory_format=fmt)
+        self.D = make_discriminator(options).to(device).to(memory_format=torch.channels_last)
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
+        self.frozen = freeze_layers(self.D, options.freeze_d)
+        self._trained_D = [p for p in self.D.parameters() if p.requires_grad]
         self.pipe = AugmentPipe(PIPELINES[options.augment]).to(device)
         self.ada = AdaController(self.pipe, options.ada_target, options.ada_interval, options.ada_kimg)
-        self.loss = StyleGAN2Loss(self.G, self.D, self.pipe, mixing_prob=options.style_mixing_prob)
-        self.opt_G = lazy_adam(self.G, options.lr_g, options.g_reg_interval if options.pl_weight else None)
-        self.opt_D = lazy_adam(self.D, options.lr_d, options.d_reg_interval)
+        loss = LOSSES[options.loss]
+        self.loss = loss(self.G, self.D, self.pipe, mixing_prob=options.style_mixing_prob, ranks=ranks)
+        self.opt_G, self.opt_D = (
+            generator_optimiser(self.G, options),
+            discriminator_optimiser(self.D, options),
+        )
         self.sampler = Sampler(len(images), options.seed, mirror=options.mirror)
         self.iteration = 0
         self.nimg = 0
+        self.stage: tuple[int, float] | None = None
         self.seconds, self.networks_seconds = 0.0, 0.0
+        if options.start_resolution:
+            self._set_stage()
 
     # -- one iteration ---------------------------------------------------------------------------------------
 
@@ -64,8 +79,11 @@ class Trainer:
         """One generator and one discriminator step, with the lazy regularisers at their intervals."""
         o = self.options
         started = time.perf_counter()
-        torch.manual_seed(int(np.random.SeedSequence([o.seed, self.iteration]).generate_state(1)[0]))
-        real = self.images.batch(*self.sampler.draw(self.nimg, o.batch)).to(self.device)
+        self.ranks.seed(o.seed, self.iteration)
+        self._set_stage()
+        if o.blur_sigma:
+            self.loss.blur_sigma = max(1 - self.nimg / (o.blur_kimg * 1000), 0) * o.blur_sigma
+        real = self._real_images()
         prepared = time.perf_counter()
         numbers = self._generator_phase()
         numbers |= self._discriminator_phase(real)
@@ -85,35 +103,89 @@ class Trainer:
         self.networks_seconds += now - prepared
         return numbers
 
+    def _real_images(self) -> Real:
+        """This rank's share of the next batch, as the discriminator is to see it."""
+        o = self.options
+        indices, mirrored = self.sampler.draw(self.nimg, o.batch)
+        mine = slice(self.ranks.rank, None, self.ranks.size)
+        images = self.images.batch(indices[mine], mirrored[mine]).to(self.device)
+        if self.stage is not None and (self.stage[0] < o.resolution or self.stage[1] < 1):
+            images = as_shown(images, *self.stage)
+        if o.pixels == "imagenet":
+            images = imagenet_normalised(images)
+        return Real(images, self._one_hot(self.images.labels[indices[mine]]) if o.c_dim else None)
+
+    def _fake_labels(self, n: int, use: int) -> Tensor | None:
+        """Labels for this rank's share of n fakes, drawn as often as the images have them; `use` tells draws apart."""
+        if not self.options.c_dim:
+            return None
+        rng = np.random.default_rng([self.options.seed, 11, self.iteration, use])
+        drawn = self.images.labels[rng.integers(len(self.images), size=n)]
+        return self._one_hot(drawn[self.ranks.rank :: self.ranks.size])
+
+    def _one_hot(self, labels: np.ndarray) -> Tensor:
+        chosen = torch.from_numpy(labels.astype(np.int64)).to(self.device)
+        return F.one_hot(chosen, self.options.c_dim).float()
+
     def _generator_phase(self) -> dict[str, float]:
         o = self.options
         self.D.requires_grad_(False)
-        numbers = self.loss.generator_step(o.batch, o.w_avg_beta)
+        w_avg_beta = None if o.architecture == "progan" else o.w_avg_beta
+        numbers = self.loss.generator_step(o.batch, w_avg_beta, self._fake_labels(o.batch, 0))
         self._apply(self.opt_G)
         if o.pl_weight and self.iteration % o.g_reg_interval == 0:
-            n = max(o.batch // o.pl_batch_shrink, 1)
-            numbers |= self.loss.path_length_step(n, o.pl_weight, o.pl_decay, o.g_reg_interval)
+            n = max(o.batch // o.pl_batch_shrink, self.ranks.size)
+            labels = self._fake_labels(n, 1)
+            numbers |= self.loss.path_length_step(n, o.pl_weight, o.pl_decay, o.g_reg_interval, labels)
             self._apply(self.opt_G)
-        self.D.requires_grad_(True)
+        for parameter in self._trained_D:
+            parameter.requires_grad_(True)
         return numbers
 
-    def _discriminator_phase(self, real: Tensor) -> dict[str, float]:
+    def _discriminator_phase(self, real: Real) -> dict[str, float]:
         o = self.options
-        numbers, real_logits = self.loss.discriminator_step(real)
+        if o.magnitude_ema_kimg:
+            self._track_magnitudes(True)
+        numbers, real_logits = self.loss.discriminator_step(real, o.batch, self._fake_labels(o.batch, 2))
+        if o.magnitude_ema_kimg:
+            self._track_magnitudes(False)
         self.ada.observe(real_logits)
+        if self.ranks.size > 1:
+            self.ada.sign_sum = float(self.ranks.mean(torch.tensor(self.ada.sign_sum, device=self.device)))
         self._apply(self.opt_D)
-        if self.iteration % o.d_reg_interval == 0:
+        if o.loss == "logistic" and self.iteration % o.d_reg_interval == 0:
             numbers |= self.loss.r1_step(real, o.r1_gamma, o.d_reg_interval)
             self._apply(self.opt_D)
         return numbers
 
-    @staticmethod
-    def _apply(optimiser: torch.optim.Optimizer) -> None:
-        """Clean non-finite gradients, step, clear."""
-        for group in optimiser.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    torch.nan_to_num(parameter.grad, nan=0.0, posinf=1e5, neginf=-1e5, out=parameter.grad)
+    def _track_magnitudes(self, on: bool) -> None:
+        """StyleGAN3's layers follow the magnitude of their input while the discriminator's fakes are made."""
+        beta = 0.5 ** (self.options.batch / (self.options.magnitude_ema_kimg * 1000))
+        for module in self.G.modules():
+            if hasattr(module, "magnitude_ema"):
+                module.update_ema, module.magnitude_ema_beta = on, beta  # type: ignore[assignment]
+
+    def _set_stage(self) -> None:
+        """Grow the networks to where the schedule has them; Adam forgets when a block is added."""
+        if not self.options.start_resolution:
+            return
+        stage = stage_at(self.options, self.nimg)
+        if stage == self.stage:
+            return
+        if self.stage is not None and stage[0] != self.stage[0]:
+            self.opt_G.state.clear()
+            self.opt_D.state.clear()
+        self.stage = stage
+        for network in (self.G, self.G_ema, self.D):
+            network.set_stage(*stage)  # type: ignore[operator]
+
+    def _apply(self, optimiser: torch.optim.Optimizer) -> None:
+        """Average over the ranks, clean non-finite gradients, step, clear."""
+        parameters = [p for group in optimiser.param_groups for p in group["params"]]
+        self.ranks.average_gradients(parameters)
+        for parameter in parameters:
+            if parameter.grad is not None:
+                torch.nan_to_num(parameter.grad, nan=0.0, posinf=1e5, neginf=-1e5, out=parameter.grad)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
 
@@ -124,7 +196,7 @@ class Trainer:
         half_life = o.ema_kimg * 1000
         if o.ema_rampup:
             half_life = min(half_life, self.nimg * o.ema_rampup)
-        beta = 0.5 ** (o.batch / max(half_life, 1e-8))
+        beta = o.ema_decay or 0.5 ** (o.batch / max(half_life, 1e-8))
         for averaged, current in zip(self.G_ema.parameters(), self.G.parameters(), strict=True):
             averaged.lerp_(current, 1 - beta)
         for copied, buffer in zip(self.G_ema.buffers(), self.G.buffers(), strict=True):
@@ -180,6 +252,17 @@ class Trainer:
         facts = snapshot.facts
         self.iteration, self.nimg, self.seconds = facts["iteration"], facts["nimg"], facts["seconds"]
         self.ada.sign_sum, self.ada.sign_count = facts["ada"]
+        if self.stage is not None:
+            # The last iteration ran before nimg moved on: growing compares with the stage it had.
+            self.stage = stage_at(self.options, self.nimg - self.options.batch)
 
     def _modules(self) -> list[tuple[str, nn.Module]]:
         return [("G", self.G), ("D", self.D), ("G_ema", self.G_ema), ("augment_pipe", self.pipe)]
+
+
+def imagenet_normalised(images: Tensor) -> Tensor:
+    """Images in [-1, 1] to (pixel / 255 - mean) / deviation, as SrcNet has them."""
+    from forensics.generators.srcnet import PIXEL_MEAN, PIXEL_STD
+
+    mean, std = (torch.tensor(v, device=images.device)[:, None, None] for v in (PIXEL_MEAN, PIXEL_STD))
+    return ((images + 1) / 2 - mean) / std

@@ -12,7 +12,8 @@ import torch
 from forensics.files import sha256_bytes
 from forensics.generators.training.data import TrainingImages
 from forensics.generators.training.loading import square
-from forensics.generators.training.options import TrainingOptions, resolve
+from forensics.generators.training.options import TrainingOptions
+from forensics.generators.training.presets import resolve
 from forensics.generators.training.trainer import Trainer
 from forensics.images import decode, encode_png
 

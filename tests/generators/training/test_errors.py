@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from forensics.errors import CheckpointError, ForensicsError
-from forensics.generators.training.losses import StyleGAN2Loss
+from forensics.generators.training.losses import LogisticLoss
 from forensics.generators.training.run import run_training
 from forensics.generators.training.trainer import STATE_FILE
 
@@ -81,12 +81,12 @@ def test_damaged_state(run: Path, photographs: Path, damage: str) -> None:
 
 
 def test_loss_not_finite(run: Path, photographs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = StyleGAN2Loss.generator_step
+    original = LogisticLoss.generator_step
 
-    def poisoned(self: StyleGAN2Loss, *args: object) -> dict[str, float]:
+    def poisoned(self: LogisticLoss, *args: object) -> dict[str, float]:
         return {**original(self, *args), "loss_G": float("nan")}  # type: ignore[arg-type]
 
-    monkeypatch.setattr(StyleGAN2Loss, "generator_step", poisoned)
+    monkeypatch.setattr(LogisticLoss, "generator_step", poisoned)
     refused(run, photographs, r"no longer finite at 0.0 kimg; .*--resume.*network-.*--lr.*--gamma")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from forensics.corpus import CorpusWriter
 from forensics.errors import ForensicsError
-from forensics.generators.training import loading
+from forensics.generators.training import sources
 from forensics.generators.training.loading import load_images
 
 
@@ -23,7 +23,7 @@ def folder(photographs: Path, tmp_path: Path) -> Path:
 
 
 def forbid_reading(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading, "decode_many", lambda *_: pytest.fail("read the images again"))
+    monkeypatch.setattr(sources, "decode_many", lambda *_: pytest.fail("read the images again"))
 
 
 def test_bad_files_are_listed_and_the_rest_is_used(

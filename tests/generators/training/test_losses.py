@@ -12,7 +12,7 @@ import torch
 from forensics.generators.stylegan2 import StyleGAN2Generator
 from forensics.generators.stylegan2_discriminator import StyleGAN2Discriminator
 from forensics.generators.training.data import TrainingImages
-from forensics.generators.training.losses import gradient_penalty, path_lengths
+from forensics.generators.training.losses import Real, gradient_penalty, path_lengths
 from forensics.generators.training.trainer import Trainer
 
 SIZES = {"img_resolution": 32, "channel_base": 1024, "channel_max": 24}
@@ -45,7 +45,7 @@ def test_path_lengths_equal_the_reference(reference: dict[str, Any]) -> None:
 
 
 def test_r1_step_is_half_gamma_times_the_interval(trainer: Trainer, images: TrainingImages) -> None:
-    real = images.batch(np.arange(4), np.zeros(4, bool))
+    real = Real(images.batch(np.arange(4), np.zeros(4, bool)))
     grads = []
     for gamma, interval in ((2.0, 1), (0.5, 4)):
         trainer.D.zero_grad()
@@ -63,11 +63,11 @@ def test_path_length_mean_moves_towards_the_lengths(trainer: Trainer) -> None:
 
 def test_steps_descend_their_losses(trainer: Trainer, images: TrainingImages) -> None:
     """A small step along the gradient lowers the loss it was taken for."""
-    real = images.batch(np.arange(8), np.zeros(8, bool))
+    real = Real(images.batch(np.arange(8), np.zeros(8, bool)))
     losses = []
     for _ in range(2):
         torch.manual_seed(3)
-        numbers, _ = trainer.loss.discriminator_step(real)
+        numbers, _ = trainer.loss.discriminator_step(real, 8)
         losses.append(numbers["loss_D"])
         with torch.no_grad():
             for parameter in trainer.D.parameters():

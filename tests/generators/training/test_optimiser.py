@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from forensics.generators.training import state
-from forensics.generators.training.trainer import lazy_adam
+from forensics.generators.training.optimisers import lazy_adam
 
 
 def test_lazy_correction() -> None:

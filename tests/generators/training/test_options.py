@@ -8,7 +8,8 @@ import pytest
 
 from forensics.errors import ForensicsError
 from forensics.generators.stylegan2 import StyleGAN2Generator
-from forensics.generators.training.options import PRESETS, differences, resolve
+from forensics.generators.training.options import differences
+from forensics.generators.training.presets import resolve
 
 # The options of a run saved by the first release, as its state file holds them.
 FIRST_RELEASE = json.loads("""{"ada_interval": 4, "ada_kimg": 100.0, "ada_target": 0.6, "augment": "bgc",
@@ -29,7 +30,7 @@ def test_differences_name_the_option_and_both_values() -> None:
 
 
 def test_none_changes_nothing_and_typos_are_errors() -> None:
-    assert resolve("tiny-16", batch=None) == PRESETS["tiny-16"]
+    assert resolve("tiny-16", batch=None) == resolve("tiny-16")
     with pytest.raises(ForensicsError, match="learning_rate"):
         resolve("tiny-16", learning_rate=1.0)
     with pytest.raises(ForensicsError, match=r"no preset 'stylegan9'.*tiny-16"):

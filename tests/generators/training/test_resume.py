@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from forensics.generators.training.data import TrainingImages
 from forensics.generators.training.log import TrainingLog
-from forensics.generators.training.options import resolve
+from forensics.generators.training.presets import resolve
 from forensics.generators.training.run import run_training
 from forensics.generators.training.trainer import STATE_FILE, Trainer
 

@@ -1,0 +1,71 @@
+"""The networks of a run: which classes an architecture has, and how they stand in a weights file."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from torch import Tensor, nn
+
+from forensics.generators.base import Generator
+from forensics.generators.checkpoints import NetworkState
+from forensics.generators.training.options import TrainingOptions
+
+# architecture -> (generator: module, class, kind in a file), (discriminator: the same)
+_CLASSES = {
+    "stylegan2": (
+        ("stylegan2", "StyleGAN2Generator", "stylegan2"),
+        ("stylegan2_discriminator", "StyleGAN2Discriminator", "stylegan2-discriminator"),
+    ),
+    "stylegan3": (
+        ("stylegan3", "StyleGAN3Generator", "stylegan3"),
+        ("stylegan2_discriminator", "StyleGAN2Discriminator", "stylegan2-discriminator"),
+    ),
+    "stylegan": (
+        ("stylegan", "StyleGANGenerator", "stylegan"),
+        ("stylegan_discriminator", "StyleGANDiscriminator", "stylegan-discriminator"),
+    ),
+    "progan": (
+        ("progan", "ProGANGenerator", "progan"),
+        ("progan_discriminator", "ProGANDiscriminator", "progan-discriminator"),
+    ),
+    "srcnet": (
+        ("srcnet", "SrcNet", "srcnet"),
+        ("srcnet_discriminator", "SrcNetDiscriminator", "srcnet-discriminator"),
+    ),
+}
+ARCHITECTURE_OF_KIND = {generator[2]: name for name, (generator, _) in _CLASSES.items()}
+
+
+def make_generator(options: TrainingOptions) -> Generator:
+    """A generator with fresh weights from torch's random stream."""
+    module, name, _ = _CLASSES[options.architecture][0]
+    generator: Generator = _class(module, name)(**options.generator_config())
+    return generator
+
+
+def make_discriminator(options: TrainingOptions) -> nn.Module:
+    """A discriminator with fresh weights from torch's random stream."""
+    module, name, _ = _CLASSES[options.architecture][1]
+    discriminator: nn.Module = _class(module, name)(**options.discriminator_config())
+    return discriminator
+
+
+def _class(module: str, name: str) -> Any:
+    return getattr(importlib.import_module(f"forensics.generators.{module}"), name)
+
+
+def network_states(
+    options: TrainingOptions, trained: nn.Module, averaged: nn.Module, discriminator: nn.Module
+) -> dict[str, NetworkState]:
+    """What a weights file of this moment holds: the averaged generator and the discriminator.
+
+    SrcNet's format keeps both copies in one network, the average under `Src_Net`.
+    """
+    (_, _, g_kind), (_, _, d_kind) = _CLASSES[options.architecture]
+    d_state = NetworkState(d_kind, options.discriminator_config(), discriminator.state_dict())
+    if options.architecture == "srcnet":
+        both: dict[str, Tensor] = dict(trained.state_dict())
+        both |= {f"Src_Net.{name}": value for name, value in averaged.state_dict().items()}
+        return {"G": NetworkState(g_kind, options.generator_config(), both), "D": d_state}
+    return {"G_ema": NetworkState(g_kind, options.generator_config(), averaged.state_dict()), "D": d_state}
