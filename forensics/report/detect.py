@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from forensics.detectors.finding import INCONCLUSIVE, VERDICTS, Finding, probability
+from forensics.detectors.finding import AUTHENTIC, INCONCLUSIVE, SYNTHETIC, VERDICTS, Finding, probability
 from forensics.files import write_text
 from forensics.report import images, plots, spectrum
 from forensics.report.page import likelihood_ratio, percent, render, signed
@@ -141,7 +141,7 @@ class DetectionReport:
             "spectrum_high": _SPECTRUM_DB[1],
             "evidence": self.evidence,
             "propositions": self.detector.card.get("propositions", PROPOSITIONS),
-            "thresholds_words": thresholds_in_words(self.detector.thresholds),
+            "thresholds_words": thresholds_in_words(self.detector),
         }
         return render("detect.html", context)
 
@@ -162,12 +162,25 @@ def short_names(paths: Sequence[str]) -> list[str]:
     ]
 
 
-def thresholds_in_words(thresholds: Mapping[str, Any]) -> str:
-    """How the thresholds were fixed, from what the detector carries."""
-    return (
+def thresholds_in_words(detector: Detector) -> str:
+    """How the thresholds were fixed, from what the detector carries, and which verdict its bounds put out of reach."""
+    thresholds, bounds = detector.thresholds, detector.calibration
+    words = (
         f"Both were fixed on {thresholds['n']} calibration images that were not trained on, so that at most "
         f"{percent(thresholds['target_fpr'])} of the authentic among them are called synthetic."
     )
+    if bounds is None:
+        return words
+    words += (
+        f" So many images support no ratio beyond {signed(bounds.lowest)} or {signed(bounds.highest)}: what lies "
+        "farther out is given as that."
+    )
+    for word, beyond in (
+        (AUTHENTIC, thresholds["authentic_at"] < bounds.lowest),
+        (SYNTHETIC, thresholds["synthetic_at"] > bounds.highest),
+    ):
+        words += f" No image can therefore be called {word}." if beyond else ""
+    return words
 
 
 def statement(finding: Finding) -> str:

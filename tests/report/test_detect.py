@@ -15,7 +15,7 @@ from PIL import Image
 from forensics.detectors.base import Detector, load_detector
 from forensics.detectors.finding import Finding, FoundFace, examine
 from forensics.images import DecodedImage, ImageFailure, decode_bytes, encode_jpeg, encode_png
-from forensics.report.detect import DetectionReport, short_names, statement, support
+from forensics.report.detect import DetectionReport, short_names, statement, support, thresholds_in_words
 
 NASTY = "</style><script>alert(1)</script><img src=x onerror=alert(1)>\x1b[31m\n"
 FACES = (FoundFace(0.87, (60.0, 50.0, 190.0, 220.0), ((95.0, 110.0),) * 5),)
@@ -189,6 +189,19 @@ def test_statements(finding: Finding) -> None:
     assert "not enough for a verdict" in say(0.3, "inconclusive")
     assert "not validated" in say(2.3, "inconclusive", ("too small",))
     assert "probability" not in say(2.3, "synthetic")
+
+
+def test_thresholds_in_words(detector: Detector) -> None:
+    from forensics.detectors.base import Thresholds
+    from forensics.detectors.calibration import Calibration
+
+    limits = Thresholds(1.0, -0.5, 0.02, 0.05, 106, 35, "as described")
+    usual = replace(detector, limits=limits, calibration=Calibration(1.0, 0.0, -0.9, 1.3))
+    assert "141 calibration images" in thresholds_in_words(usual)
+    assert "beyond −0.90 or +1.30" in thresholds_in_words(usual)
+    assert "No image" not in thresholds_in_words(usual)
+    narrow = replace(usual, calibration=Calibration(1.0, 0.0, -0.4, 1.3))
+    assert "No image can therefore be called authentic." in thresholds_in_words(narrow)
 
 
 def test_the_verbal_scale() -> None:
