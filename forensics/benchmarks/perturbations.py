@@ -53,11 +53,8 @@ class Perturbation:
         """What is done, in words."""
         kind = KINDS[self.kind]
         low, high = kind.drawn
-        which = (
-            f"{self.strength:g}"
-            if self.strength is not None
-            else f"drawn from {low:g} to {high:g} for each image"
-        )
+        drawn = f"{low:g}" if low == high else f"drawn from {low:g} to {high:g} for each image"
+        which = drawn if self.strength is None else f"{self.strength:g}"
         return f"{kind.meaning} ({which})"
 
 

@@ -175,6 +175,7 @@ def test_meanings_say_what_is_done() -> None:
     jpeg, blur = parse("jpeg70,blur")
     assert jpeg.meaning == "JPEG at this quality, 4:2:0 (70)"
     assert blur.meaning.endswith("(drawn from 0.5 to 3 for each image)")
+    assert parse("messenger")[0].meaning.endswith("(70)")
 
 
 def test_names() -> None:
