@@ -9,6 +9,7 @@ StyleGAN3-R) is the sum of its singular vectors' outer products.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -217,7 +218,8 @@ def filter_between(
     for row in range(0, out.shape[1], TILE_ROWS):
         row_end = min(row + TILE_ROWS, out.shape[1])
         bands.append((row, row_end, a.block(row * down, (row_end - 1) * down + k)))
-    for i in range(0, len(x), TILE_MAPS):
+
+    def work(i: int) -> None:
         maps = x[i : i + TILE_MAPS]
         c, h, w = maps.shape
         half = b.right(maps.reshape(c * h, w), x.new_empty(c * h, b.rows)).view(c, h, b.rows)
@@ -227,3 +229,31 @@ def filter_between(
             activate(inner)
             inner = inner.view(1, -1, b.rows, c).permute(0, 3, 1, 2)
             out[i : i + c, row:row_end] = depthwise(inner, kernel, down)[0]
+
+    share_out(work, range(0, len(x), TILE_MAPS))
+
+
+def share_out(work: Callable[[int], None], parts: range) -> None:
+    """Do `work(i)` for every i of `parts`, one part a thread at a time, without gradient.
+
+    Each step on a few maps is too short to be split between threads again and again; whole parts are handed out
+    instead. For that time torch's own number of threads is 1 (other threads of this program may notice, in speed
+    only). What is computed does not depend on the number of threads.
+    """
+    threads = min(torch.get_num_threads(), len(parts))
+    if threads == 1:
+        for i in parts:
+            work(i)
+        return
+    inference, usual = torch.is_inference_mode_enabled(), torch.get_num_threads()
+
+    def guarded(i: int) -> None:  # these modes belong to a thread
+        with torch.inference_mode(inference), torch.no_grad():
+            work(i)
+
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(guarded, parts))
+    finally:
+        torch.set_num_threads(usual)

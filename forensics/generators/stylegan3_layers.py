@@ -23,6 +23,7 @@ from forensics.generators.banded import (
     is_traced,
     resampling_matrix,
     separable,
+    share_out,
 )
 from forensics.generators.layers import LRELU_GAIN, LRELU_SLOPE, FullyConnectedLayer, demodulation
 from forensics.generators.stylegan3_filters import LayerPlan, lowpass_filter
@@ -195,10 +196,14 @@ class SynthesisLayer(nn.Module):
             filter_between(y, up[0], activate, self.down_filter, self.down, out)
             return
         chunk = max(1, CHUNK_PIXELS // (up[0][0].rows * up[0][1].rows))
-        for i in range(0, self.out_channels, chunk):
+        down = self.downsampling(y)
+
+        def work(i: int) -> None:
             inner = apply_terms(y[i : i + chunk], up)
             activate(inner)
-            apply_terms(inner, self.downsampling(y), out[i : i + chunk])
+            apply_terms(inner, down, out[i : i + chunk])
+
+        share_out(work, range(0, self.out_channels, chunk))
 
     def upsampling(self, like: Tensor) -> Terms:
         """The upsampling as banded matrices, on the device and in the dtype of `like`. The gain of the leaky ReLU,

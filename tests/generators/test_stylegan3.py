@@ -320,3 +320,21 @@ def test_the_low_pass_filter_passes_low_frequencies_only(radial: bool) -> None:
     assert float((response[freqs < cutoff - width / 2] - 1).abs().max()) < 0.02
     assert float(response[freqs > cutoff + width / 2].max()) < 0.02
     assert lowpass_filter(1, cutoff, width, rate) is None
+
+
+@pytest.mark.parametrize("inference", [False, True])
+@pytest.mark.parametrize("rotation", [False, True])
+def test_the_number_of_threads_changes_nothing_and_is_left_as_it_was(rotation: bool, inference: bool) -> None:
+    generator = small(rotation, channel_base=2048, channel_max=40)
+    ws = ws_of(generator)
+    usual = torch.get_num_threads()
+    images = []
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            with torch.inference_mode(inference), torch.no_grad():
+                images.append(generator.synthesize(ws).clone())
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(usual)
+    assert_equal(images[1], images[0], 1e-6)
