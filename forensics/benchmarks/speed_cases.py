@@ -12,9 +12,13 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from forensics.benchmarks import plain
+from forensics.benchmarks.plain_training import PlainDiscriminator, PlainLoss
 from forensics.generators.base import Generator
 from forensics.generators.stylegan2 import StyleGAN2Generator
+from forensics.generators.stylegan2_discriminator import StyleGAN2Discriminator
 from forensics.generators.stylegan3 import StyleGAN3Generator
+from forensics.generators.training.augment import PIPELINES, AugmentPipe
+from forensics.generators.training.losses import LogisticLoss, Real
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,12 @@ def _synthesis(
         def theirs() -> Tensor:
             return plainly(reference, ws)
 
-        return Work(ours, theirs, _flops(ours, g))
+        return Work(ours, theirs, _flops(ours))
 
     return build
 
 
-def _flops(call: Callable[[], object], module: nn.Module) -> float:
+def _flops(call: Callable[[], object]) -> float:
     """Operations of the layers that hold weights: what no rewriting can save."""
     counter = FlopCounterMode(display=False)
     with counter:
@@ -84,6 +88,55 @@ def _stylegan3(**config: Any) -> Callable[[], Generator]:
 _SG2 = plain.stylegan2_synthesis
 _SG3 = plain.stylegan3_synthesis
 
+
+def _training(batch: int) -> Work:
+    """One iteration: a step of G, a step of D, and the lazy regularisers' share of it (R1 every 16th iteration on
+    the batch, path length every 4th on half of it, so on a sixteenth and an eighth of the batch each time)."""
+    sizes: dict[str, Any] = {"img_resolution": 64, "channel_base": 4096, "channel_max": 128}
+    real = torch.rand(batch, 3, 64, 64) * 2 - 1
+    sides = []
+    for plainly in (False, True):
+        torch.manual_seed(0)
+        g, d = StyleGAN2Generator(**sizes, num_mapping_layers=2), StyleGAN2Discriminator(**sizes)
+        pipe = AugmentPipe(PIPELINES["noaug"])
+        if plainly:
+            loss: LogisticLoss = PlainLoss(g, PlainDiscriminator(d), pipe, mixing_prob=0.0)
+        else:
+            g.lay_out()
+            d.to(memory_format=torch.channels_last)
+            loss = LogisticLoss(g, d, pipe, mixing_prob=0.0)
+        sides.append(_iteration(loss, g, d, real, fused=not plainly))
+    with torch.no_grad():
+        per_g = _flops(lambda: g.synthesize(g.map(g.sample_z(1))))
+        per_d = _flops(lambda: d(real[:1]))
+    # Passes over each network: forward 1, gradient of inputs 1, of weights 1; a regulariser differentiates twice.
+    passes_g = 3 + 1 + 6 / 8
+    passes_d = 2 + 2 * 3 + 6 / 16
+    return Work(sides[0], sides[1], batch * (passes_g * per_g + passes_d * per_d))
+
+
+def _iteration(
+    loss: LogisticLoss, g: StyleGAN2Generator, d: StyleGAN2Discriminator, real: Tensor, *, fused: bool
+) -> Callable[[], None]:
+    n = len(real)
+    opt_g = torch.optim.Adam(g.parameters(), lr=1e-4, betas=(0.0, 0.99), fused=fused)
+    opt_d = torch.optim.Adam(d.parameters(), lr=1e-4, betas=(0.0, 0.99), fused=fused)
+
+    def iteration() -> None:
+        d.requires_grad_(False)
+        loss.generator_step(n, 0.995)
+        loss.path_length_step(max(n // 8, 1), 2.0, 0.01, 4)
+        opt_g.step()
+        opt_g.zero_grad(set_to_none=True)
+        d.requires_grad_(True)
+        loss.discriminator_step(Real(real), n)
+        loss.r1_step(Real(real[: max(n // 16, 1)]), 0.1, 16)
+        opt_d.step()
+        opt_d.zero_grad(set_to_none=True)
+
+    return iteration
+
+
 CASES: tuple[Case, ...] = (
     Case(
         "StyleGAN2 64 px, maps <= 128",
@@ -97,6 +150,7 @@ CASES: tuple[Case, ...] = (
         (1, 16),
         _synthesis(_stylegan2(img_resolution=256, channel_base=16384, channel_max=512), _SG2),
     ),
+    Case("training iteration, 64 px", 1.8, (16,), _training),
     Case(
         "StyleGAN3-T 256 px",
         2.5,
