@@ -630,6 +630,15 @@ def test_a_tree_opens_as_a_corpus_and_nothing_is_written_into_it(tree: Path):
     assert contents(tree) == before
 
 
+def test_the_trees_own_name_labels_only_what_lies_directly_in_it(shared: Path, tree: Path):
+    opened = Corpus.open(shared / "data/originals1024")
+    assert {(s, int(n)) for s, n in zip(opened.sources, opened.labels, strict=True)} == {
+        ("real", 0),
+        ("stylegan2", 1),
+    }
+    assert Corpus.open(tree / "train/real").labels.tolist() == [0]
+
+
 def test_the_shared_faces_open_as_their_manifest_labels_them(shared: Path):
     opened = Corpus.open(shared / "data/faces256/val")
     listed = {}

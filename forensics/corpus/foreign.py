@@ -70,22 +70,21 @@ def _row(file: str, sha256: str, label: int, source: str) -> Row:
 
 
 def _class_of(folder: Path, file: str) -> tuple[int, str]:
-    """Label and source of a file: its folders below the tree, or the tree's own name where it tells."""
-    folders = PurePosixPath(file).parts[:-1]
-    label = label_of(folders)
-    if label is None:
-        label = label_of((folder.resolve().name,))
-    if label is None:
-        if not folders:
-            raise CorpusError(
-                f"{printable(folder)}: {printable(file)} lies in no class folder; put photographs in real/ and"
-                " generated images in fake.../"
-            )
-        label = SYNTHETIC
-    named = list(folders)
+    """Label and source of a file: its folders below the tree; the tree's own name where it lies in none."""
+    named = list(PurePosixPath(file).parts[:-1])
     while named and named[-1].isdigit():  # shards such as FFHQ's 00000/
         named.pop()
-    return label, "/".join(named) or folder.resolve().name
+    if named:
+        label = label_of(tuple(named))
+        return SYNTHETIC if label is None else label, "/".join(named)
+    own_name = folder.resolve().name
+    label = label_of((own_name,))
+    if label is None:
+        raise CorpusError(
+            f"{printable(folder)}: {printable(file)} lies in no class folder; put photographs in real/ and"
+            " generated images in fake.../"
+        )
+    return label, own_name
 
 
 def memory_of(folder: Path) -> Path:
