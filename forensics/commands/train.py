@@ -1,4 +1,4 @@
-"""`forensics train`: train a face generator from scratch, or take up a run where it was killed."""
+"""`forensics train`: train a face generator from scratch or from a checkpoint, or take up a run where it was killed."""
 
 from __future__ import annotations
 
@@ -11,30 +11,72 @@ import typer
 def train(
     out: Annotated[Path, typer.Argument(help="Folder of the run; the same command again resumes it.")],
     data: Annotated[
-        list[Path], typer.Option(help="Images to learn from: files, folders, corpora (repeatable).")
+        list[str],
+        typer.Option(help="Images: file, folder, zip, corpus, celeba:ROOT or mnist:ROOT (repeatable)."),
     ],
-    preset: Annotated[str, typer.Option(help="stylegan2-64, stylegan2-128 or tiny-16.")] = "stylegan2-64",
-    kimg: Annotated[float, typer.Option(help="Stop after this many thousand images shown.")] = 100.0,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="stylegan2-64 (default), stylegan2-128, stylegan2-ada (auto), paper256, ffhq1024, stylegan3-t, "
+            "stylegan3-r, stylegan, progan, srcnet-celeba, tiny-16."
+        ),
+    ] = None,
+    kimg: Annotated[float, typer.Option(min=0, help="Stop after this many thousand images shown.")] = 100.0,
     snap: Annotated[float, typer.Option(help="Snapshot, log row and samples every this many kimg.")] = 2.0,
-    batch: Annotated[int | None, typer.Option(help="Images an iteration.")] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            help="Begin with this network (.pkl, .pt, .safetensors): its shape is kept, or with --preset what fits."
+        ),
+    ] = None,
+    resolution: Annotated[
+        int | None, typer.Option(help="Pixels a side, where the preset leaves it open.")
+    ] = None,
+    batch: Annotated[int | None, typer.Option(help="Images an iteration, over all ranks.")] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate of both networks.")] = None,
     gamma: Annotated[float | None, typer.Option(help="Weight of the R1 penalty.")] = None,
     augment: Annotated[
         str | None, typer.Option(help="Augmentation pipeline: noaug, bg, bgc, bgcfnc ...")
     ] = None,
-    mirror: Annotated[bool, typer.Option(help="Show images flipped left to right, too.")] = True,
+    freeze_d: Annotated[
+        int | None, typer.Option(min=0, help="Discriminator layers to keep, from the image.")
+    ] = None,
+    cond: Annotated[bool, typer.Option("--cond", help="Condition on classes: one folder each.")] = False,
+    mirror: Annotated[bool | None, typer.Option(help="Show images flipped left to right, too.")] = None,
+    metrics: Annotated[
+        float,
+        typer.Option(min=0, help="KID, precision and recall every this many kimg and at the end; 0: never."),
+    ] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Same seed and machine kind, same weights.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda or cuda:N; with torchrun each rank its own.")
+    ] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
 ) -> None:
-    """Train a StyleGAN2-ADA face generator; killed and rerun, it goes on."""
+    """Train a face generator; killed and rerun, it goes on with the same numbers.
+
+    On several GPUs: torchrun --nproc-per-node N --no-python forensics train ...
+    """
     from forensics.generators.training.run import run_training
     from forensics.terminal import print_line
 
     changes = {
-        "batch": batch, "lr_g": lr, "lr_d": lr, "r1_gamma": gamma, "augment": augment, "mirror": mirror, "seed": seed,
+        "resolution": resolution, "batch": batch, "lr_g": lr, "lr_d": lr, "r1_gamma": gamma, "augment": augment,
+        "freeze_d": freeze_d, "mirror": mirror, "seed": seed,
     }  # fmt: skip
-    summary = run_training(out, data, preset, changes, kimg=kimg, snap_kimg=snap, device=device)
+    summary = run_training(
+        out,
+        data,
+        preset or ("stylegan2-ada" if resume else "stylegan2-64"),
+        changes,
+        kimg=kimg,
+        snap_kimg=snap,
+        start=resume,
+        keep_preset=preset is not None,
+        conditional=cond,
+        metrics_kimg=metrics,
+        device=device,
+    )
     if json:
         from json import dumps
 

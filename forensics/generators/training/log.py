@@ -70,7 +70,11 @@ def _write(path: Path, columns: tuple[str, ...], rows: list[Row]) -> None:
 
 
 class Stopwatch:
-    """Images a second and the share of time outside the networks, tick by tick."""
+    """Images a second and the share of time outside the networks, tick by tick.
+
+    Outside is all that is not an iteration's forward, backward and update: data, logs, and the snapshot that began
+    the tick, samples and scores included.
+    """
 
     def __init__(self, trainer: Trainer) -> None:
         self.trainer = trainer

@@ -1,59 +1,64 @@
-"""The training loop: iterations, and at every snapshot a log row, the state, samples and the network."""
+"""The training loop: iterations, and at every snapshot a log row, the state, and what a person looks at."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from safetensors import SafetensorError
 
 from forensics.errors import ForensicsError
 from forensics.files import write_json
-from forensics.generators.training import artefacts
-from forensics.generators.training.log import Stopwatch, TrainingLog
+from forensics.generators.training.log import Stopwatch
 from forensics.generators.training.trainer import Trainer
+from forensics.generators.training.watch import Watch
 from forensics.terminal import Meter
 
 
-def train(trainer: Trainer, *, kimg: float, snap_kimg: float, meter: Meter) -> dict[str, Any]:
+def train(
+    trainer: Trainer, *, kimg: float, snap_kimg: float, meter: Meter, metrics_kimg: float = 0.0
+) -> dict[str, Any]:
     """Train until `kimg`, with a snapshot at every multiple of `snap_kimg` and at the end. Returns the last log row.
 
+    With `metrics_kimg` the averaged generator is scored at each of its multiples that is a snapshot, and at the end.
     Raises `ForensicsError` where the loss is not finite or a file cannot be written; the last snapshot stays.
     """
-    saved_kimg = trainer.nimg / 1000
+    begun_kimg = trainer.nimg / 1000
     try:
-        return _train(trainer, kimg, snap_kimg, meter)
+        return _train(trainer, kimg, snap_kimg, metrics_kimg, meter)
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        kept = f"the snapshot before stands (at least {saved_kimg:g} kimg)"
+        kept = f"the snapshot before stands (at least {begun_kimg:g} kimg)"
         raise ForensicsError(
             f"{trainer.folder}: cannot write a snapshot at {trainer.nimg / 1000:g} kimg ({reason}); {kept}: "
             "make room and run the same command again"
         ) from error
 
 
-def _train(trainer: Trainer, kimg: float, snap_kimg: float, meter: Meter) -> dict[str, Any]:
+def _train(
+    trainer: Trainer, kimg: float, snap_kimg: float, metrics_kimg: float, meter: Meter
+) -> dict[str, Any]:
     o = trainer.options
-    log = TrainingLog(trainer.folder, trainer.nimg / 1000)
-    write_json(
-        trainer.folder / "training-options.json", {**o.as_json(), "data_sha256": trainer.images.sha256}
-    )
-    _complete_last_snapshot(trainer)
-    watch = Stopwatch(trainer)
-    row: dict[str, Any] = log.rows[-1] if log.rows else {}
-    snap = snap_kimg * 1000
-    next_snap = _next_multiple(trainer.nimg, snap)
+    watch = Watch(trainer, metrics_kimg) if trainer.ranks.leads else None
+    if watch is not None:
+        record = {**o.as_json(), "data_sha256": trainer.images.sha256}
+        write_json(trainer.folder / "training-options.json", record)
+        watch.begin()
+    stopwatch, status = Stopwatch(trainer), _Status(kimg * 1000)
+    next_snap = _next_multiple(trainer.nimg, snap_kimg * 1000)
     while trainer.nimg < kimg * 1000:
         numbers = trainer.step()
-        log.add(numbers)
-        meter.advance(o.batch, _status(numbers))
+        if watch is not None:
+            watch.log.add(numbers)
+            meter.advance(o.batch, status.line(numbers, trainer.nimg))
         if trainer.nimg >= min(next_snap, kimg * 1000):
-            next_snap = _next_multiple(trainer.nimg, snap)
-            # The log goes first: a kill before the state is written cuts the row off again.
-            row = log.close_tick(trainer.nimg / 1000, float(trainer.pipe.p), watch.lap())
-            trainer.save()
-            artefacts.write_samples(trainer)
-            artefacts.write_network(trainer)
-    return row
+            next_snap = _next_multiple(trainer.nimg, snap_kimg * 1000)
+            if watch is not None:
+                watch.snapshot(stopwatch.lap())
+    if watch is None:
+        return {}
+    watch.end()
+    return watch.log.rows[-1] if watch.log.rows else {}
 
 
 def _next_multiple(nimg: int, snap: float) -> float:
@@ -61,13 +66,31 @@ def _next_multiple(nimg: int, snap: float) -> float:
     return (nimg // snap + 1) * snap
 
 
-def _complete_last_snapshot(trainer: Trainer) -> None:
-    """Make what a kill between the state and the network left out."""
-    if trainer.nimg and not artefacts.samples_path(trainer).is_file():
-        artefacts.write_samples(trainer)
-    if trainer.nimg and not artefacts.network_path(trainer).is_file():
-        artefacts.write_network(trainer)
+class _Status:
+    """The line beside the progress bar: speed and time left over the last half minute, losses, outputs, p."""
+
+    _WINDOW_S = 30.0
+
+    def __init__(self, total_nimg: float) -> None:
+        self.total = total_nimg
+        self.marks: list[tuple[float, int]] = []
+
+    def line(self, numbers: dict[str, float], nimg: int) -> str:
+        now = time.monotonic()
+        self.marks.append((now, nimg))
+        while now - self.marks[0][0] > self._WINDOW_S and len(self.marks) > 2:
+            self.marks.pop(0)
+        before, elapsed = self.marks[0][1], now - self.marks[0][0]
+        parts = [
+            f"G {numbers['loss_G']:.2f} D {numbers['loss_D']:.2f}",
+            f"D(x) {numbers['D_real']:.2f} D(G(z)) {numbers['D_fake']:.2f} p {numbers['augment_p']:.2f}",
+        ]
+        if elapsed > 0:
+            rate = (nimg - before) / elapsed
+            parts.append(f"{rate:.1f} img/s, {_duration((self.total - nimg) / rate)} left")
+        return "  ".join(parts)
 
 
-def _status(numbers: dict[str, float]) -> str:
-    return f"G {numbers['loss_G']:.2f} D {numbers['loss_D']:.2f} p {numbers['augment_p']:.2f}"
+def _duration(seconds: float) -> str:
+    minutes = max(round(seconds / 60), 0)
+    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"

@@ -147,7 +147,6 @@ class LogisticLoss:
         (penalty * (weight * interval)).backward()  # type: ignore[no-untyped-call]
         return {"pl_length": float(lengths.detach().mean())}
 
-
     def _normal_like(self, images: Tensor, n: int) -> Tensor:
         """N(0, 1) of the shape of `images`, this rank's share of n where the ranks have a common stream."""
         stream = self.ranks.latents

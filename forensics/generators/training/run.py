@@ -12,7 +12,7 @@ from forensics.errors import ForensicsError
 from forensics.evidence import write_evidence
 from forensics.generators.base import pick_device
 from forensics.generators.checkpoints import Checkpoint
-from forensics.generators.training.artefacts import write_network
+from forensics.generators.training.artefacts import network_path, write_network
 from forensics.generators.training.data import TrainingImages
 from forensics.generators.training.loading import load_images
 from forensics.generators.training.loop import train
@@ -71,7 +71,7 @@ def run_training(
     trainer = Trainer(options, images, out, device, ranks)
     _begin(trainer, start)
     with progress("training", int(kimg * 1000), done=trainer.nimg) as meter:
-        last = train(trainer, kimg=kimg, snap_kimg=snap_kimg, meter=meter)
+        last = train(trainer, kimg=kimg, snap_kimg=snap_kimg, meter=meter, metrics_kimg=asked.metrics_kimg)
     return _summary(trainer, asked, last)
 
 
@@ -102,7 +102,9 @@ def _begin(trainer: Trainer, start: Checkpoint | None) -> None:
 
 def _summary(trainer: Trainer, asked: Request, last: dict[str, Any]) -> dict[str, Any]:
     options, images, out = trainer.options, trainer.images, trainer.folder
-    network = write_network(trainer)
+    network = network_path(trainer)
+    if trainer.ranks.leads and not network.is_file():
+        write_network(trainer)
     inputs = {"training images": images.sha256}
     if options.transfer:
         inputs[str(asked.start)] = options.transfer

@@ -113,7 +113,7 @@ class Trainer:
             images = as_shown(images, *self.stage)
         if o.pixels == "imagenet":
             images = imagenet_normalised(images)
-        return Real(images, self._one_hot(self.images.labels[indices[mine]]) if o.c_dim else None)
+        return Real(images, self.one_hot(self.images.labels[indices[mine]]) if o.c_dim else None)
 
     def _fake_labels(self, n: int, use: int) -> Tensor | None:
         """Labels for this rank's share of n fakes, drawn as often as the images have them; `use` tells draws apart."""
@@ -121,9 +121,10 @@ class Trainer:
             return None
         rng = np.random.default_rng([self.options.seed, 11, self.iteration, use])
         drawn = self.images.labels[rng.integers(len(self.images), size=n)]
-        return self._one_hot(drawn[self.ranks.rank :: self.ranks.size])
+        return self.one_hot(drawn[self.ranks.rank :: self.ranks.size])
 
-    def _one_hot(self, labels: np.ndarray) -> Tensor:
+    def one_hot(self, labels: np.ndarray) -> Tensor:
+        """Class numbers [n] as float32 [n, c_dim]."""
         chosen = torch.from_numpy(labels.astype(np.int64)).to(self.device)
         return F.one_hot(chosen, self.options.c_dim).float()
 

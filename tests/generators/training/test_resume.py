@@ -32,7 +32,13 @@ def assert_same_run(one: Path, two: Path) -> None:
     first, second = tensors(one), tensors(two)
     assert first.keys() == second.keys()
     assert [k for k in first if not torch.equal(first[k], second[k])] == []
-    for name in ("training.csv", "network-000000.safetensors", "samples-000000.png", "training-options.json"):
+    names = (
+        "training.csv",
+        "discriminator-outputs.jsonl",
+        "training-options.json",
+        "discriminator-outputs.png",
+    )
+    for name in (*names, "network-000000.safetensors", "samples-000000.png", "curves.png"):
         assert (one / name).read_bytes() == (two / name).read_bytes(), name
 
 
