@@ -73,6 +73,8 @@ def test_train_resume_and_use_the_network(data: Path, tmp_path: Path) -> None:
         (["--preset", "stylegan9"], "no preset"),
         (["--augment", "bcg"], "no augmentation"),
         (["--batch", "0"], "batch 0"),
+        (["--snap", "0"], "every 0 kimg"),
+        (["--resume", "missing.pkl"], "missing.pkl"),
     ],
 )
 def test_errors_come_before_anything_is_made(
@@ -82,3 +84,37 @@ def test_errors_come_before_anything_is_made(
     assert isinstance(result.exception, ForensicsError)
     assert complaint in str(result.exception)
     assert not (tmp_path / "run").exists()
+
+
+def test_fine_tune_with_classes_and_metrics(data: Path, tmp_path: Path) -> None:
+    """Two runs: one that makes a conditional network, one that goes on from it with part of D frozen."""
+    for k, path in enumerate(sorted(data.iterdir())):
+        (data / f"class{k % 2}").mkdir(exist_ok=True)
+        path.rename(data / f"class{k % 2}" / path.name)
+    common = ["--data", str(data), "--cond", "--snap", "0.01", "--kimg", "0.01", "--device", "cpu", "--json"]
+    first = CliRunner().invoke(app, ["train", str(tmp_path / "a"), *common, "--preset", "tiny-16"])
+    assert first.exit_code == 0, first.output
+    network = json.loads(first.stdout)["network"]
+    second = CliRunner().invoke(
+        app,
+        [
+            "train", str(tmp_path / "b"), *common, "--resume", network, "--freeze-d", "4", "--batch", "4",
+            "--metrics", "1", "--no-mirror",
+        ],
+    )  # fmt: skip
+    assert second.exit_code == 0, second.output
+    summary = json.loads(second.stdout)
+    assert summary["classes"] == ["class0", "class1"]
+    options = summary["options"]
+    assert (options["c_dim"], options["resolution"], options["freeze_d"], options["mirror"]) == (
+        2,
+        16,
+        4,
+        False,
+    )
+    assert "G: " in second.stderr
+    assert "; not:" not in second.stderr
+    with (tmp_path / "b" / "metrics.csv").open() as stream:
+        assert [row["extractor"] for row in csv.DictReader(stream)] == ["efficientnet-lite0-imagenet"]
+    evidence = json.loads((tmp_path / "b" / "evidence.json").read_text())
+    assert evidence["inputs"][network] == options["transfer"]

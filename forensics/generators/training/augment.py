@@ -1,4 +1,4 @@
-"""Adaptive discriminator augmentation: the non-leaking pipeline of 18 transforms, and its controller.
+"""Adaptive discriminator augmentation: the non-leaking pipeline of 18 transforms.
 
 Images float32 [n, 3, h, w] in about [-1, 1]. Each transform is drawn for each image with probability strength x p;
 the geometric ones become one inverse matrix G_inv and a single resampling between two orthogonal wavelet filters,
@@ -10,12 +10,14 @@ Source: Karras et al., "Training Generative Adversarial Networks with Limited Da
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from forensics.generators.training.strengths import AugmentStrengths
 
 # Daubechies' least asymmetric wavelets sym6 and sym2 (scaling coefficients).
 _SYM6 = (
@@ -24,58 +26,6 @@ _SYM6 = (
     -0.021060292512300564, 0.04472490177066578, 0.0017677118642428036, -0.007800708325034148,
 )  # fmt: skip
 _SYM2 = (-0.12940952255092145, 0.22414386804185735, 0.836516303737469, 0.48296291314469025)
-
-
-@dataclass(frozen=True)
-class AugmentStrengths:
-    """Probability multipliers of the transforms (0 is off) and their ranges, named as in the paper."""
-
-    xflip: float = 0.0
-    rotate90: float = 0.0
-    xint: float = 0.0
-    scale: float = 0.0
-    rotate: float = 0.0
-    aniso: float = 0.0
-    xfrac: float = 0.0
-    brightness: float = 0.0
-    contrast: float = 0.0
-    lumaflip: float = 0.0
-    hue: float = 0.0
-    saturation: float = 0.0
-    imgfilter: float = 0.0
-    noise: float = 0.0
-    cutout: float = 0.0
-    xint_max: float = 0.125
-    scale_std: float = 0.2
-    rotate_max: float = 1.0
-    aniso_std: float = 0.2
-    xfrac_std: float = 0.125
-    brightness_std: float = 0.2
-    contrast_std: float = 0.5
-    hue_max: float = 1.0
-    saturation_std: float = 1.0
-    imgfilter_std: float = 1.0
-    noise_std: float = 0.1
-    cutout_size: float = 0.5
-
-
-_BLIT = {"xflip": 1.0, "rotate90": 1.0, "xint": 1.0}
-_GEOM = {"scale": 1.0, "rotate": 1.0, "aniso": 1.0, "xfrac": 1.0}
-_COLOR = {"brightness": 1.0, "contrast": 1.0, "lumaflip": 1.0, "hue": 1.0, "saturation": 1.0}
-PIPELINES = {
-    "noaug": AugmentStrengths(),
-    "blit": AugmentStrengths(**_BLIT),
-    "geom": AugmentStrengths(**_GEOM),
-    "color": AugmentStrengths(**_COLOR),
-    "filter": AugmentStrengths(imgfilter=1.0),
-    "noise": AugmentStrengths(noise=1.0),
-    "cutout": AugmentStrengths(cutout=1.0),
-    "bg": AugmentStrengths(**_BLIT, **_GEOM),
-    "bgc": AugmentStrengths(**_BLIT, **_GEOM, **_COLOR),
-    "bgcf": AugmentStrengths(**_BLIT, **_GEOM, **_COLOR, imgfilter=1.0),
-    "bgcfn": AugmentStrengths(**_BLIT, **_GEOM, **_COLOR, imgfilter=1.0, noise=1.0),
-    "bgcfnc": AugmentStrengths(**_BLIT, **_GEOM, **_COLOR, imgfilter=1.0, noise=1.0, cutout=1.0),
-}
 
 
 class _Draws:
@@ -346,27 +296,3 @@ def _downsample_separable(x: Tensor, taps: Tensor, crop: int) -> Tensor:
     x = x[:, :, crop:-crop, crop:-crop]
     x = F.conv2d(x, row, stride=(1, 2), groups=c)
     return F.conv2d(x, row.transpose(2, 3), stride=(2, 1), groups=c)
-
-
-class AdaController:
-    """Move p so that E[sign D(real)] meets `target` (section 3): p changes by 1 in `ada_kimg` thousand images."""
-
-    def __init__(
-        self, pipe: AugmentPipe, target: float = 0.6, interval: int = 4, ada_kimg: float = 500
-    ) -> None:
-        self.pipe, self.target, self.interval, self.ada_kimg = pipe, target, interval, ada_kimg
-        self.sign_sum, self.sign_count = 0.0, 0
-
-    def observe(self, real_logits: Tensor) -> None:
-        """Take in the discriminator's outputs on real images."""
-        self.sign_sum += float(real_logits.detach().sign().sum())
-        self.sign_count += real_logits.numel()
-
-    def update(self, iteration: int, batch: int) -> None:
-        """Adjust p at every `interval`-th iteration."""
-        if iteration % self.interval or not self.sign_count:
-            return
-        step = batch * self.interval / (self.ada_kimg * 1000)
-        mean_sign = self.sign_sum / self.sign_count
-        self.pipe.p.copy_((self.pipe.p + step * float(np.sign(mean_sign - self.target))).clamp(min=0))
-        self.sign_sum, self.sign_count = 0.0, 0

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from forensics.errors import ForensicsError
-from forensics.generators.training.augment import PIPELINES
+from forensics.generators.training.strengths import PIPELINES
 
 
 @dataclass(frozen=True)

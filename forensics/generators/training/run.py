@@ -57,6 +57,8 @@ def run_training(
     """
     asked = Request(data, kimg, snap_kimg, **request)
     options = resolve(preset, **changes)
+    if snap_kimg <= 0:
+        raise ForensicsError(f"a snapshot every {snap_kimg:g} kimg is not possible: give a number above 0")
     start = read_start(asked.start) if asked.start is not None else None
     if start is not None:
         options = replace(options if asked.keep_preset else fitted(options, start), transfer=start.sha256)

@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 from forensics.errors import CheckpointError, ForensicsError
 from forensics.generators.training import state
-from forensics.generators.training.augment import PIPELINES, AdaController, AugmentPipe
+from forensics.generators.training.augment import AugmentPipe
+from forensics.generators.training.controller import AdaController
 from forensics.generators.training.data import Sampler, TrainingImages
 from forensics.generators.training.growing import as_shown, stage_at
 from forensics.generators.training.losses import LOSSES, Real
@@ -32,6 +33,7 @@ from forensics.generators.training.optimisers import (
 )
 from forensics.generators.training.options import TrainingOptions, differences
 from forensics.generators.training.ranks import ONE_RANK, Ranks
+from forensics.generators.training.strengths import PIPELINES
 
 STATE_FILE = "training-state.safetensors"
 

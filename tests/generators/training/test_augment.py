@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from forensics.generators.training.augment import PIPELINES, AugmentPipe, AugmentStrengths
+from forensics.generators.training.augment import AugmentPipe
 from forensics.generators.training.loading import load_images
+from forensics.generators.training.strengths import PIPELINES, AugmentStrengths
 
 TRANSFORMS = (
     "xflip", "rotate90", "xint", "scale", "rotate", "aniso", "xfrac",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from forensics.generators.training.augment import PIPELINES, AdaController, AugmentPipe
+from forensics.generators.training.augment import AugmentPipe
+from forensics.generators.training.controller import AdaController
+from forensics.generators.training.strengths import PIPELINES
 
 
 def controlled(

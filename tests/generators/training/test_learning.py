@@ -1,0 +1,39 @@
+"""A whole run on real faces: it learns."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+
+from forensics.generators.training import metrics
+from forensics.generators.training.loading import load_images
+from forensics.generators.training.metrics import Evaluation
+from forensics.generators.training.presets import resolve
+from forensics.generators.training.run import run_training
+from forensics.generators.training.trainer import Trainer
+
+
+@pytest.mark.slow
+def test_two_kimg_on_200_faces_bring_kid_down(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faces = sorted((shared / "data" / "faces256" / "train" / "real").iterdir())[:200]
+    changes = {"batch": 16, "channel_base": 256, "channel_max": 32}
+    out = tmp_path / "run"
+    summary = run_training(out, faces, "tiny-16", changes, kimg=2, snap_kimg=1, device="cpu")
+    assert (summary["n_images"], summary["kimg"], summary["rejected"]) == (200, 2.0, [])
+    with (out / "training.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert float(rows[-1]["D_real"]) > float(rows[-1]["D_fake"])
+    monkeypatch.setattr(metrics, "_MOST", 100)
+    evaluation = Evaluation(load_images(faces, 16, out / "training-images.npz"), torch.device("cpu"))
+    trained = Trainer(resolve("tiny-16", **changes), evaluation.images, out, torch.device("cpu"))
+    before = evaluation.score(trained.G_ema)
+    assert trained.resume()
+    after = evaluation.score(trained.G_ema)
+    assert after["kid"] < before["kid"] - (after["kid_sd"] + before["kid_sd"])
+    assert after["precision"] > before["precision"]
+    assert (out / "training.html").is_file()
