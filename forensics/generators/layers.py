@@ -104,7 +104,9 @@ class FullyConnectedLayer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[n, in] to [n, out]."""
         gain = LRELU_GAIN if self.activation == "lrelu" else 1.0
-        y = F.linear(x, self.weight * (self.weight_gain * gain), self.bias * (self.bias_gain * gain))
+        y = torch.addmm(
+            self.bias, x, self.weight.t(), beta=self.bias_gain * gain, alpha=self.weight_gain * gain
+        )
         return F.leaky_relu(y, LRELU_SLOPE, inplace=True) if self.activation == "lrelu" else y
 
 
@@ -177,7 +179,19 @@ def modulated_conv2d(x: Tensor, weight: Tensor, styles: Tensor, *, up_filter: Te
 
 def demodulation(weight: Tensor, styles: Tensor, eps: float = 1e-8) -> Tensor:
     """1 / norm of each sample's modulated kernel, [n, o] (equation 3), without building the kernels."""
-    return (styles.square() @ weight.square().sum(dim=(2, 3)).t() + eps).rsqrt()
+    return (styles.square() @ _squared_norms(weight).t() + eps).rsqrt()
+
+
+def _squared_norms(weight: Tensor) -> Tensor:
+    """Sum of squares over the kernel's area, [o, i]."""
+    if needs_gradient(weight):
+        return weight.square().sum(dim=(2, 3))
+    # Tap by tap: no temporary of the weights' size, and contiguous reads where channels are last.
+    taps = [weight[:, :, a, b] for a in range(weight.shape[2]) for b in range(weight.shape[3])]
+    total = taps[0].square()
+    for tap in taps[1:]:
+        total.addcmul_(tap, tap)
+    return total
 
 
 class MinibatchStdLayer(nn.Module):

@@ -167,7 +167,8 @@ class StyleGAN2Generator(Generator):
         super().lay_out()
         for layer in self.modules():
             if isinstance(layer, SynthesisLayer) and layer.up == 2:
-                layer.weight.data = layer.weight.data.transpose(0, 1).contiguous().transpose(0, 1)
+                turned = layer.weight.data.transpose(0, 1).contiguous(memory_format=torch.channels_last)
+                layer.weight.data = turned.transpose(0, 1)
 
     @property
     def num_ws(self) -> int:
