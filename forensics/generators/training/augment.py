@@ -17,7 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from forensics.generators.training.strengths import AugmentStrengths
+from forensics.generators.training.strengths import PIPELINES, AugmentStrengths
+
+__all__ = ["PIPELINES", "AugmentPipe", "AugmentStrengths"]
 
 # Daubechies' least asymmetric wavelets sym6 and sym2 (scaling coefficients).
 _SYM6 = (
