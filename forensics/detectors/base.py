@@ -172,7 +172,11 @@ class Detector(ABC):
             raise DetectorError(
                 f"{folder / DESCRIPTION}: is damaged ({error!r}); train the detector again"
             ) from error
-        self.weights_sha256 = folder_sha256(folder)
+        self.weights_sha256 = folder_sha256(folder, self._part_names())
+
+    def _part_names(self) -> Sequence[str]:
+        """Folders below the detector's own that belong to it."""
+        return ()
 
     def _calibrated(self) -> Calibration:
         if self.calibration is None:
@@ -255,11 +259,12 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def folder_sha256(folder: Path) -> str:
-    """One hash for a detector: over the names and hashes of its `detector.json` and weights, parts included."""
+def folder_sha256(folder: Path, parts: Sequence[str] = ()) -> str:
+    """One hash for a detector: over the names and hashes of its `detector.json` and weights, and of its `parts`."""
     from forensics.files import sha256_bytes, sha256_file
 
-    files = sorted(p for name in (DESCRIPTION, WEIGHTS) for p in folder.rglob(name))
+    places = [folder, *(folder / part for part in sorted(parts))]
+    files = [place / name for place in places for name in (DESCRIPTION, WEIGHTS) if (place / name).is_file()]
     lines = "".join(f"{sha256_file(path)}  {path.relative_to(folder).as_posix()}\n" for path in files)
     return sha256_bytes(lines.encode())
 

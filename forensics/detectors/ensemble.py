@@ -95,7 +95,7 @@ class EnsembleDetector(Detector):
         for name, part in zip(self.config["parts"], self.parts, strict=True):
             part.save(folder / name)
         write_json(folder / DESCRIPTION, self.description())
-        self.weights_sha256 = folder_sha256(folder)
+        self.weights_sha256 = folder_sha256(folder, self._part_names())
 
     @classmethod
     def load(cls, folder: Path) -> Detector:
@@ -118,6 +118,9 @@ class EnsembleDetector(Detector):
         for part in parts:
             part._calibrated()
         return detector
+
+    def _part_names(self) -> Sequence[str]:
+        return list(self.config["parts"])
 
     def _weights(self) -> Floats:
         return np.array(self.config["weights"], np.float64)

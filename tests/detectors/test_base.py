@@ -202,3 +202,9 @@ def test_no_detector_code_unpickles() -> None:
             ):
                 keywords = {k.arg: ast.unparse(k.value) for k in node.keywords}
                 assert keywords.get("weights_only") == "True", path
+
+
+def test_a_stray_folder_does_not_change_the_hash(folder: Path) -> None:
+    before = load_detector(folder).weights_sha256
+    _npr().save(folder / "stray")
+    assert load_detector(folder).weights_sha256 == before
