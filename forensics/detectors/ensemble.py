@@ -20,6 +20,7 @@ from forensics.detectors.base import (
     read_description,
 )
 from forensics.detectors.calibration import fit_logistic
+from forensics.detectors.views import working_view
 from forensics.errors import DetectorError
 
 
@@ -33,7 +34,8 @@ class EnsembleDetector(Detector):
 
     def part_scores(self, images: Sequence[Pixels]) -> Floats:
         """float64 [n, k] uncapped log10 LR of every part."""
-        columns = [part._calibrated().uncapped(part.raw_scores(images)) for part in self.parts]
+        views = [working_view(image) for image in images]  # once for all parts; a view is its own view
+        columns = [part._calibrated().uncapped(part.raw_scores(views)) for part in self.parts]
         return np.stack(columns, axis=1)
 
     def raw_scores(self, images: Sequence[Pixels]) -> Floats:

@@ -30,6 +30,7 @@ def test_any_size_becomes_a_size_the_networks_take(height: int, width: int) -> N
     assert SMALLEST_PX <= min(view.shape[:2]) <= LARGEST_NATIVE_PX
     assert max(view.shape[:2]) <= 4 * LARGEST_NATIVE_PX
     assert (view == 200).all()
+    assert np.array_equal(working_view(view), view)
 
 
 @pytest.mark.parametrize(
