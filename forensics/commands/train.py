@@ -77,6 +77,8 @@ def train(
         metrics_kimg=metrics,
         device=device,
     )
+    if not summary:
+        return  # another rank speaks
     if json:
         from json import dumps
 

@@ -89,6 +89,13 @@ def join_ranks(device: torch.device, batch: int, group: int) -> Ranks:
     return Ranks(dist.get_rank(), size, torch.Generator(device))
 
 
+def leave_ranks(ranks: Ranks) -> None:
+    """Part from the other ranks when all have come to the end: one that left early would abort the rest."""
+    if ranks.size > 1:
+        dist.barrier()
+        dist.destroy_process_group()
+
+
 def rank_device(device: str) -> str:
     """`device`, or this rank's own GPU where several ranks run on a machine with GPUs."""
     local = os.environ.get("LOCAL_RANK")

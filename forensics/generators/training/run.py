@@ -18,7 +18,7 @@ from forensics.generators.training.loading import load_images
 from forensics.generators.training.loop import train
 from forensics.generators.training.options import TrainingOptions, check
 from forensics.generators.training.presets import resolve
-from forensics.generators.training.ranks import join_ranks, rank_device
+from forensics.generators.training.ranks import join_ranks, leave_ranks, rank_device
 from forensics.generators.training.trainer import Trainer
 from forensics.generators.training.transfer import begin_with, fitted, read_start
 from forensics.terminal import note, progress
@@ -53,7 +53,7 @@ def run_training(
 ) -> dict[str, Any]:
     """Train (or go on training) in folder `out` until `kimg`; returns a summary for `--json`.
 
-    `request`: the other fields of `Request`.
+    `request`: the other fields of `Request`. Of several ranks only the first has a summary, the others {}.
     """
     asked = Request(data, kimg, snap_kimg, **request)
     options = resolve(preset, **changes)
@@ -104,17 +104,19 @@ def _begin(trainer: Trainer, start: Checkpoint | None) -> None:
 
 def _summary(trainer: Trainer, asked: Request, last: dict[str, Any]) -> dict[str, Any]:
     options, images, out = trainer.options, trainer.images, trainer.folder
+    leave_ranks(trainer.ranks)
+    if not trainer.ranks.leads:
+        return {}
     network = network_path(trainer)
-    if trainer.ranks.leads and not network.is_file():
+    if not network.is_file():
         write_network(trainer)
     inputs = {"training images": images.sha256}
     if options.transfer:
         inputs[str(asked.start)] = options.transfer
     length = {"kimg": asked.kimg, "snap_kimg": asked.snap_kimg, "device": str(trainer.device)}
-    if trainer.ranks.leads:
-        write_evidence(
-            out, sys.argv, inputs, seeds={"seed": options.seed}, options={**options.as_json(), **length}
-        )
+    write_evidence(
+        out, sys.argv, inputs, seeds={"seed": options.seed}, options={**options.as_json(), **length}
+    )
     return {
         "network": str(network),
         "kimg": trainer.nimg / 1000,

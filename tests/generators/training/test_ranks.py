@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import os
 import socket
 import subprocess
@@ -23,7 +25,7 @@ import numpy as np
 import torch
 from forensics.generators.training.data import TrainingImages
 from forensics.generators.training.presets import resolve
-from forensics.generators.training.ranks import Ranks, join_ranks
+from forensics.generators.training.ranks import Ranks, join_ranks, leave_ranks
 from forensics.generators.training.trainer import Trainer
 torch.set_num_threads(1)
 pixels = np.load(sys.argv[1])
@@ -50,6 +52,7 @@ if ranks.leads:
     gradients["w_avg"], gradients["pl_mean"] = trainer.G.w_avg.clone(), trainer.loss.pl_mean
     gradients["sign"] = torch.tensor(trainer.ada.sign_sum / trainer.ada.sign_count)
     torch.save(gradients, sys.argv[2])
+leave_ranks(ranks)
 """
 
 
@@ -82,6 +85,25 @@ def test_two_ranks_give_the_gradient_of_one(images: TrainingImages, tmp_path: Pa
         torch.testing.assert_close(
             two[name], one[name], rtol=1e-4, atol=1e-6, msg=lambda m, n=name: f"{n}: {m}"
         )
+
+
+@pytest.mark.enable_socket
+def test_two_ranks_train_one_network_and_one_of_them_speaks(photographs: Path, tmp_path: Path) -> None:
+    program = "from forensics.cli import main; main()"
+    (tmp_path / "program.py").write_text(program)
+    out = tmp_path / "run"
+    launcher = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", str(free_port())]
+    arguments = ["train", str(out), "--data", str(photographs), "--preset", "tiny-16", "--batch", "8"]
+    length = ["--kimg", "0.032", "--snap", "0.016", "--device", "cpu", "--json"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[3])}
+    done = subprocess.run(
+        [sys.executable, *launcher, str(tmp_path / "program.py"), *arguments, *length],
+        env=environment, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout)["kimg"] == 0.032
+    with (out / "training.csv").open() as stream:
+        assert [row["kimg"] for row in csv.DictReader(stream)] == ["0.016", "0.032"]
 
 
 def test_shares_are_whole_groups_and_cover_the_batch() -> None:
