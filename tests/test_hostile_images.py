@@ -39,8 +39,10 @@ for path in found.paths:
         messages.append(str(error))
 elapsed = time.monotonic() - began
 process.close_all()
-peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-print(json.dumps({"messages": messages, "warnings": warnings, "s": elapsed, "mb": sum(peaks) / 1000}))
+# Not ru_maxrss of this process: that one survives exec, and so tells of the process that started this one.
+(own,) = [int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")]
+children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print(json.dumps({"messages": messages, "warnings": warnings, "s": elapsed, "mb": (own + children) / 1000}))
 """
 
 
