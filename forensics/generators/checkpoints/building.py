@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -20,7 +20,9 @@ CLASSES = {
     "stylegan2-discriminator": ("stylegan2_discriminator", "StyleGAN2Discriminator"),
     "stylegan3": ("stylegan3", "StyleGAN3Generator"),
     "stylegan": ("stylegan", "StyleGANGenerator"),
+    "stylegan-discriminator": ("stylegan_discriminator", "StyleGANDiscriminator"),
     "progan": ("progan", "ProGANGenerator"),
+    "progan-discriminator": ("progan_discriminator", "ProGANDiscriminator"),
     "srcnet": ("srcnet", "SrcNetGenerator"),
     "srcnet-discriminator": ("srcnet_discriminator", "SrcNetDiscriminator"),
 }
@@ -40,19 +42,28 @@ _LARGEST = {
 _LARGEST_OTHER = 1 << 24
 
 
-# How constructors make parameters, whose size a config decides.
+# How constructors make parameters, whose size a config decides, and what they scale them by.
 _FACTORIES = (torch.randn, torch.rand, torch.zeros, torch.ones, torch.empty, torch.full)
+_SCALINGS = (torch.Tensor.mul, torch.Tensor.div, torch.Tensor.__mul__, torch.Tensor.__truediv__)
+_SMALL = 4096
 
 
 class _OnMeta(TorchFunctionMode):
-    """Puts what these factories make on the meta device; small computed filters stay on the CPU.
+    """Puts large tensors that these factories make on the meta device, unfilled; small ones are zeros on the CPU.
 
-    `torch.device("meta")` would do, but computes filters by torch's Python reference code, whose import takes a
-    second.
+    `torch.device("meta")` would do, but it fills and scales by torch's Python reference code, whose import takes
+    more than a second.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return func(*args, **({"device": "meta"} if func in _FACTORIES else {}) | (kwargs or {}))
+        if func in _FACTORIES:
+            first = args[0] if args else []
+            shape = tuple(first) if isinstance(first, Sequence) else args
+            small = math.prod(shape) <= _SMALL
+            return torch.zeros(shape) if small else torch.empty(shape, device="meta")
+        if func in _SCALINGS and args[0].is_meta and isinstance(args[1], int | float):
+            return args[0]
+        return func(*args, **(kwargs or {}))
 
 
 def build(network: NetworkState) -> nn.Module:

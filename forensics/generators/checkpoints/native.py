@@ -100,8 +100,8 @@ def read_native(path: Path) -> Checkpoint:
     return parse_native(path, data)
 
 
-def parse_native(path: Path, data: bytes) -> Checkpoint:
-    """The checkpoint in `data`, the bytes of the file `path`."""
+def parse_native(path: Path, data: bytes, sha256: str | None = None) -> Checkpoint:
+    """The checkpoint in `data`, the bytes of the file `path`, which hash to `sha256`."""
     header = _header(path, data)
     try:
         tensors = load(data)
@@ -117,7 +117,12 @@ def parse_native(path: Path, data: bytes) -> Checkpoint:
         unowned = [key for key in tensors if key.split("/", 1)[0] not in networks]
         raise CheckpointError(f"{path}: tensors of no declared network: {listed(unowned)}")
     return Checkpoint(
-        str(path), sha256_bytes(data), "native", networks, card=header["card"], n_bytes=len(data)
+        str(path),
+        sha256 or sha256_bytes(data),
+        "native",
+        networks,
+        card=header["card"],
+        n_bytes=len(data),
     )
 
 

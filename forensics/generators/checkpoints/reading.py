@@ -33,18 +33,22 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def _parsed(path: Path, data: bytes) -> Checkpoint:
+    sha256, n_bytes = sha256_bytes(data), len(data)
+    if native.is_native(data) and not torch_files.is_torch_zip(data):
+        return native.parse_native(path, data, sha256)
     if torch_files.is_torch_zip(data):
-        return _from_state_dicts(path, torch_files.load_torch_zip(path, data), data)
-    if torch_files.is_torch_legacy(data):
-        return _from_state_dicts(path, torch_files.load_torch_legacy(path, data), data)
-    if data[:1] == b"\x80" and data[1:2] and data[1] in _PICKLE_PROTOCOLS:
-        return _from_pickle(path, data)
-    if native.is_native(data):
-        return native.parse_native(path, data)
-    raise CheckpointError(
-        f"{path}: not a weights file that is known here"
-        " (NVIDIA .pkl, rosinality or SrcNet .pt, this project's .safetensors)"
-    )
+        make, value = _from_state_dicts, torch_files.load_torch_zip(path, data)
+    elif torch_files.is_torch_legacy(data):
+        make, value = _from_state_dicts, torch_files.load_torch_legacy(path, data)
+    elif data[:1] == b"\x80" and data[1:2] and data[1] in _PICKLE_PROTOCOLS:
+        make, value = nvidia.checkpoint_from, _unpickled(path, data)
+    else:
+        raise CheckpointError(
+            f"{path}: not a weights file that is known here"
+            " (NVIDIA .pkl, rosinality or SrcNet .pt, this project's .safetensors)"
+        )
+    del data  # what was read stands in the records too; with the tensors it would be in memory three times
+    return make(path, value, sha256, n_bytes)
 
 
 def _read(path: Path) -> bytes:
@@ -61,11 +65,11 @@ def _read(path: Path) -> bytes:
         raise CheckpointError(f"{path}: cannot be read ({error})") from error
 
 
-def _from_state_dicts(path: Path, value: Any, data: bytes) -> Checkpoint:
+def _from_state_dicts(path: Path, value: Any, sha256: str, n_bytes: int) -> Checkpoint:
     if srcnet.is_srcnet(value):
-        return srcnet.checkpoint_from(path, value, sha256_bytes(data), len(data))
+        return srcnet.checkpoint_from(path, value, sha256, n_bytes)
     if rosinality.is_rosinality(value):
-        return rosinality.checkpoint_from(path, value, sha256_bytes(data), len(data))
+        return rosinality.checkpoint_from(path, value, sha256, n_bytes)
     inside = listed([str(name) for name in value if isinstance(name, str)]) if isinstance(value, dict) else ""
     raise CheckpointError(
         f"{path}: a torch.save file of neither rosinality's StyleGAN2 (g_ema, d) nor SrcNet (G with Src_Net);"
@@ -73,8 +77,8 @@ def _from_state_dicts(path: Path, value: Any, data: bytes) -> Checkpoint:
     )
 
 
-def _from_pickle(path: Path, data: bytes) -> Checkpoint:
+def _unpickled(path: Path, data: bytes) -> Any:
     value, end = Unpickler(str(path), Effort.for_file(len(data))).load(data)
     if end != len(data):
         raise CheckpointError(f"{path}: {len(data) - end} bytes after the end of its pickle; refused")
-    return nvidia.checkpoint_from(path, value, sha256_bytes(data), len(data))
+    return value
