@@ -59,13 +59,13 @@ class SynthesisLayer(nn.Module):
     def forward(self, x: Tensor, styles: Tensor, noise: Tensor | None, gain: float = 1.0) -> Tensor:
         """[n, in, r / up, r / up] to [n, out, r, r]; `noise` [n or 1, 1, r, r] is added before the bias."""
         scale = LRELU_GAIN * gain  # the leaky ReLU is homogeneous: its gain moves into what it is applied to
-        d = demodulation(self.weight, styles) * scale
         strength = self.noise_strength * scale
         if self.folds and len(styles) == 1 and not needs_gradient(x, styles, noise, *self.parameters()):
-            y = self._with_own_weights(x, styles, d, self.bias * scale)
+            y = self._with_own_weights(x, styles[0], scale)
             if noise is not None:
                 y.add_(noise * strength)
         else:
+            d = demodulation(self.weight, styles) * scale
             y = modulated_conv2d(
                 x, self.weight, styles, up_filter=self.resample_filter if self.up == 2 else None
             )
@@ -82,13 +82,16 @@ class SynthesisLayer(nn.Module):
         out_channels, in_channels = self.weight.shape[:2]
         return self.resolution**2 * (in_channels + out_channels) > 9 * in_channels * out_channels
 
-    def _with_own_weights(self, x: Tensor, styles: Tensor, d: Tensor, bias: Tensor) -> Tensor:
-        """One sample's convolution with its weights scaled by `styles` [1, in] and `d` [1, out], plus `bias`."""
+    def _with_own_weights(self, x: Tensor, style: Tensor, scale: float) -> Tensor:
+        """One sample's convolution with its own demodulated weights, made from `style` [in], and the bias."""
+        bias = self.bias * scale
         if self.up == 1:
-            weight = self.weight * (d[0, :, None] * styles[0, None, :])[:, :, None, None]
-            return F.conv2d(x, weight, bias, padding=1)
-        weight = self.weight.transpose(0, 1) * (styles[0, :, None] * d[0, None, :])[:, :, None, None]
-        y = F.conv_transpose2d(x, weight, stride=2)
+            weight = self.weight * style[:, None, None]
+            norms = torch.linalg.vector_norm(weight, dim=(1, 2, 3)).square_()
+            return F.conv2d(x, weight.mul_(_inverse(norms, scale)[:, None, None, None]), bias, padding=1)
+        weight = self.weight.transpose(0, 1) * style[:, None, None, None]
+        norms = weight.square().sum(dim=(0, 2, 3))
+        y = F.conv_transpose2d(x, weight.mul_(_inverse(norms, scale)[:, None, None]), stride=2)
         return fir(y, self.resample_filter * 4.0, padding=1, bias=bias)
 
     def noise_map(self, x: Tensor, noise: str) -> Tensor | None:
@@ -100,6 +103,11 @@ class SynthesisLayer(nn.Module):
         if noise != "random":
             raise ValueError(f"noise is const, random, none or a list of maps, not {noise!r}")
         return torch.randn(x.shape[0], 1, self.resolution, self.resolution, device=x.device, dtype=x.dtype)
+
+
+def _inverse(norms: Tensor, scale: float) -> Tensor:
+    """`scale` / norm, from squared norms that are overwritten."""
+    return norms.add_(1e-8).rsqrt_().mul_(scale)
 
 
 class ToRGBLayer(nn.Module):
@@ -119,8 +127,7 @@ class ToRGBLayer(nn.Module):
         kernels = self.weight[:, :, 0, 0] * (styles * self.weight_gain)[:, None, :]
         n, c, h, w = x.shape
         pixels = x.permute(0, 2, 3, 1).reshape(n, h * w, c)
-        y = torch.baddbmm(self.bias[None, None, :], pixels, kernels.transpose(1, 2))
-        y = y.reshape(n, h, w, -1).permute(0, 3, 1, 2)
+        y = torch.baddbmm(self.bias[:, None], kernels, pixels.transpose(1, 2)).reshape(n, -1, h, w)
         return y if self.conv_clamp is None else y.clamp(-self.conv_clamp, self.conv_clamp)
 
 
