@@ -1,0 +1,71 @@
+"""What a weight or latent study looks at: a generator, and where the file has it the discriminator it faced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from forensics.errors import CheckpointError
+from forensics.generators.base import EMBEDDED, Generator, pick_device, weights_path
+
+GENERATORS = ("G_ema", "G")
+
+
+@dataclass
+class Subject:
+    """`generator` and `discriminator` (None: the file has none) of the weights file with hash `sha256`.
+
+    `name` is what the person called it, `file` its name without folders, `network` the generator's in the file.
+    """
+
+    generator: Generator
+    discriminator: nn.Module | None
+    name: str
+    file: str
+    sha256: str
+    network: str
+
+    def labels(self, n: int) -> Tensor | None:
+        """One-hot classes [n, c_dim] in turn, or None for a network without classes."""
+        if not self.generator.c_dim:
+            return None
+        classes = torch.arange(n, device=self.generator.device) % self.generator.c_dim
+        return F.one_hot(classes, self.generator.c_dim).float()
+
+    @torch.inference_mode()
+    def probabilities(self, x: Tensor) -> Tensor | None:
+        """Probability of "real" the discriminator gives images [n, c, h, w] as synthesized: [n], or None."""
+        if self.discriminator is None:
+            return None
+        logits: Tensor = self.discriminator(x, self.labels(len(x)))
+        return torch.sigmoid(logits).flatten()
+
+
+def load_subject(name_or_path: str | Path, device: str = "auto") -> Subject:
+    """The embedded generator of that name or the averaged generator of a weights file, with its discriminator.
+
+    Raises `CheckpointError` for a file that is missing, hostile, damaged or holds no generator.
+    """
+    from forensics.generators.checkpoints import build, read_checkpoint
+
+    name = str(name_or_path)
+    path = weights_path(name) if name in EMBEDDED else Path(name_or_path)
+    checkpoint = read_checkpoint(path)
+    network = next((key for key in GENERATORS if key in checkpoint.networks), None)
+    if network is None:
+        inside = ", ".join(checkpoint.networks) or "nothing"
+        raise CheckpointError(f"{path}: no generator inside (found {inside}); give a file with G_ema or G")
+    where = pick_device(device)
+    generator = build(checkpoint.networks[network])
+    assert isinstance(generator, Generator)
+    generator.weights_sha256, generator.source = checkpoint.sha256, name
+    generator.eval().requires_grad_(False).to(where)
+    generator.lay_out()
+    critic = build(checkpoint.networks["D"]) if "D" in checkpoint.networks else None
+    if critic is not None:
+        critic = critic.eval().requires_grad_(False).to(where).to(memory_format=torch.channels_last)
+    return Subject(generator, critic, name, path.name, checkpoint.sha256, network)
