@@ -5,6 +5,9 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -14,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from forensics.benchmarks import plain
 from forensics.benchmarks.plain_training import PlainDiscriminator, PlainLoss
 from forensics.generators.base import Generator
+from forensics.generators.export import export_onnx, session_of
 from forensics.generators.stylegan2 import StyleGAN2Generator
 from forensics.generators.stylegan2_discriminator import StyleGAN2Discriminator
 from forensics.generators.stylegan3 import StyleGAN3Generator
@@ -23,21 +27,26 @@ from forensics.generators.training.losses import LogisticLoss, Real
 
 @dataclass(frozen=True)
 class Work:
-    """Both sides of a case for one batch, and the operations (2 a multiply-add) of its convolutions and products."""
+    """Both sides of a case for one batch, and how to count the operations (2 a multiply-add) of its convolutions and
+    products, which runs our side once."""
 
     ours: Callable[[], Tensor | None]
     plain: Callable[[], Tensor | None]
-    flops: float
+    flops: Callable[[], float]
 
 
 @dataclass(frozen=True)
 class Case:
-    """A line of the table: `asked` is the ratio wanted, `build(batch)` makes the work."""
+    """Lines of the table: `asked` is the ratio wanted (None: just to know), `build(batch)` makes the work.
+
+    `in_children`: whether memory can be compared, each side in a process of its own.
+    """
 
     name: str
-    asked: float
+    asked: float | None
     batches: tuple[int, ...]
     build: Callable[[int], Work]
+    in_children: bool = True
 
 
 def _synthesis(
@@ -57,7 +66,35 @@ def _synthesis(
         def theirs() -> Tensor:
             return plainly(reference, ws)
 
-        return Work(ours, theirs, _flops(ours))
+        return Work(ours, theirs, lambda: _flops(ours))
+
+    return build
+
+
+def _in_onnx_runtime(make: Callable[[], StyleGAN2Generator]) -> Callable[[int], Work]:
+    """The exported file in ONNX Runtime as our side, against plain synthesis of the same weights."""
+
+    @cache
+    def exported() -> tuple[StyleGAN2Generator, Any]:
+        g = make().eval().requires_grad_(False)
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "synthesis.onnx"
+            export_onnx(g, path)
+            return g, session_of(path)
+
+    def build(batch: int) -> Work:
+        g, session = exported()
+        ws = g.map(g.sample_z(batch)).contiguous()
+
+        def ours() -> Tensor:
+            (image,) = session.run(None, {"ws": ws.numpy()})
+            return torch.from_numpy(image)
+
+        @torch.inference_mode()
+        def theirs() -> Tensor:
+            return _SG2(g, ws)
+
+        return Work(ours, theirs, lambda: _flops(torch.inference_mode()(lambda: g.synthesize(ws))))
 
     return build
 
@@ -70,8 +107,8 @@ def _flops(call: Callable[[], object]) -> float:
     return float(counter.get_total_flops())
 
 
-def _stylegan2(**config: Any) -> Callable[[], Generator]:
-    def make() -> Generator:
+def _stylegan2(**config: Any) -> Callable[[], StyleGAN2Generator]:
+    def make() -> StyleGAN2Generator:
         g = StyleGAN2Generator(**config)
         for name, parameter in g.named_parameters():
             if name.endswith("noise_strength"):
@@ -106,13 +143,17 @@ def _training(batch: int) -> Work:
             d.to(memory_format=torch.channels_last)
             loss = LogisticLoss(g, d, pipe, mixing_prob=0.0)
         sides.append(_iteration(loss, g, d, real, fused=not plainly))
-    with torch.no_grad():
-        per_g = _flops(lambda: g.synthesize(g.map(g.sample_z(1))))
-        per_d = _flops(lambda: d(real[:1]))
-    # Passes over each network: forward 1, gradient of inputs 1, of weights 1; a regulariser differentiates twice.
-    passes_g = 3 + 1 + 6 / 8
-    passes_d = 2 + 2 * 3 + 6 / 16
-    return Work(sides[0], sides[1], batch * (passes_g * per_g + passes_d * per_d))
+
+    def flops() -> float:
+        with torch.no_grad():
+            per_g = _flops(lambda: g.synthesize(g.map(g.sample_z(1))))
+            per_d = _flops(lambda: d(real[:1]))
+        # Passes over each network: forward 1, gradient of inputs 1, of weights 1; a regulariser differentiates twice.
+        passes_g = 3 + 1 + 6 / 8
+        passes_d = 2 + 2 * 3 + 6 / 16
+        return batch * (passes_g * per_g + passes_d * per_d)
+
+    return Work(sides[0], sides[1], flops)
 
 
 def _iteration(
@@ -137,39 +178,19 @@ def _iteration(
     return iteration
 
 
+_SG2_64 = _stylegan2(img_resolution=64, channel_base=4096, channel_max=128)
+_SG2_256 = _stylegan2(img_resolution=256, channel_base=16384, channel_max=512)
+_SG3_T = _stylegan3(img_resolution=256, channel_base=16384, channel_max=512)
+_SG3_R = _stylegan3(
+    img_resolution=256, channel_base=32768, channel_max=1024, conv_kernel=1, use_radial_filters=True
+)
+
 CASES: tuple[Case, ...] = (
-    Case(
-        "StyleGAN2 64 px, maps <= 128",
-        1.8,
-        (1, 16),
-        _synthesis(_stylegan2(img_resolution=64, channel_base=4096, channel_max=128), _SG2),
-    ),
-    Case(
-        "StyleGAN2 256 px",
-        2.0,
-        (1, 16),
-        _synthesis(_stylegan2(img_resolution=256, channel_base=16384, channel_max=512), _SG2),
-    ),
+    Case("StyleGAN2 64 px, maps <= 128", 1.8, (1, 16), _synthesis(_SG2_64, _SG2)),
+    Case("StyleGAN2 256 px", 2.0, (1, 16), _synthesis(_SG2_256, _SG2)),
     Case("training iteration, 64 px", 1.8, (16,), _training),
-    Case(
-        "StyleGAN3-T 256 px",
-        2.5,
-        (1,),
-        _synthesis(_stylegan3(img_resolution=256, channel_base=16384, channel_max=512), _SG3),
-    ),
-    Case(
-        "StyleGAN3-R 256 px",
-        1.5,
-        (1,),
-        _synthesis(
-            _stylegan3(
-                img_resolution=256,
-                channel_base=32768,
-                channel_max=1024,
-                conv_kernel=1,
-                use_radial_filters=True,
-            ),
-            _SG3,
-        ),
-    ),
+    Case("StyleGAN3-T 256 px", 2.5, (1,), _synthesis(_SG3_T, _SG3)),
+    Case("StyleGAN3-R 256 px", 1.5, (1,), _synthesis(_SG3_R, _SG3)),
+    Case("ONNX Runtime, StyleGAN2 64 px", None, (1, 16), _in_onnx_runtime(_SG2_64), in_children=False),
+    Case("ONNX Runtime, StyleGAN2 256 px", None, (1,), _in_onnx_runtime(_SG2_256), in_children=False),
 )
