@@ -162,6 +162,12 @@ def is_traced() -> bool:
     )
 
 
+def wants_dense(x: Tensor) -> bool:
+    """Whether `x` is filtered by plain dense products: for an export, on a GPU, and under autocast, whose casts the
+    banded products on parts of maps would not see."""
+    return is_traced() or x.device.type != "cpu" or torch.is_autocast_enabled(x.device.type)
+
+
 class _Separable(torch.autograd.Function):
     """apply_terms with its gradient: the transposed matrices applied to the gradient, at any order."""
 
@@ -180,7 +186,7 @@ class _Separable(torch.autograd.Function):
 
 def separable(x: Tensor, terms: Terms) -> Tensor:
     """sum_k A_k x B_k^T of each map of `x` [n, c, h, w], differentiable any number of times."""
-    if is_traced() or x.device.type != "cpu":
+    if wants_dense(x):
         parts = [a.dense @ x @ b.dense.t() for a, b in terms]
         return torch.stack(parts).sum(dim=0) if len(parts) > 1 else parts[0]
     return _Separable.apply(x, terms)  # type: ignore[no-any-return]

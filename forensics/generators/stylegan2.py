@@ -207,7 +207,8 @@ class StyleGAN2Generator(Generator):
         maps = self._noise_maps(styles[0], noise, noise_strength)
         steps = self.synthesis.schedule()
         n = len(styles[0])
-        if n == 1 or needs_gradient(*styles, *maps, *self.parameters()):
+        on_cpu = styles[0].device.type == "cpu"
+        if n == 1 or not on_cpu or needs_gradient(*styles, *maps, *self.parameters()):
             return _run(steps, None, None, styles, maps)
         # Early blocks share their weights between all samples; late ones, whose maps outweigh the weights and
         # the processor's caches, run sample by sample.

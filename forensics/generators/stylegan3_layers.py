@@ -20,10 +20,10 @@ from forensics.generators.banded import (
     apply_terms,
     depthwise,
     filter_between,
-    is_traced,
     resampling_matrix,
     separable,
     share_out,
+    wants_dense,
 )
 from forensics.generators.layers import LRELU_GAIN, LRELU_SLOPE, FullyConnectedLayer, demodulation
 from forensics.generators.stylegan3_filters import LayerPlan, lowpass_filter
@@ -139,7 +139,7 @@ class SynthesisLayer(nn.Module):
             with torch.no_grad():
                 self.magnitude_ema.copy_(x.square().mean().lerp(self.magnitude_ema, self.magnitude_ema_beta))
         weight, in_scale, out_scale = self._modulation(styles)
-        if x.device.type == "cpu" and not torch.is_grad_enabled() and not is_traced():
+        if not torch.is_grad_enabled() and not wants_dense(x):
             out = x.new_empty(len(x), self.out_channels, self.out_size, self.out_size)
             for i in range(len(x)):
                 self._one_sample(x[i], weight * in_scale[i, :, None, None], out_scale[i], out[i])
@@ -151,7 +151,7 @@ class SynthesisLayer(nn.Module):
         y = F.leaky_relu(separable(y, self.upsampling(y)), LRELU_SLOPE)
         if self.conv_clamp is not None:
             y = y.clamp(-self.conv_clamp, self.conv_clamp)
-        if self.is_radial and (is_traced() or y.device.type != "cpu"):
+        if self.is_radial and wants_dense(y):
             assert self.down_filter is not None
             return depthwise(y, self.down_filter, self.down)
         return separable(y, self.downsampling(y))
