@@ -42,23 +42,25 @@ def face_rows(images: Iterable[np.ndarray], faces: FaceAnalyser) -> tuple[np.nda
 
 
 def quality(scores: np.ndarray, embeddings: np.ndarray, against: np.ndarray | None = None) -> dict[str, Any]:
-    """Yield (score >= 0.5), median score, and cosines between the samples and to the set `against` [m, d]."""
-    known = embeddings[~np.isnan(embeddings).any(axis=1)]
+    """Yield (score >= 0.5), median score, and cosines between the samples and to the set `against` [m, d].
+
+    A cosine that no face was found for is None.
+    """
+    known = embeddings[~np.isnan(embeddings).any(axis=1)] if embeddings.size else np.zeros((0, 1))
     cosines = (known @ known.T)[np.triu_indices(len(known), 1)]
     row: dict[str, Any] = {
         "n": len(scores),
         "yield": float((scores >= _FOUND_AT).mean()),
         "median_score": float(np.median(scores)),
-        "pairwise_cosine_mean": float(cosines.mean()),
-        "pairwise_cosine_max": float(cosines.max()),
+        "pairwise_cosine_mean": float(cosines.mean()) if cosines.size else None,
+        "pairwise_cosine_max": float(cosines.max()) if cosines.size else None,
     }
     if against is not None:
-        nearest = (known @ against[~np.isnan(against).any(axis=1)].T).max(axis=1)
-        row |= {
-            "nearest_training_cosine_max": float(nearest.max()),
-            "nearest_training_cosine_mean": float(nearest.mean()),
-        }
-    return {k: v if isinstance(v, int) else round(v, 4) for k, v in row.items()}
+        real = against[~np.isnan(against).any(axis=1)] if against.size else np.zeros((0, known.shape[1]))
+        nearest = (known @ real.T).max(axis=1) if len(known) and len(real) else np.zeros(0)
+        row["nearest_training_cosine_mean"] = float(nearest.mean()) if nearest.size else None
+        row["nearest_training_cosine_max"] = float(nearest.max()) if nearest.size else None
+    return {k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}
 
 
 def samples(generator: Generator, n: int, psi: float, seed: int, batch: int = 20) -> Iterable[np.ndarray]:

@@ -1,0 +1,161 @@
+"""From a training run to weights that ship: the best late snapshot by KID, measured, with its model card.
+
+`python -m forensics.generators.training.release RUN OUT --notes NOTES.md --pack P --pack-root R` writes
+OUT/weights.safetensors, OUT/MODEL_CARD.md, OUT/quality.json and OUT/sheet.jpg. The same run gives the same files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from forensics.benchmarks.generator_quality import face_rows, quality, samples
+from forensics.detectors.faces import FaceAnalyser, load_faces
+from forensics.errors import ForensicsError
+from forensics.files import replacing, sha256_file, write_bytes, write_json, write_text
+from forensics.generators.base import Generator, load_generator, pick_device
+from forensics.generators.checkpoints import read_checkpoint
+from forensics.generators.training.data import TrainingImages
+from forensics.generators.training.metrics import Evaluation
+from forensics.images import contact_sheet, encode_jpeg, resize
+from forensics.terminal import print_line, tracked
+
+_CANDIDATES = 3
+_N = 500
+_PSIS = (0.7, 1.0)
+_SHEET_PSIS = (0.5, 0.7, 1.0)
+_SHEET_SIDE_PX = 96
+
+
+def training_images(run: Path) -> TrainingImages:
+    """The images a run learned from, out of its cache."""
+    path = run / "training-images.npz"
+    if not path.is_file():
+        raise ForensicsError(f"{path}: is missing; name the folder of a training run")
+    with np.load(path, allow_pickle=False) as stored:
+        return TrainingImages(stored["pixels"], "")
+
+
+def best_snapshot(run: Path, images: TrainingImages) -> tuple[Path, dict[str, Any]]:
+    """The snapshot of lowest KID among the last three of the run, and its scores."""
+    snapshots = sorted(run.glob("network-*.safetensors"))[-_CANDIDATES:]
+    if not snapshots:
+        raise ForensicsError(f"{run}: holds no network-*.safetensors; name the folder of a training run")
+    evaluation = Evaluation(images, pick_device("cpu"))
+    scored = [
+        (path, evaluation.score(load_generator(path, "cpu")))
+        for path in tracked(snapshots, "KID", len(snapshots))
+    ]
+    return min(scored, key=lambda pair: float(pair[1]["kid"]))
+
+
+def face_quality(generator: Generator, images: TrainingImages, faces: FaceAnalyser) -> dict[str, Any]:
+    """The photographs' row, and the generator's at each psi."""
+    real_scores, real_embeddings = face_rows(tracked(images.pixels, "photographs", len(images)), faces)
+    rows = {"photographs": quality(real_scores, real_embeddings)}
+    for psi in _PSIS:
+        made = tracked(samples(generator, _N, psi, seed=0), f"psi {psi}", _N)
+        rows[f"psi {psi}"] = quality(*face_rows(made, faces), real_embeddings)
+    return rows
+
+
+def sheet(generator: Generator) -> bytes:
+    """Two rows of ten samples for each of three psi, enlarged, as JPEG."""
+    made = [image for psi in _SHEET_PSIS for image in samples(generator, 20, psi, seed=1)]
+    side = (_SHEET_SIDE_PX, _SHEET_SIDE_PX)
+    return encode_jpeg(contact_sheet([resize(image, side, "lanczos") for image in made], 10), 88)
+
+
+def card(name: str, facts: dict[str, Any], summary: dict[str, Any], notes: str) -> str:
+    """The model card, as Markdown: what was measured, and `notes` on data, licence and faults."""
+    o, scores = facts["options"], summary["scores"]
+    r = o["resolution"]
+    lines = [
+        f"# `{name}`: a StyleGAN2-ADA of {r} x {r} px faces",
+        "",
+        f"**Provisional**: the training goes on; this snapshot has seen {facts['kimg']:.0f} kimg. Research use only.",
+        "",
+        notes.strip(),
+        "",
+        "## How it was trained",
+        f"On {facts['n_images']} photographs{', mirrored' if o['mirror'] else ''}: channel_base {o['channel_base']}, "
+        f"channel_max {o['channel_max']}, w_dim {o['w_dim']}, batch {o['batch']},",
+        f"learning rate {o['lr_g']}, R1 {o['r1_gamma']}, style mixing {o['style_mixing_prob']}, EMA half-life "
+        f"{o['ema_kimg']:.0f} kimg, augmentation `{o['augment']}` (p = {facts['augment_p']:.2f}), seed {o['seed']}.",
+        "`weights.safetensors` holds G_ema and D, float16.",
+        "",
+        "## Measured",
+        f"KID {scores['kid']:.4f} (sd {scores['kid_sd']:.4f}), precision {scores['precision']}, recall "
+        f"{scores['recall']}: {scores['extractor']}, psi 1,",
+        f"n = {scores['n_fake']} against {scores['n_real']} training photographs. Faces by InsightFace pack "
+        f"`{summary['pack']}` at 256 px, n = {_N} a row",
+        "of samples; cosines of embeddings between samples, and to the nearest training photograph:",
+        "",
+        "| | face found (score >= 0.5) | median score | mean cosine | largest | largest to training |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for label, row in summary["faces"].items():
+        names = ("pairwise_cosine_mean", "pairwise_cosine_max", "nearest_training_cosine_max")
+        cosines = " | ".join("" if row.get(name) is None else f"{row[name]:.2f}" for name in names)
+        lines.append(f"| {label} | {100 * row['yield']:.1f} % | {row['median_score']:.2f} | {cosines} |")
+    command = (
+        "python -m forensics.generators.training.release RUN OUT --notes NOTES.md --pack P --pack-root R"
+    )
+    lines += [
+        "",
+        f"Again: `{command}`",
+        "",
+        "![samples at psi 0.5, 0.7 and 1.0, two rows each](sheet.jpg)",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def release(run: Path, out: Path, faces: FaceAnalyser, notes: str) -> dict[str, Any]:
+    """Choose, measure and write; returns what `quality.json` holds."""
+    images = training_images(run)
+    path, scores = best_snapshot(run, images)
+    generator = load_generator(path, "cpu")
+    rows = face_quality(generator, images, faces)
+    facts = read_checkpoint(path).card
+    with replacing(out / "weights.safetensors") as temporary:
+        shutil.copyfile(path, temporary)
+    summary = {
+        "kimg": facts["kimg"],
+        "weights_sha256": sha256_file(path),
+        "provisional": True,
+        "pack": faces.pack,
+        "scores": scores,
+        "faces": rows,
+    }
+    write_json(out / "quality.json", summary)
+    write_bytes(out / "sheet.jpg", sheet(generator))
+    write_text(out / "MODEL_CARD.md", card(out.name, facts, summary, notes))
+    return summary
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m forensics.generators.training.release", description=__doc__
+    )
+    parser.add_argument("run", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument(
+        "--notes", type=Path, required=True, help="Markdown on data, licence, compute and faults"
+    )
+    parser.add_argument("--pack")
+    parser.add_argument("--pack-root")
+    options = parser.parse_args(argv)
+    notes = options.notes.read_text(encoding="utf-8")
+    summary = release(options.run, options.out, load_faces(options.pack, options.pack_root), notes)
+    print_line(f"{options.out}: {summary['kimg']:.0f} kimg, KID {summary['scores']['kid']}")
+
+
+if __name__ == "__main__":
+    main()

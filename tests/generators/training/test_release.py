@@ -1,0 +1,62 @@
+"""A run becomes weights that ship: the chosen snapshot as it was, with numbers that were measured on it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from forensics.benchmarks.generator_quality import quality
+from forensics.detectors.faces import load_faces
+from forensics.errors import ForensicsError
+from forensics.generators.base import load_generator
+from forensics.generators.training import release
+from forensics.generators.training.run import run_training
+
+
+def test_quality_is_yield_score_and_cosines() -> None:
+    scores = np.array([0.9, 0.8, 0.0, 0.4])
+    embeddings = np.array([[1.0, 0.0], [0.6, 0.8], [np.nan, np.nan], [0.0, 1.0]])
+    row = quality(scores, embeddings, against=np.array([[0.0, 1.0], [np.nan, np.nan]]))
+    assert row["n"] == 4
+    assert row["yield"] == 0.5
+    assert row["median_score"] == pytest.approx(0.6)
+    assert row["pairwise_cosine_mean"] == pytest.approx((0.6 + 0.0 + 0.8) / 3, abs=1e-4)
+    assert row["pairwise_cosine_max"] == pytest.approx(0.8)
+    assert row["nearest_training_cosine_max"] == pytest.approx(1.0)
+    assert row["nearest_training_cosine_mean"] == pytest.approx((0.0 + 0.8 + 1.0) / 3, abs=1e-4)
+
+
+@pytest.mark.slow
+def test_a_run_is_chosen_measured_and_written(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, out = tmp_path / "run", tmp_path / "tiny"
+    photographs = sorted((shared / "data/faces256/val/real").glob("*.png"))[:12]
+    run_training(run, photographs, "tiny-16", {}, kimg=0.016, snap_kimg=0.008)
+    monkeypatch.setattr(release, "_N", 20)
+    monkeypatch.setattr(release, "_PSIS", (0.7,))
+    faces = load_faces("scrfd500m_mbf", shared / "data/insightface")
+    summary = release.release(run, out, faces, "## Data\nTwelve photographs.")
+
+    shipped = load_generator(out / "weights.safetensors")
+    assert shipped.weights_sha256 == summary["weights_sha256"]
+    assert shipped.img_resolution == 16
+    assert json.loads((out / "quality.json").read_text()) == summary
+    assert summary["faces"]["photographs"]["n"] == 12
+    assert summary["faces"]["psi 0.7"]["n"] == 20
+    text = (out / "MODEL_CARD.md").read_text()
+    assert "Provisional" in text
+    assert "Twelve photographs." in text
+    assert f"KID {summary['scores']['kid']:.4f}" in text
+    assert (out / "sheet.jpg").read_bytes()[:2] == b"\xff\xd8"
+
+
+def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ForensicsError, match=r"training-images\.npz"):
+        release.training_images(tmp_path)
+    images = release.TrainingImages(np.zeros((2, 16, 16, 3), np.uint8), "")
+    with pytest.raises(ForensicsError, match="network-"):
+        release.best_snapshot(tmp_path, images)
