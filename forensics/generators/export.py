@@ -38,6 +38,10 @@ def export_onnx(generator: Generator, out: Path) -> dict[str, Any]:
     {path, sha256, n_bytes, relative_error}. Raises `CheckpointError` where the relative error is above 1e-4.
     """
     ws = generator.map(generator.sample_z(2, seed=1)).contiguous()
+    with (
+        torch.no_grad()
+    ):  # makes what a recording takes from the run before: StyleGAN3's filters, a level of detail
+        generator.synthesize(ws)
     with replacing(out) as temporary:
         # The exporter talks on stdout and through logging; stdout is for data.
         with contextlib.redirect_stdout(io.StringIO()), _quiet():

@@ -15,6 +15,8 @@ from forensics.errors import CheckpointError
 from forensics.generators import export
 from forensics.generators.checkpoints import NetworkState, write_native
 from forensics.generators.stylegan2 import StyleGAN2Generator
+from tests.generators.reference import relative_error
+from tests.generators.test_base import make, ws_of
 
 CONFIG = {"z_dim": 16, "w_dim": 16, "img_resolution": 16, "channel_base": 256, "channel_max": 16}
 
@@ -48,6 +50,20 @@ def test_export_gives_the_same_image(weights: Path, tmp_path: Path) -> None:
         expected = g.synthesize(ws).numpy()
         assert image.shape == (n, 3, 16, 16)
         assert np.linalg.norm(image - expected) < 1e-4 * np.linalg.norm(expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["stylegan3-t", "stylegan3-r", "srcnet", "stylegan", "progan"])
+def test_the_other_architectures_give_the_same_image(kind: str, tmp_path: Path) -> None:
+    """Straight after loading, and for a grown network at half its size."""
+    g = make(kind).requires_grad_(False)
+    if kind in ("stylegan", "progan"):
+        g.set_stage(8)  # type: ignore[operator]
+    out = tmp_path / "small.onnx"
+    assert export.export_onnx(g, out)["relative_error"] < export.TOLERANCE
+    ws = ws_of(g, n=3)
+    (image,) = export.session_of(out).run(None, {"ws": ws.numpy()})
+    assert relative_error(torch.from_numpy(image), g.synthesize(ws)) < export.TOLERANCE
 
 
 def test_a_file_that_computes_something_else_is_refused(
