@@ -69,10 +69,10 @@ class SynthesisLayer(nn.Module):
             y = modulated_conv2d(
                 x, self.weight, styles, up_filter=self.resample_filter if self.up == 2 else None
             )
-            shift = (self.bias * scale)[None, :, None, None]
+            # Bias first, then noise: their sum would be a tensor as large as y, and not in its layout.
+            y = torch.addcmul((self.bias * scale)[None, :, None, None], y, d[:, :, None, None])
             if noise is not None:
-                shift = shift + noise * strength
-            y = torch.addcmul(shift, y, d[:, :, None, None])
+                y.add_(noise * strength)
         y = F.leaky_relu(y, LRELU_SLOPE, inplace=True)
         return y if self.conv_clamp is None else y.clamp(-self.conv_clamp * gain, self.conv_clamp * gain)
 
@@ -127,7 +127,11 @@ class ToRGBLayer(nn.Module):
         kernels = self.weight[:, :, 0, 0] * (styles * self.weight_gain)[:, None, :]
         n, c, h, w = x.shape
         pixels = x.permute(0, 2, 3, 1).reshape(n, h * w, c)
-        y = torch.baddbmm(self.bias[:, None], kernels, pixels.transpose(1, 2)).reshape(n, -1, h, w)
+        if needs_gradient(x, styles, *self.parameters()):  # the gradient keeps the layout of x
+            y = torch.baddbmm(self.bias[None, None, :], pixels, kernels.transpose(1, 2))
+            y = y.reshape(n, h, w, -1).permute(0, 3, 1, 2)
+        else:
+            y = torch.baddbmm(self.bias[:, None], kernels, pixels.transpose(1, 2)).reshape(n, -1, h, w)
         return y if self.conv_clamp is None else y.clamp(-self.conv_clamp, self.conv_clamp)
 
 
