@@ -30,6 +30,9 @@ from forensics.generators.layers import (
     upsample2d,
 )
 
+# Weights of a layer that stay in a core's second-level cache while they are scaled (float32, 1 MB).
+_CACHED_WEIGHTS = 1 << 18
+
 
 class SynthesisLayer(nn.Module):
     """Modulated 3x3 convolution (x2 up where asked), noise, bias, leaky ReLU."""
@@ -60,7 +63,8 @@ class SynthesisLayer(nn.Module):
         """[n, in, r / up, r / up] to [n, out, r, r]; `noise` [n or 1, 1, r, r] is added before the bias."""
         scale = LRELU_GAIN * gain  # the leaky ReLU is homogeneous: its gain moves into what it is applied to
         strength = self.noise_strength * scale
-        if self.folds and len(styles) == 1 and not needs_gradient(x, styles, noise, *self.parameters()):
+        cheap = self.folds or self.weight.numel() <= _CACHED_WEIGHTS
+        if cheap and len(styles) == 1 and not needs_gradient(x, styles, noise, *self.parameters()):
             y = self._with_own_weights(x, styles[0], scale)
             if noise is not None:
                 y.add_(noise * strength)
