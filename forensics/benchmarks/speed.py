@@ -153,9 +153,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     for case in CASES:
         if options.only in case.name:
             for batch in case.batches:
-                note(f"{case.name}, batch {batch}")
                 row = measure(case, batch, options.rounds, peak)
                 rows.append(_with_memory(row) if case.in_children and not options.no_memory else row)
+                note(f"{case.name}, batch {batch}: {row.ratio} times faster")
     if options.json:
         table = {
             "processor": processor(),
