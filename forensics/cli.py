@@ -19,7 +19,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-# command name -> (module under forensics.commands, function); the order is the order of `forensics --help`.
+# command name -> (module under forensics.commands, function, or Typer app of several commands); the order is the order
+# of `forensics --help`, where apps come last.
 COMMANDS = {
     "generate-corpus": ("generate_corpus", "generate_corpus"),
     "walk": ("walk", "walk"),
@@ -29,13 +30,20 @@ COMMANDS = {
     "benchmark": ("benchmark", "benchmark"),
     "faces": ("faces", "faces"),
     "inspect": ("inspect", "inspect"),
+    "prune": ("prune", "prune"),
+    "latent": ("latent", "latent"),
+    "study": ("study", "app"),
     "convert": ("convert", "convert"),
     "export": ("export", "export"),
     "demo": ("demo", "demo"),
 }
 
 for _name, (_module, _function) in COMMANDS.items():
-    app.command(_name)(getattr(importlib.import_module(f"forensics.commands.{_module}"), _function))
+    _found = getattr(importlib.import_module(f"forensics.commands.{_module}"), _function)
+    if isinstance(_found, typer.Typer):
+        app.add_typer(_found, name=_name)
+    else:
+        app.command(_name)(_found)
 
 
 def main() -> None:

@@ -32,9 +32,10 @@ class Exhibits:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def table(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write `rows` to `name`.csv; columns are the keys of the rows in order of first sight."""
-        columns = list(dict.fromkeys(key for row in rows for key in row))
+    def table(self, name: str, rows: Sequence[Mapping[str, Any]], first: Sequence[str] = ()) -> None:
+        """Write `rows` to `name`.csv; columns are the keys of the rows in order of sight, those of `first` before."""
+        seen = dict.fromkeys(key for row in rows for key in row)
+        columns = list(dict.fromkeys([*(key for key in first if key in seen), *seen]))
         buffer = io.StringIO()
         writer = csv.DictWriter(buffer, columns, restval="", lineterminator="\n")
         writer.writeheader()

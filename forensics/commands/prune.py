@@ -1,0 +1,50 @@
+"""`forensics prune`: what magnitude pruning does to a generator's images, threshold by threshold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def prune(
+    file: Annotated[str, typer.Argument(help="default, default-64, or a weights file.")],
+    out: Annotated[Path, typer.Option(help="Folder of the sweep; the same command again resumes it.")] = Path(
+        "out/prune"
+    ),
+    threshold: Annotated[
+        float | None, typer.Option(min=0, help="Only this threshold: print its row, write nothing.")
+    ] = None,
+    stop: Annotated[float, typer.Option(min=1e-6, help="Last threshold.")] = 1.0,
+    steps: Annotated[int, typer.Option(min=1, help="Steps from 0 to the last threshold.")] = 1000,
+    every: Annotated[int, typer.Option(min=1, help="Grids, KID, faces: every so many thresholds.")] = 20,
+    images: Annotated[int, typer.Option("-n", min=4, help="Latents, the same at every threshold.")] = 32,
+    space: Annotated[str, typer.Option(help="What stays the same: w (as published) or z.")] = "w",
+    pack: Annotated[
+        str | None, typer.Option(help="InsightFace pack (name or folder): face curves too.")
+    ] = None,
+    detector: Annotated[
+        str | None, typer.Option(help="Detector (default or a folder): its curve too.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the latents.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one a processor.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
+) -> None:
+    """Sweep a pruning threshold over all weights, each layer and each block; tables, figures and a page."""
+    from json import dumps
+
+    from forensics.generators.interrogate.pruning_sweep import SweepPlan
+    from forensics.generators.interrogate.resumable import usual_workers
+    from forensics.report.pruning import single_threshold, summary_lines, write_pruning
+    from forensics.terminal import print_line
+
+    plan = SweepPlan(stop, steps, every, images, seed, space, pack, detector, device)
+    if threshold is not None:
+        summary = single_threshold(file, threshold, plan)
+    else:
+        summary = write_pruning(file, out, plan, workers=workers or usual_workers(device))
+    lines = [dumps(summary, sort_keys=True)] if json else summary_lines(summary)
+    for line in lines:
+        print_line(line)

@@ -1,0 +1,73 @@
+"""`forensics study weights`: statistics, pruning and latents of one weights file, in one folder and one page."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from forensics.evidence import evidence, write_evidence
+from forensics.files import write_text
+from forensics.generators.interrogate.latent import LatentPlan
+from forensics.generators.interrogate.pruning_sweep import SweepPlan
+from forensics.generators.interrogate.subject import load_subject
+from forensics.report.examination import evidence_lines
+from forensics.report.exhibits import Exhibits
+from forensics.report.latent import latent_section
+from forensics.report.page import render
+from forensics.report.pruning import PUBLISHED_WORDS, comparison_lines, pruning_section
+from forensics.report.weights import weight_sections
+
+
+@dataclass(frozen=True)
+class WeightStudy:
+    """The plans of the two parts that have any."""
+
+    pruning: SweepPlan
+    latent: LatentPlan
+
+
+def study_weights(name: str, out: Path, study: WeightStudy, *, workers: int = 1) -> dict[str, Any]:
+    """Do (or finish) the whole study of the weights file `name` below `out`; returns a summary.
+
+    Raises `CheckpointError` for a file without a generator, `FacePackError` for a pack that is not there.
+    """
+    subject = load_subject(name, study.pruning.device)
+    inputs = {"weights": subject.sha256}
+    if study.pruning.face_pack is not None:
+        from forensics.detectors.faces import load_faces
+
+        pack = load_faces(study.pruning.face_pack)
+        inputs |= {f"face pack {k}": v for k, v in pack.weights_sha256().items()}
+    networks = weight_sections(subject, Exhibits(out / "weights"))
+    pruning = pruning_section(subject, out / "pruning", study.pruning, workers)
+    latent = latent_section(subject, out / "latent", study.latent, workers)
+    options = {"pruning": asdict(study.pruning), "latent": asdict(study.latent)}
+    record = ["forensics", "study", "weights", subject.file], inputs, {"latents": study.pruning.seed}, options
+    context = {
+        "title": f"Weight study of {subject.file}",
+        "file": subject.file,
+        "resolution": subject.generator.img_resolution,
+        "w_dim": subject.generator.w_dim,
+        "networks": networks,
+        "pruning": pruning,
+        "latent": latent,
+        "evidence": evidence_lines(evidence(*record)),
+    }
+    page = out / "index.html"
+    write_text(page, render("study_weights.html", context))
+    write_evidence(out, *record)
+    summary = {**pruning["summary"], **latent["summary"], "comparison": comparison_lines(pruning)}
+    return {"out": str(out), "report": str(page), **summary}
+
+
+def summary_lines(summary: dict[str, Any]) -> list[str]:
+    """The summary for a terminal: the published run beside this one, the knees, the strongest dimensions."""
+    found = {name: "none" if x is None else f"{x:.3f}" for name, x in summary["knees"].items()}
+    knees = ", ".join(f"{name} {at}" for name, at in found.items())
+    return [
+        *summary["comparison"],
+        f"knees: {knees} (published: {PUBLISHED_WORDS})",
+        f"dimensions of w with most effect: {', '.join(map(str, summary['strongest_dimensions']))}",
+        f"report: {summary['report']}",
+    ]

@@ -1,0 +1,61 @@
+"""`forensics prune`, `latent` and `study weights` from the command line, on a small SrcNet."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from forensics.cli import app
+from forensics.errors import ForensicsError
+from tests.generators.interrogate.made import srcnet_file
+
+SMALL = ["-n", "4", "--steps", "4", "--every", "2", "--workers", "1"]
+
+
+def run(*words: str) -> str:
+    result = CliRunner().invoke(app, list(words), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_the_whole_study_twice_gives_the_same_bytes(shared: Path, tmp_path: Path) -> None:
+    file = str(srcnet_file(shared, tmp_path))
+    summary = json.loads(run("study", "weights", file, "--out", str(tmp_path / "a"), *SMALL, "--json"))
+    assert summary["nonzero_at_start"] == 50_442
+    assert summary["nonzero_at_end"] < 0.35 * 50_442
+    words = run("study", "weights", file, "--out", str(tmp_path / "b"), *SMALL)
+    assert "38.18 %" in words
+    assert "published: knee near 0.4" in words
+    found = [
+        {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+        for folder in (tmp_path / "a", tmp_path / "b")
+    ]
+    assert found[0] == found[1]
+    page = found[0]["index.html"].decode()
+    assert len(page) < 15e6
+    for part in ("Src_Net.2.upconv.weight_orig", "Where the network is fragile", "How far is too far"):
+        assert part in page
+    assert "<script" not in page
+
+
+def test_one_threshold_and_one_dimension(shared: Path, tmp_path: Path) -> None:
+    file = str(srcnet_file(shared, tmp_path))
+    row = json.loads(run("prune", file, "--threshold", "0.4", "-n", "4", "--json"))
+    assert row["nonzero"] == 34_793
+    assert 0 < row["d_probability"] < 1
+    found = json.loads(
+        run("latent", file, "--dim", "3", "--delta", "10", "-n", "4", "--json", "--out", str(tmp_path))
+    )
+    assert Path(found["image"]).name == "dim-3-delta+10.png"
+    assert Path(found["image"]).is_file()
+
+
+def test_a_file_that_is_none_and_a_space_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(ForensicsError, match="no such file"):
+        run("prune", str(tmp_path / "none.pkl"), "--out", str(tmp_path / "o"))
+    with pytest.raises(ForensicsError, match="--space"):
+        run("prune", "default", "--space", "s")
+    assert not (tmp_path / "o").exists()
