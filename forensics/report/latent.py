@@ -65,7 +65,7 @@ def single_dimensions(name: str, dims: Sequence[int], out: Path, plan: LatentPla
         ws = moved.ws.clone()
         for dim in dims:
             ws += moved.moved(dim, plan.delta) - moved.ws
-        x = moved.synthesize(ws)
+        x = moved.subject.synthesize(ws)
         after = moved.subject.generator.to_uint8(x)
     sheet = contact_sheet([*moved.pixels, *after], plan.images)
     path = out / f"dim-{'-'.join(map(str, dims))}-delta{plan.delta:+g}.png"

@@ -62,7 +62,7 @@ class MovedLatents:
         generator = subject.generator
         self.z = generator.sample_z(plan.images, plan.seed)
         self.ws = self.mapped(self.z)
-        reference = self.synthesize(self.ws)
+        reference = self.subject.synthesize(self.ws)
         self.effects = Effects(subject, reference)
         self.pixels = generator.to_uint8(reference)
         self._opinions: Opinions | None = None
@@ -72,14 +72,9 @@ class MovedLatents:
         """ws of z, untruncated."""
         return self.subject.generator.map(z, self.subject.labels(len(z)))
 
-    @torch.inference_mode()
-    def synthesize(self, ws: Tensor) -> Tensor:
-        """Images with constant noise."""
-        return self.subject.generator.synthesize(ws)
-
     def pixels_of(self, ws: Tensor) -> np.ndarray:
         """Images as uint8 [n, h, w, c]."""
-        return self.subject.generator.to_uint8(self.synthesize(ws))
+        return self.subject.generator.to_uint8(self.subject.synthesize(ws))
 
     @property
     def opinions(self) -> Opinions:
@@ -112,7 +107,7 @@ class MovedLatents:
     def scaling_row(self, space: str, factor: float, centre: WStatistics) -> dict[str, Any]:
         """What scaling does: measures against factor 1, the mean radius, brightness, contrast and colour."""
         ws = self.scaled(space, factor)
-        x = self.synthesize(ws)
+        x = self.subject.synthesize(ws)
         made = self.subject.generator.to_uint8(x)
         row = {"space": space, "factor": factor, "radius": float(centre.radius(ws[:, 0]).mean())}
         return row | self.effects.measure(x) | summary_of(made) | self.opinions.measure(made)
@@ -124,7 +119,7 @@ class MovedLatents:
         delta = self.plan.delta
         both, change = [], np.zeros(self.pixels.shape[1:3])
         for signed in (-delta, delta):
-            x = self.synthesize(self.moved(dim, signed))
+            x = self.subject.synthesize(self.moved(dim, signed))
             made = self.subject.generator.to_uint8(x)
             change += np.abs(made.astype(np.float64) - self.pixels).mean(axis=(0, 3)) / 2
             both.append(self.effects.measure(x) | self.opinions.measure(made))

@@ -27,7 +27,6 @@ from forensics.images import contact_sheet, encode_png
 
 GRID_COLUMNS, GRID_GAP_PX = 8, 4
 SIGMAS = (0.25, 0.5, 1.0, 1.5, 2.0)
-_SYNTHESIS_PIXELS = 32 * 128 * 128  # of one batch, so that 1024 px images do not come 32 at a time
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class PrunedImages:
         self.layers = weight_layers(subject.generator)
         self.z = subject.generator.sample_z(plan.images, plan.seed)
         self.ws = self._mapped()
-        reference = self.synthesize(self.ws)
+        reference = subject.synthesize(self.ws)
         self.effects = Effects(subject, reference)
         self.reference = subject.generator.to_uint8(reference)
         self._slow: tuple[Opinions, np.ndarray] | None = None
@@ -79,16 +78,9 @@ class PrunedImages:
     def _mapped(self) -> Tensor:
         return self.subject.generator.map(self.z, self.subject.labels(len(self.z)))
 
-    @torch.inference_mode()
-    def synthesize(self, ws: Tensor) -> Tensor:
-        """Images of ws with constant noise, in batches that fit memory."""
-        generator = self.subject.generator
-        batch = max(1, _SYNTHESIS_PIXELS // generator.img_resolution**2)
-        return torch.cat([generator.synthesize(part) for part in torch.split(ws, batch)])
-
     def images(self, space: str) -> Tensor:
         """The images of the fixed latents with the weights as they are."""
-        return self.synthesize(self.ws if space == "w" else self._mapped())
+        return self.subject.synthesize(self.ws if space == "w" else self._mapped())
 
     def slow_measures(self, x: Tensor) -> dict[str, float]:
         """KID to the unpruned images, and what faces and detector say."""

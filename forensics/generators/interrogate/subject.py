@@ -13,6 +13,7 @@ from forensics.errors import CheckpointError
 from forensics.generators.base import EMBEDDED, Generator, pick_device, weights_path
 
 GENERATORS = ("G_ema", "G")
+_BATCH, _BATCH_UP_TO_PX = 32, 128
 
 
 @dataclass
@@ -36,13 +37,29 @@ class Subject:
         classes = torch.arange(n, device=self.generator.device) % self.generator.c_dim
         return F.one_hot(classes, self.generator.c_dim).float()
 
+    @property
+    def batch(self) -> int:
+        """Images that go through a network at a time: 32 up to 128 px, fewer above, always a multiple of 4 (a
+        discriminator compares groups of 4)."""
+        return max(4, min(_BATCH, _BATCH * _BATCH_UP_TO_PX**2 // self.generator.img_resolution**2 // 4 * 4))
+
+    @torch.inference_mode()
+    def synthesize(self, ws: Tensor) -> Tensor:
+        """Images of ws [n, num_ws, w_dim] with constant noise, float32 [n, c, h, w]."""
+        return torch.cat([self.generator.synthesize(part) for part in torch.split(ws, self.batch)])
+
     @torch.inference_mode()
     def probabilities(self, x: Tensor) -> Tensor | None:
         """Probability of "real" the discriminator gives images [n, c, h, w] as synthesized: [n], or None."""
         if self.discriminator is None:
             return None
-        logits: Tensor = self.discriminator(x, self.labels(len(x)))
-        return torch.sigmoid(logits).flatten()
+        starts = range(0, len(x), self.batch)
+        labels = self.labels(len(x))
+        parts = [
+            self.discriminator(x[i : i + self.batch], None if labels is None else labels[i : i + self.batch])
+            for i in starts
+        ]
+        return torch.sigmoid(torch.cat(parts)).flatten()
 
 
 def load_subject(name_or_path: str | Path, device: str = "auto") -> Subject:

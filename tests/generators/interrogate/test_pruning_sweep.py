@@ -64,8 +64,8 @@ def test_every_row_equals_a_freshly_pruned_network(file: Path) -> None:
 def test_nothing_is_synthesized_where_no_weight_changed(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images = PrunedImages(load_subject(file), PLAN)
     calls = []
-    synthesize = images.synthesize
-    monkeypatch.setattr(images, "synthesize", lambda ws: (calls.append(1), synthesize(ws))[1])
+    synthesize = images.subject.synthesize
+    monkeypatch.setattr(images.subject, "synthesize", lambda ws: (calls.append(1), synthesize(ws))[1])
     rows, _ = images.rows([0.0, 1e-9, 2e-9, 0.5, 0.5, 0.5], "w")
     assert len(calls) == 2
     assert rows[3]["pixel_change"] == rows[5]["pixel_change"] > 0
@@ -139,3 +139,19 @@ def test_killed_and_run_again_it_equals_one_run_in_two_processes(file: Path, tmp
     subprocess.run([*words, str(tmp_path / "whole"), "2"], env=environment, check=True)
     left = {k: v for k, v in files_of(killed).items() if not k.endswith(".part")}
     assert left == files_of(tmp_path / "whole")
+
+
+def test_large_images_go_through_in_groups_of_four(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    subject = load_subject(file)
+    assert subject.batch == 32
+    ws = subject.generator.map(subject.generator.sample_z(8))
+    whole = subject.synthesize(ws)
+    monkeypatch.setattr(subject.generator, "img_resolution", 1024)
+    assert subject.batch == 4
+    monkeypatch.setattr(subject.generator, "img_resolution", 32)
+    monkeypatch.setattr(type(subject), "batch", 4)
+    torch.testing.assert_close(subject.synthesize(ws), whole)
+    found = subject.probabilities(whole)
+    assert found is not None
+    assert subject.discriminator is not None
+    torch.testing.assert_close(found[4:], torch.sigmoid(subject.discriminator(whole[4:])).flatten())
