@@ -90,9 +90,16 @@ def join_ranks(device: torch.device, batch: int, group: int) -> Ranks:
 
 
 def leave_ranks(ranks: Ranks) -> None:
-    """Part from the other ranks when all have come to the end: one that left early would abort the rest."""
+    """Part from the other ranks when all have come to the end: one that left early would abort the rest.
+
+    A barrier alone does not do: the first rank through it closes its connections while another is still inside. So
+    each says in the store, which torchrun's agent keeps, that it is through, and waits until all are.
+    """
     if ranks.size > 1:
         dist.barrier()
+        store = dist.distributed_c10d._get_default_store()
+        store.set(f"through/{ranks.rank}", "1")
+        store.wait([f"through/{rank}" for rank in range(ranks.size)])
         dist.destroy_process_group()
 
 
