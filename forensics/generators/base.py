@@ -85,6 +85,27 @@ class Generator(nn.Module):
             rows.append([rng.standard_normal((1, h, w), dtype=np.float32) for h, w in self.noise_shapes])
         return [torch.from_numpy(np.stack(maps)).to(self.device) for maps in zip(*rows, strict=True)]
 
+    def noise_by_mode(self, like: Tensor, mode: str) -> list[Tensor | None]:
+        """A map a layer for the batch of `like`, by mode "const", "random" or "none"; ValueError for another."""
+        raise NotImplementedError(f"{type(self).__name__} adds no noise")
+
+    def noise_maps(
+        self, like: Tensor, noise: Noise, noise_strength: float | Sequence[float]
+    ) -> list[Tensor | None]:
+        """What each layer adds, None where nothing: `noise` as `synthesize` takes it, times the strengths."""
+        count = len(self.noise_shapes)
+        if isinstance(noise, str):
+            maps = self.noise_by_mode(like, noise)
+        elif len(noise) == count:
+            maps = list(noise)
+        else:
+            raise ValueError(f"this generator takes {count} noise maps, got {len(noise)}")
+        if isinstance(noise_strength, (int, float)):
+            if noise_strength == 1:
+                return maps
+            noise_strength = [float(noise_strength)] * count
+        return [None if m is None or k == 0 else m * k for m, k in zip(maps, noise_strength, strict=True)]
+
     @abstractmethod
     def broadcast_w(self, z: Tensor, c: Tensor | None) -> Tensor:
         """The untruncated ws of `z`."""

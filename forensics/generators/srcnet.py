@@ -106,7 +106,7 @@ class SrcNet(Generator):
         self, styles: Sequence[Tensor], noise: Noise, noise_strength: float | Sequence[float]
     ) -> Tensor:
         """Normalised image [n, img_channels, R, R]; what the blocks make beyond R is cropped evenly."""
-        maps = self._noise_maps(styles[0], noise, noise_strength)
+        maps = self.noise_maps(styles[0], noise, noise_strength)
         x = self.const[None].expand(styles[0].shape[0], -1, -1, -1)
         image: Tensor | None = None
         for i, (_, block) in enumerate(self.blocks()):
@@ -115,26 +115,21 @@ class SrcNet(Generator):
         start = (image.shape[2] - self.img_resolution) // 2
         return image[:, :, start : start + self.img_resolution, start : start + self.img_resolution]
 
-    def _noise_maps(
-        self, like: Tensor, noise: Noise, noise_strength: float | Sequence[float]
-    ) -> list[Tensor | None]:
-        sizes = [4 * 2 ** (i // 2 + 1) for i in range(2 * self.num_blocks)]
-        maps: list[Tensor | None]
-        if noise == "none":
-            return [None] * len(sizes)
-        if noise == "random":
-            maps = [torch.randn(like.shape[0], 1, r, r, device=like.device, dtype=like.dtype) for r in sizes]
-        elif noise == "const":
-            maps = [fixed_noise(i, r).to(like) for i, r in enumerate(sizes)]
-        elif isinstance(noise, str):
-            raise ValueError(f"noise is const, random, none or a list of maps, not {noise!r}")
-        elif len(noise) == len(sizes):
-            maps = list(noise)
-        else:
-            raise ValueError(f"this generator takes {len(sizes)} noise maps, got {len(noise)}")
-        if isinstance(noise_strength, (int, float)):
-            noise_strength = [float(noise_strength)] * len(sizes)
-        return [None if m is None else m * k for m, k in zip(maps, noise_strength, strict=True)]
+    @property
+    def noise_shapes(self) -> list[tuple[int, int]]:
+        """Two square maps a block: 8, 8, 16, 16, ... pixels a side."""
+        return [(r, r) for r in (4 * 2 ** (i // 2 + 1) for i in range(2 * self.num_blocks))]
+
+    def noise_by_mode(self, like: Tensor, mode: str) -> list[Tensor | None]:
+        """Maps from fixed seeds (the files hold none), fresh ones, or none."""
+        shapes = self.noise_shapes
+        if mode == "none":
+            return [None] * len(shapes)
+        if mode == "random":
+            return [torch.randn(len(like), 1, *size, device=like.device, dtype=like.dtype) for size in shapes]
+        if mode != "const":
+            raise ValueError(f"noise is const, random, none or a list of maps, not {mode!r}")
+        return [fixed_noise(i, r).to(like) for i, (r, _) in enumerate(shapes)]
 
     def to_uint8(self, x: Tensor) -> np.ndarray:
         """Normalised images [n, 3, H, W] to uint8 [n, H, W, 3]: times the deviation, plus the mean, rounded."""

@@ -213,6 +213,15 @@ class StyleGANGenerator(Generator):
         """Twice the channels of each layer (scale and shift), by name (`b4.layer0`, ...)."""
         return {name: 2 * layer.out_channels for name, layer in self.synthesis.layers()}
 
+    @property
+    def noise_shapes(self) -> list[tuple[int, int]]:
+        """Two square maps a block: 4, 4, 8, 8, 16, 16, ... pixels a side."""
+        return [(layer.resolution, layer.resolution) for _, layer in self.synthesis.layers()]
+
+    def noise_by_mode(self, like: Tensor, mode: str) -> list[Tensor | None]:
+        """The maps in the file, fresh ones, or none."""
+        return [layer.noise_map(like, mode) for _, layer in self.synthesis.layers()]
+
     def broadcast_w(self, z: Tensor, c: Tensor | None) -> Tensor:
         """ws [n, num_ws, w_dim], every layer alike."""
         w: Tensor = self.mapping(z)
@@ -232,16 +241,5 @@ class StyleGANGenerator(Generator):
         self, styles: Sequence[Tensor], noise: Noise, noise_strength: float | Sequence[float]
     ) -> Tensor:
         """Image of one style vector a layer."""
-        layers = [layer for _, layer in self.synthesis.layers()]
-        maps: list[Tensor | None]
-        if isinstance(noise, str):
-            maps = [layer.noise_map(styles[0], noise) for layer in layers]
-        elif len(noise) == len(layers):
-            maps = list(noise)
-        else:
-            raise ValueError(f"this generator takes {len(layers)} noise maps, got {len(noise)}")
-        if isinstance(noise_strength, (int, float)):
-            noise_strength = [float(noise_strength)] * len(layers)
-        scaled = [None if m is None else m * k for m, k in zip(maps, noise_strength, strict=True)]
-        image: Tensor = self.synthesis(styles, scaled)
+        image: Tensor = self.synthesis(styles, self.noise_maps(styles[0], noise, noise_strength))
         return image

@@ -204,7 +204,7 @@ class StyleGAN2Generator(Generator):
         self, styles: Sequence[Tensor], noise: Noise, noise_strength: float | Sequence[float]
     ) -> Tensor:
         """Image of one style vector a modulated layer."""
-        maps = self._noise_maps(styles[0], noise, noise_strength)
+        maps = self.noise_maps(styles[0], noise, noise_strength)
         steps = self.synthesis.schedule()
         n = len(styles[0])
         on_cpu = styles[0].device.type == "cpu"
@@ -227,18 +227,7 @@ class StyleGAN2Generator(Generator):
             images.append(own)
         return torch.cat(images)
 
-    def _noise_maps(
-        self, like: Tensor, noise: Noise, noise_strength: float | Sequence[float]
-    ) -> list[Tensor | None]:
+    def noise_by_mode(self, like: Tensor, mode: str) -> list[Tensor | None]:
+        """The maps in the file, fresh ones, or none."""
         layers = [m for _, m, _ in self.synthesis.modulated_layers() if isinstance(m, SynthesisLayer)]
-        if isinstance(noise, str):
-            maps = [layer.noise_map(like, noise) for layer in layers]
-        elif len(noise) == len(layers):
-            maps = list(noise)
-        else:
-            raise ValueError(f"this generator takes {len(layers)} noise maps, got {len(noise)}")
-        if isinstance(noise_strength, (int, float)):
-            if noise_strength == 1:
-                return maps
-            noise_strength = [float(noise_strength)] * len(layers)
-        return [None if m is None or k == 0 else m * k for m, k in zip(maps, noise_strength, strict=True)]
+        return [layer.noise_map(like, mode) for layer in layers]

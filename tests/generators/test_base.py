@@ -242,6 +242,17 @@ def test_noise_is_fixed_random_absent_given_or_scaled(kind: str) -> None:
 
 
 @with_noise
+def test_sampled_noise_fits_the_network_and_depends_on_seed_and_index_alone(kind: str) -> None:
+    g = make(kind)
+    maps = g.sample_noise(4, [0, 1])
+    assert [m.shape for m in maps] == [(2, 1, *size) for size in g.noise_shapes]
+    assert all(torch.equal(m[1:], one) for m, one in zip(maps, g.sample_noise(4, [1]), strict=True))
+    with torch.no_grad():
+        ws = ws_of(g, n=2)
+        assert not torch.allclose(g.synthesize(ws, maps), g.synthesize(ws, "none"), atol=1e-3)
+
+
+@with_noise
 def test_noise_maps_are_taken_in_layer_order_and_scaled_one_by_one(kind: str) -> None:
     g = make(kind)
     ws = ws_of(g, n=2)
