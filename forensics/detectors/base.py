@@ -39,6 +39,7 @@ KINDS: Final[dict[str, tuple[str, str]]] = {
     "frequency": ("frequency", "FrequencyDetector"),
     "cnn": ("cnn", "CnnDetector"),
     "npr": ("npr", "NprDetector"),
+    "patch": ("patch", "PatchDetector"),
     "ensemble": ("ensemble", "EnsembleDetector"),
 }
 

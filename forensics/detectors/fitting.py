@@ -16,7 +16,6 @@ from forensics.detectors.base import Detector, Floats, Pixels, detector_class
 from forensics.detectors.calibration import fit_calibration, fix_thresholds
 from forensics.detectors.draws import degraded
 from forensics.detectors.ensemble import EnsembleDetector, fit_weights
-from forensics.detectors.frequency import FrequencyDetector
 from forensics.detectors.network import NetworkDetector
 from forensics.detectors.pools import Pool, split_pool
 from forensics.detectors.training import Schedule, Trainer
@@ -31,6 +30,7 @@ _FOLDS: Final = 5
 
 SCHEDULES: Final[dict[str, Schedule]] = {
     "cnn": Schedule(epochs=16),
+    "patch": Schedule(epochs=30, learning_rate=1e-3, crops_px=(128, 128, 112)),
     "npr": Schedule(epochs=50, learning_rate=1e-3, augmentation=Augmentation(jpeg_p=0.3)),
 }
 
@@ -61,6 +61,7 @@ class Options:
     parts: tuple[str, ...] = ENSEMBLE_PARTS
     calibration_share: float = CALIBRATION_SHARE
     schedules: dict[str, Schedule] = field(default_factory=lambda: dict(SCHEDULES))
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)  # kind → what its `fit` takes besides
     progress: Callable[[str, int], AbstractContextManager[Meter]] = _silent
 
     def schedule(self, kind: str) -> Schedule:
@@ -121,9 +122,10 @@ def _fit(name: str, pool: Pool, options: Options) -> Detector:
     """The uncalibrated part `name` (kind, or kind_number), with its weights as they will be read from disk."""
     kind, _, number = name.partition("_")
     seed = options.seed + 1000 * (int(number or 1) - 1)
-    if kind == FrequencyDetector.kind:
-        return FrequencyDetector.fit(pool, seed=seed)
     found = detector_class(kind)
+    if (fit := getattr(found, "fit", None)) is not None:
+        fitted: Detector = fit(pool, seed=seed, **options.settings.get(kind, {}))
+        return fitted
     if not issubclass(found, NetworkDetector):
         raise DetectorError(f"a detector of kind {kind!r} is not trained by itself")
     import torch
