@@ -56,8 +56,8 @@ def test_unknown_space_is_one_line(tmp_path: Path) -> None:
     weights = tmp_path / "small.safetensors"
     write_native(weights, {"G": NetworkState("stylegan2", CONFIG, StyleGAN2Generator(**CONFIG).state_dict())})
     result = CliRunner().invoke(
-        app, ["walk", str(tmp_path / "o"), "--generator", str(weights), "--space", "s"]
+        app, ["walk", str(tmp_path / "o"), "--generator", str(weights), "--space", "q"]
     )
     assert isinstance(result.exception, ForensicsError)
-    assert "choose w or z" in str(result.exception)
+    assert "choose one of w, z, w+, s" in str(result.exception)
     assert not (tmp_path / "o").exists()

@@ -1,4 +1,4 @@
-"""Recipe `walk`: chains of small random steps in W (or Z), starting from the mean of W.
+"""Recipe `walk`: chains of small random steps in a latent space, starting from the mean of W.
 
 After "Exploring Face Synthesis and Detection on a Pre-Trained Network with StyleGAN2" (Riter & Flynn, 2025):
 500-image walks at step 0.01 from the mean of 10,000 w, one seed a walk.
@@ -16,8 +16,9 @@ from torch import Tensor
 
 from forensics.errors import ForensicsError
 from forensics.generators.base import Generator
-from forensics.generators.interrogate.w_statistics import WStatistics, w_statistics
+from forensics.generators.interrogate.w_statistics import WStatistics
 from forensics.generators.recipes.plan import Made, Plan, blocks, generator_how, noise_for
+from forensics.generators.recipes.walk_spaces import Space, space_of
 
 _MOMENTUM = 0.9
 DIRECTIONS = ("gaussian", "momentum", "fixed")
@@ -44,8 +45,9 @@ def step_directions(model: str, n: int, dim: int, seed: int, walk: int) -> np.nd
 class Walk(Plan):
     """`walks` chains of `length` images each; image i is step i % length of walk i // length.
 
-    A step adds `step` times a direction vector to w (or to z). In W a walk starts at the mean of 10,000 w; in Z, at
-    a latent of its own, as the mean of Z maps to no face.
+    A step adds `step` times a direction vector to the point in `space`: w, z, w+ or s (see `walk_spaces`); in S it is
+    counted in standard deviations of each style. The points are kept as latents: w [n, w_dim] for W and Z, ws
+    [n, num_ws, w_dim] for W+, s [n, s_dim] for S.
     """
 
     generator: Generator
@@ -58,15 +60,16 @@ class Walk(Plan):
     noise: str = "const"
     name: ClassVar[str] = "walk"
     _chains: dict[int, Tensor] = field(default_factory=dict, init=False, repr=False)
-    _statistics: WStatistics | None = field(default=None, init=False, repr=False)
+    _space: Space = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.space not in ("w", "z"):
-            raise ForensicsError(f"no latent space {self.space!r} to walk in: choose w or z")
+        self._space = space_of(self.space, self.generator, self.seed)
         if self.direction not in DIRECTIONS:
             raise ForensicsError(
                 f"no direction model {self.direction!r}: choose one of {', '.join(DIRECTIONS)}"
             )
+        if not np.isfinite(self.step):
+            raise ForensicsError(f"a step of {self.step} leads nowhere: give a number")
         self.count = self.length * self.walks
 
     def how(self) -> dict[str, Any]:
@@ -77,12 +80,10 @@ class Walk(Plan):
     @property
     def statistics(self) -> WStatistics:
         """Mean of W and mean distance to it, from 10,000 latents."""
-        if self._statistics is None:
-            self._statistics = w_statistics(self.generator)
-        return self._statistics
+        return self._space.statistics
 
     def chain(self, walk: int) -> Tensor:
-        """The w of every step of a walk, float32 [length, w_dim]; step 0 is the start."""
+        """The point of every step of a walk, float32 [length, ...]; step 0 is the start."""
         if walk not in self._chains:
             if len(self._chains) > 1:  # a block lies in at most a few walks, and they come in order
                 self._chains.pop(min(self._chains))
@@ -90,33 +91,29 @@ class Walk(Plan):
         return self._chains[walk]
 
     def _chain(self, walk: int) -> Tensor:
-        g = self.generator
-        dim = g.w_dim if self.space == "w" else g.z_dim
-        steps = step_directions(self.direction, self.length, dim, self.seed, walk) * np.float32(self.step)
+        steps = step_directions(self.direction, self.length, self._space.dim, self.seed, walk)
         # float64 sums: 500 float32 additions would drift with their order.
-        offsets = np.concatenate([np.zeros((1, dim)), np.cumsum(steps[:-1], axis=0, dtype=np.float64)])
-        moved = torch.from_numpy(offsets.astype(np.float32)).to(g.device)
-        if self.space == "w":
-            return self.statistics.mean + moved
-        return g.map(g.sample_z(1, self.seed, start=walk) + moved)[:, 0]
+        moved = np.zeros((self.length, self._space.dim))
+        np.cumsum(steps[:-1] * np.float32(self.step), axis=0, dtype=np.float64, out=moved[1:])
+        return self._space.chain(walk, torch.from_numpy(moved.astype(np.float32)).to(self.generator.device))
 
     @torch.inference_mode()
     def make(self, indices: Sequence[int]) -> Made:
-        """Images, rows and latents (w [n, w_dim]) at `indices`."""
+        """Images, rows and latents (w, ws or s) at `indices`."""
         g = self.generator
         images, latents = [], []
         for block, places in blocks(g, indices):
-            w = torch.stack([self._w(i) for i in block])
-            ws = w[:, None].expand(-1, g.num_ws, -1)
-            images.append(g.to_uint8(g.synthesize(ws, noise_for(g, self.noise, self.seed, block)))[places])
-            latents.append(w[places])
+            points = torch.stack([self._point(i) for i in block])
+            x = self._space.synthesize(points, noise_for(g, self.noise, self.seed, block))
+            images.append(g.to_uint8(x)[places])
+            latents.append(points[places])
         chosen = torch.cat(latents)
-        radius = self.statistics.radius(chosen)
+        radius = self._space.radius(chosen)
         rows = [self._row(int(i), float(r)) for i, r in zip(indices, radius, strict=True)]
-        return Made(np.concatenate(images), rows, {"w": chosen.cpu().numpy()})
+        return Made(np.concatenate(images), rows, {self._space.latent: chosen.cpu().numpy()})
 
-    def _w(self, index: int) -> Tensor:
-        """The w of image `index`; past the end, where a block is filled up, that of the last image."""
+    def _point(self, index: int) -> Tensor:
+        """Where image `index` is; past the end, where a block is filled up, where the last image is."""
         walk, position = divmod(min(index, self.count - 1), self.length)
         return self.chain(walk)[position]
 

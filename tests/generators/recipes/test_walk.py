@@ -80,7 +80,7 @@ def test_a_walk_in_z_starts_at_its_own_latent(generator: Generator) -> None:
     assert not torch.equal(walk.chain(0)[0], walk.chain(0)[1])
 
 
-@pytest.mark.parametrize("options", [{"space": "s"}, {"direction": "north"}])
+@pytest.mark.parametrize("options", [{"space": "q"}, {"direction": "north"}])
 def test_unknown_names(generator: Generator, options: dict[str, str]) -> None:
     with pytest.raises(ForensicsError, match="choose"):
         Walk(generator, **options)
