@@ -20,6 +20,9 @@ def latent(
     delta: Annotated[float, typer.Option(help="How far single dimensions are moved.")] = 10.0,
     images: Annotated[int, typer.Option("-n", min=4, help="Latents, the same everywhere.")] = 8,
     pack: Annotated[str | None, typer.Option(help="InsightFace pack (name or folder): faces too.")] = None,
+    detector: Annotated[
+        str | None, typer.Option(help="Detector (default or a folder): its change too.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the latents.")] = 0,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one a processor.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
@@ -33,7 +36,7 @@ def latent(
     from forensics.report.latent import single_dimensions, summary_lines, write_latent
     from forensics.terminal import print_line
 
-    plan = LatentPlan(images, seed, delta, pack, device)
+    plan = LatentPlan(images, seed, delta, pack, device, detector)
     if dim:
         summary = single_dimensions(file, dim, out, plan)
     else:

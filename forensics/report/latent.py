@@ -21,6 +21,7 @@ from forensics.generators.interrogate.latent import (
     latent_study,
     spread_of,
 )
+from forensics.generators.interrogate.opinions import weights_asked
 from forensics.generators.interrogate.resumable import one_thread
 from forensics.generators.interrogate.subject import Subject, load_subject
 from forensics.images import contact_sheet, encode_png
@@ -48,11 +49,7 @@ def write_latent(name: str, out: Path, plan: LatentPlan, *, workers: int = 1) ->
 def _record(
     subject: Subject, plan: LatentPlan
 ) -> tuple[list[str], dict[str, str], dict[str, int], dict[str, Any]]:
-    inputs = {"weights": subject.sha256}
-    if plan.face_pack is not None:
-        from forensics.detectors.faces import load_faces
-
-        inputs |= {f"face pack {k}": v for k, v in load_faces(plan.face_pack).weights_sha256().items()}
+    inputs = {"weights": subject.sha256} | weights_asked(plan.face_pack, plan.detector)
     options = {key: value for key, value in asdict(plan).items() if key != "seed"}
     return ["forensics", "latent", subject.file], inputs, {"latents": plan.seed}, options
 
@@ -67,10 +64,11 @@ def single_dimensions(name: str, dims: Sequence[int], out: Path, plan: LatentPla
             ws += moved.moved(dim, plan.delta) - moved.ws
         x = moved.subject.synthesize(ws)
         after = moved.subject.generator.to_uint8(x)
+        found = moved.effects.measure(x) | moved.opinions.measure(after)
     sheet = contact_sheet([*moved.pixels, *after], plan.images)
     path = out / f"dim-{'-'.join(map(str, dims))}-delta{plan.delta:+g}.png"
     write_bytes(path, encode_png(sheet))
-    measured = {k: None if np.isnan(v) else v for k, v in moved.effects.measure(x).items()}
+    measured = {k: None if np.isnan(v) else v for k, v in found.items()}
     return {"image": str(path), "dims": list(dims), "delta": plan.delta, **measured}
 
 
@@ -78,10 +76,7 @@ def latent_section(subject: Subject, out: Path, plan: LatentPlan, workers: int) 
     """What a page shows of a latent study; the study is done, and its files written, on the way."""
     result = latent_study(subject, out, plan, workers=workers)
     exhibits = Exhibits(out)
-    dimensions = [
-        {"rank": i + 1, **row, "lost_at": result.lost.get(row["dim"])}
-        for i, row in enumerate(result.dimensions)
-    ]
+    dimensions = [{"rank": i + 1, **row} for i, row in enumerate(result.dimensions)]
     exhibits.table("scaling", result.scaling, ("space", "factor", "radius"))
     plain = [{k: v for k, v in row.items() if k != "map"} for row in dimensions]
     exhibits.table("dimensions", plain, ("rank", "dim", "delta_in_sigma", "feature_distance", "pixel_change"))
@@ -112,6 +107,9 @@ def latent_section(subject: Subject, out: Path, plan: LatentPlan, workers: int) 
         "spread": float(np.median(spread)),
         "images": plan.images,
         "has_faces": plan.face_pack is not None,
+        "has_detector": plan.detector is not None,
+        "losses": latent_figures.faces_lost(exhibits, "faces-lost", dimensions) if plan.face_pack else None,
+        "never_lost": sum(row.get("lost_at") is None for row in dimensions),
         "has_discriminator": subject.discriminator is not None,
         "summary": {"strongest_dimensions": [row["dim"] for row in dimensions[:10]]},
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from forensics.generators.interrogate.latent import LADDER
 from forensics.report import plots
 from forensics.report.exhibits import Exhibits
 
@@ -17,6 +18,13 @@ _MEASURES = {
     "brightness": "brightness (grey levels)",
     "colourfulness": "colourfulness (grey levels)",
     "face_yield": "share of images with a face",
+    "log10_lr": "detector: mean log10 LR",
+}
+_EFFECTS = {
+    "feature_distance": ("Feature distance", plots.SERIES[2]),
+    "pixel_change": ("Change of a pixel (RMS, grey levels)", plots.SERIES[4]),
+    "identity_change": ("Change of identity (1 − cosine of embeddings)", plots.SERIES[6]),
+    "log10_lr_change": ("Change of the detector's log10 LR (absolute)", plots.SERIES[7]),
 }
 _MAPS = 12
 
@@ -44,22 +52,59 @@ def scaling(exhibits: Exhibits, name: str, rows: Rows) -> str:
 
 
 def ranking(exhibits: Exhibits, name: str, rows: Rows) -> str:
-    """Feature distance and pixel change of every dimension by rank; the first ones are named."""
+    """Every effect of every dimension over its rank by feature distance; the first ones are named."""
     rank = np.arange(1, len(rows) + 1)
-    with plots.figure(8.8, 3.0, 2) as (drawing, axes):
-        for ax, measure, colour, title in (
-            (axes[0], "feature_distance", plots.SERIES[2], "Feature distance"),
-            (axes[1], "pixel_change", plots.SERIES[4], "Change of a pixel (RMS, grey levels)"),
-        ):
-            values = np.array([row[measure] for row in rows])
-            ax.plot(rank, values, "." if measure == "pixel_change" else "-", color=colour, ms=2.5, lw=1.4)
+    known = [measure for measure in _EFFECTS if not np.isnan(_effect(rows, measure)).all()]
+    lines = -(-len(known) // 2)
+    with plots.figure(8.8, 2.8 * lines) as (drawing, _):
+        drawing.clear()
+        grid = drawing.subplots(lines, 2, squeeze=False)
+        for ax in grid.flat[len(known) :]:
+            ax.set_axis_off()
+        for ax, measure in zip(grid.flat, known, strict=False):
+            title, colour = _EFFECTS[measure]
+            ax.plot(
+                rank,
+                _effect(rows, measure),
+                "-" if measure == "feature_distance" else ".",
+                color=colour,
+                ms=2.5,
+                lw=1.4,
+            )
             ax.set(title=title, xlabel="rank of the dimension (by feature distance)", ylim=(0, None))
         # The leaders crowd at the left edge: their names stand above, a line each.
-        top = 1.6 * axes[0].get_ylim()[1]
-        axes[0].set_ylim(0, top)
+        first = grid[0, 0]
+        top = 1.6 * first.get_ylim()[1]
+        first.set_ylim(0, top)
         for i, row in enumerate(rows[:6]):
             label = f"{i + 1}: dimension {row['dim']}, {row['place']}"
-            axes[0].text(0.38 * len(rows), top * (0.93 - 0.075 * i), label, fontsize=7.5)
+            first.text(0.38 * len(rows), top * (0.93 - 0.075 * i), label, fontsize=7.5)
+        return exhibits.figure(name, drawing)
+
+
+def _effect(rows: Rows, measure: str) -> np.ndarray:
+    """A column, NaN where a row lacks it; identity change is 1 - similarity."""
+    if measure == "identity_change":
+        return 1 - _effect(rows, "face_similarity")
+    return np.array([float(row.get(measure, np.nan)) for row in rows])
+
+
+def faces_lost(exhibits: Exhibits, name: str, rows: Rows) -> str:
+    """How many dimensions lose the face at each step of the ladder, by sign."""
+    with plots.figure(6.2, 2.6) as (drawing, (ax,)):
+        at = np.arange(len(LADDER) + 1)
+        plus = [sum(row["lost_at"] == step for row in rows) for step in LADDER]
+        minus = [sum(row["lost_at"] == -step for row in rows) for step in LADDER]
+        never = sum(row["lost_at"] is None for row in rows)
+        ax.bar(at, [*minus, 0], color=plots.AUTHENTIC, label="less delta")
+        ax.bar(at, [*plus, 0], bottom=[*minus, 0], color=plots.SYNTHETIC, label="plus delta")
+        ax.bar(at[-1:], [never], color=plots.NEUTRAL)
+        ax.set_xticks(at, [*(f"{step:g}" for step in LADDER), "none"])
+        ax.set(
+            xlabel="smallest delta at which fewer than half of the images hold a face", ylabel="dimensions"
+        )
+        ax.grid(False, axis="x")
+        ax.legend(loc="upper left")
         return exhibits.figure(name, drawing)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from forensics.evidence import evidence, write_evidence
 from forensics.files import write_text
 from forensics.generators.interrogate.knee import METHOD, Knee, knee
+from forensics.generators.interrogate.opinions import weights_asked
 from forensics.generators.interrogate.pruning_sweep import (
     GRID_COLUMNS,
     GRID_GAP_PX,
@@ -60,15 +61,7 @@ def single_threshold(name: str, threshold: float, plan: SweepPlan) -> dict[str, 
 def _record(
     subject: Subject, plan: SweepPlan
 ) -> tuple[list[str], dict[str, str], dict[str, int], dict[str, Any]]:
-    inputs = {"weights": subject.sha256}
-    if plan.face_pack is not None:
-        from forensics.detectors.faces import load_faces
-
-        inputs |= {f"face pack {k}": v for k, v in load_faces(plan.face_pack).weights_sha256().items()}
-    if plan.detector is not None:
-        from forensics.detectors.base import load_detector
-
-        inputs["detector"] = load_detector(plan.detector).weights_sha256
+    inputs = {"weights": subject.sha256} | weights_asked(plan.face_pack, plan.detector)
     options = {key: value for key, value in asdict(plan).items() if key != "seed"}
     return ["forensics", "prune", subject.file], inputs, {"latents": plan.seed}, options
 

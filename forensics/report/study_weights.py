@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from forensics.evidence import evidence, write_evidence
 from forensics.files import write_text
 from forensics.generators.interrogate.latent import LatentPlan
+from forensics.generators.interrogate.opinions import weights_asked
 from forensics.generators.interrogate.pruning_sweep import SweepPlan
 from forensics.generators.interrogate.subject import load_subject
 from forensics.report.examination import evidence_lines
@@ -21,7 +22,7 @@ from forensics.report.weights import weight_sections
 
 @dataclass(frozen=True)
 class WeightStudy:
-    """The plans of the two parts that have any."""
+    """The plans of the two parts that have any; the pruning's detector is asked about latents too."""
 
     pruning: SweepPlan
     latent: LatentPlan
@@ -33,16 +34,12 @@ def study_weights(name: str, out: Path, study: WeightStudy, *, workers: int = 1)
     Raises `CheckpointError` for a file without a generator, `FacePackError` for a pack that is not there.
     """
     subject = load_subject(name, study.pruning.device)
-    inputs = {"weights": subject.sha256}
-    if study.pruning.face_pack is not None:
-        from forensics.detectors.faces import load_faces
-
-        pack = load_faces(study.pruning.face_pack)
-        inputs |= {f"face pack {k}": v for k, v in pack.weights_sha256().items()}
+    inputs = {"weights": subject.sha256} | weights_asked(study.pruning.face_pack, study.pruning.detector)
     networks = weight_sections(subject, Exhibits(out / "weights"))
     pruning = pruning_section(subject, out / "pruning", study.pruning, workers)
-    latent = latent_section(subject, out / "latent", study.latent, workers)
-    options = {"pruning": asdict(study.pruning), "latent": asdict(study.latent)}
+    latent_plan = replace(study.latent, detector=study.latent.detector or study.pruning.detector)
+    latent = latent_section(subject, out / "latent", latent_plan, workers)
+    options = {"pruning": asdict(study.pruning), "latent": asdict(latent_plan)}
     record = ["forensics", "study", "weights", subject.file], inputs, {"latents": study.pruning.seed}, options
     context = {
         "title": f"Weight study of {subject.file}",

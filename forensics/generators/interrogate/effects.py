@@ -17,6 +17,7 @@ from forensics.generators.training.features import FeatureExtractor
 from forensics.images import resize
 
 FEATURE_SIDE_PX = 64
+_LARGE_BATCH = 4  # at 224 px the maps of more images than these leave the processor's caches
 
 
 class Effects:
@@ -65,7 +66,8 @@ def kid_to(reference: np.ndarray, images: np.ndarray) -> float:
 
 def large_features(images: np.ndarray) -> np.ndarray:
     """uint8 [n, h, w, c] to float32 [n, 1280]: features at 224 px, those of the training's KID."""
-    return extractor()(np.stack([_rgb(image) for image in images]))
+    rgb = np.stack([_rgb(image) for image in images])
+    return extractor().of_batches(rgb[i : i + _LARGE_BATCH] for i in range(0, len(rgb), _LARGE_BATCH))
 
 
 def _rgb(image: np.ndarray) -> np.ndarray:

@@ -6,6 +6,8 @@ dimensions of it, the same in every layer. Scaling z is added here, and the same
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from torch import Tensor
 
 from forensics.errors import ForensicsError
 from forensics.generators.interrogate.effects import Effects, summary_of
-from forensics.generators.interrogate.opinions import Opinions
+from forensics.generators.interrogate.opinions import Opinions, ask
 from forensics.generators.interrogate.resumable import Job, Parts, complete
 from forensics.generators.interrogate.subject import Subject, load_subject
 from forensics.generators.interrogate.w_statistics import WStatistics, w_statistics
@@ -33,7 +35,6 @@ PLACES = (
 )
 MAP_SIDE = 12
 _CHUNK = 16
-_FACE_LOST_DIMENSIONS = 12
 _SAMPLES = 2000
 
 
@@ -46,6 +47,7 @@ class LatentPlan:
     delta: float = 10.0
     face_pack: str | None = None
     device: str = "auto"
+    detector: str | None = None
 
     def __post_init__(self) -> None:
         if self.images < 1 or self.images % 4:
@@ -78,14 +80,9 @@ class MovedLatents:
 
     @property
     def opinions(self) -> Opinions:
-        """What the face pack of the plan says, or nothing; loaded when first asked."""
+        """What the face pack and the detector of the plan say, or nothing; loaded when first asked."""
         if self._opinions is None:
-            faces = None
-            if self.plan.face_pack is not None:
-                from forensics.detectors.faces import load_faces
-
-                faces = load_faces(self.plan.face_pack)
-            self._opinions = Opinions(self.pixels, faces)
+            self._opinions = ask(self.pixels, self.plan.face_pack, self.plan.detector)
         return self._opinions
 
     def scaled(self, space: str, factor: float) -> Tensor:
@@ -126,15 +123,33 @@ class MovedLatents:
         measured = {key: float(np.mean([row[key] for row in both])) for key in both[0]}
         # The discriminator may like one direction and not the other: a mean would hide it.
         signs = {"d_minus": both[0]["d_probability"], "d_plus": both[1]["d_probability"]}
-        return {"dim": dim, "delta_in_sigma": delta / spread, **measured, **signs, **where(change)}
+        if self.plan.detector is not None:
+            signs |= {"log10_lr_minus": both[0]["log10_lr"], "log10_lr_plus": both[1]["log10_lr"]}
+        row: dict[str, Any] = {"dim": dim, "delta_in_sigma": delta / spread, **measured, **signs}
+        if self.plan.face_pack is not None:
+            known = {s: r["face_yield"] for s, r in zip((-delta, delta), both, strict=True)}
+            row["lost_at"] = self.lost_at(dim, known)
+        return row | where(change)
 
-    def lost_at(self, dim: int) -> float | None:
-        """The first delta of `LADDER`, either sign, at which fewer than half of the faces are left; None: at none."""
-        for delta in LADDER:
-            for signed in (delta, -delta):
-                if self.opinions.measure(self.pixels_of(self.moved(dim, signed)))["face_yield"] < 0.5:
-                    return signed
-        return None
+    def lost_at(self, dim: int, known: Mapping[float, float] | None = None) -> float | None:
+        """The smallest delta of `LADDER`, of either sign, at which fewer than half of the images hold a face; None: at
+        none. Plus where both signs lose it at the same step. Found by bisection in each direction, so a face that is
+        lost and found again further out may be taken as lost at another step than the first.
+
+        known: share of images with a face at deltas already looked at.
+        """
+        yields = dict(known or {})
+
+        def is_lost(delta: float) -> bool:
+            if delta not in yields:
+                yields[delta] = self.opinions.faces_left(self.pixels_of(self.moved(dim, delta)))
+            return yields[delta] < 0.5
+
+        up = bisect_left(LADDER, True, key=is_lost)
+        down = bisect_left(LADDER[:up], True, key=lambda delta: is_lost(-delta))
+        if down < up:
+            return -LADDER[down]
+        return LADDER[up] if up < len(LADDER) else None
 
 
 def where(change: np.ndarray) -> dict[str, Any]:
@@ -178,14 +193,12 @@ class LatentWork:
         self.moved = MovedLatents(load_subject(name, plan.device), plan)
 
     def do(self, part: str) -> list[dict[str, Any]]:
-        """Rows of "scaling", "dims-0016" (the chunk that starts there) or "lost-3"."""
+        """Rows of "scaling" or "dims-0016" (the chunk that starts there)."""
         kind, _, which = part.partition("-")
         subject = self.moved.subject
         if kind == "scaling":
             centre = centre_of(subject)
             return [self.moved.scaling_row(space, f, centre) for space in SPACES for f in FACTORS]
-        if kind == "lost":
-            return [{"dim": int(which), "lost_at": self.moved.lost_at(int(which))}]
         spread = spread_of(subject)
         dims = range(int(which), min(int(which) + _CHUNK, len(spread)))
         return [self.moved.dimension_row(dim, float(spread[dim])) for dim in dims]
@@ -193,11 +206,10 @@ class LatentWork:
 
 @dataclass(frozen=True)
 class LatentResult:
-    """`scaling` rows; `dimensions` rows ranked by feature distance, largest first; `lost` delta by dimension."""
+    """`scaling` rows; `dimensions` rows, one a dimension of w, ranked by feature distance, largest first."""
 
     scaling: list[dict[str, Any]]
     dimensions: list[dict[str, Any]]
-    lost: dict[int, float | None]
 
 
 def latent_study(subject: Subject, out: Path, plan: LatentPlan, *, workers: int = 1) -> LatentResult:
@@ -208,9 +220,4 @@ def latent_study(subject: Subject, out: Path, plan: LatentPlan, *, workers: int 
     complete(parts, ["scaling", *chunks], job, workers=workers, title="latents")
     dimensions = [row for part in chunks for row in parts.read(part)]
     dimensions.sort(key=lambda row: (-row["feature_distance"], row["dim"]))
-    lost: dict[int, float | None] = {}
-    if plan.face_pack is not None:
-        names = [f"lost-{row['dim']}" for row in dimensions[:_FACE_LOST_DIMENSIONS]]
-        complete(parts, names, job, workers=workers, title="faces lost")
-        lost = {row["dim"]: row["lost_at"] for name in names for row in parts.read(name)}
-    return LatentResult(parts.read("scaling"), dimensions, lost)
+    return LatentResult(parts.read("scaling"), dimensions)

@@ -16,9 +16,13 @@ from torch import Tensor
 from forensics.generators.interrogate.weights import WeightLayer
 
 
-class _SortedLayer:
-    """One layer's weights in order of magnitude, and how many of the smallest are zero now."""
+class SortedLayer:
+    """One layer's weights in order of magnitude, and how many of the smallest are zero now.
 
+    Sorting is the costly part: who prunes a layer again and again keeps this and hands it to each pruner.
+    """
+
+    @torch.no_grad()
     def __init__(self, layer: WeightLayer) -> None:
         self.flat = _memory_of(layer.stored)
         self.original = self.flat.clone()
@@ -63,9 +67,8 @@ class MagnitudePruner:
     Memory: a copy of the weights, their magnitudes and an index of each.
     """
 
-    def __init__(self, layers: Sequence[WeightLayer]) -> None:
-        with torch.no_grad():
-            self._layers = [_SortedLayer(layer) for layer in layers]
+    def __init__(self, layers: Sequence[WeightLayer | SortedLayer]) -> None:
+        self._layers = [layer if isinstance(layer, SortedLayer) else SortedLayer(layer) for layer in layers]
         self.count = sum(len(layer.order) for layer in self._layers)
 
     @torch.no_grad()

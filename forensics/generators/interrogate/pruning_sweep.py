@@ -18,8 +18,8 @@ from torch import Tensor
 from forensics.errors import ForensicsError
 from forensics.files import write_bytes
 from forensics.generators.interrogate.effects import Effects, kid_to, large_features
-from forensics.generators.interrogate.opinions import Opinions
-from forensics.generators.interrogate.pruning import MagnitudePruner
+from forensics.generators.interrogate.opinions import Opinions, ask
+from forensics.generators.interrogate.pruning import MagnitudePruner, SortedLayer
 from forensics.generators.interrogate.resumable import Job, Parts, complete
 from forensics.generators.interrogate.subject import Subject, load_subject
 from forensics.generators.interrogate.weights import WeightLayer, weight_layers
@@ -73,6 +73,7 @@ class PrunedImages:
         self.effects = Effects(subject, reference)
         self.reference = subject.generator.to_uint8(reference)
         self._slow: tuple[Opinions, np.ndarray] | None = None
+        self._sorted: dict[str, SortedLayer] = {}
 
     @torch.inference_mode()
     def _mapped(self) -> Tensor:
@@ -86,27 +87,23 @@ class PrunedImages:
         """KID to the unpruned images, and what faces and detector say."""
         made = self.subject.generator.to_uint8(x)
         if self._slow is None:
-            self._slow = self._opinions(), large_features(self.reference)
+            opinions = ask(self.reference, self.plan.face_pack, self.plan.detector)
+            self._slow = opinions, large_features(self.reference)
         opinions, features = self._slow
         return {"kid": kid_to(features, made), **opinions.measure(made)}
 
-    def _opinions(self) -> Opinions:
-        faces = detector = None
-        if self.plan.face_pack is not None:
-            from forensics.detectors.faces import load_faces
-
-            faces = load_faces(self.plan.face_pack)
-        if self.plan.detector is not None:
-            from forensics.detectors.base import load_detector
-
-            detector = load_detector(self.plan.detector)
-        return Opinions(self.reference, faces, detector)
+    def pruner(self, layers: list[WeightLayer]) -> MagnitudePruner:
+        """A pruner of `layers`, each of which is sorted once, whoever asks how often."""
+        for layer in layers:
+            if layer.name not in self._sorted:
+                self._sorted[layer.name] = SortedLayer(layer)
+        return MagnitudePruner([self._sorted[layer.name] for layer in layers])
 
     def rows(self, thresholds: list[float], space: str) -> tuple[list[dict[str, Any]], Tensor]:
         """A row for each of ascending `thresholds` of the whole network, and the images of the first. Images are made
         again only where a weight that they depend on changed."""
         found: list[dict[str, Any]] = []
-        with MagnitudePruner(self.layers) as pruner:
+        with self.pruner(self.layers) as pruner:
             pruner.prune(thresholds[0])
             first = x = self.images(space)
             measured = self.effects.measure(first)
@@ -126,7 +123,7 @@ class PrunedImages:
         """A row for each of `SIGMAS`: only `layers` pruned, each at so many of its own standard deviations."""
         found = []
         for sigmas in SIGMAS:
-            pruners = [MagnitudePruner([layer]) for layer in layers]
+            pruners = [self.pruner([layer]) for layer in layers]
             try:
                 for pruner, layer in zip(pruners, layers, strict=True):
                     pruner.prune(sigmas * float(layer.stored.std(correction=0)))
