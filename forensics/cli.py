@@ -33,6 +33,7 @@ COMMANDS = {
     "prune": ("prune", "prune"),
     "latent": ("latent", "latent"),
     "study": ("study", "app"),
+    "explore": ("explore", "explore"),
     "convert": ("convert", "convert"),
     "export": ("export", "export"),
     "demo": ("demo", "demo"),

@@ -1,0 +1,14 @@
+"""A live look at one generator: sliders in a local web page (`forensics explore`) or in a notebook (`widget`).
+
+settings.py     what one picture is made of, checked: every number a page, a recipe or a notebook can ask for
+walk_path.py    where a walk through W has come to
+explorer.py     Explorer: settings to a picture, its w and its radius
+recipe.py       a picture's settings with hashes and versions, and the same picture made again from them
+opinion.py      what the detector and the face finder say of a picture, when asked
+guard.py        who may ask the server, and how much: host, token, origin, size
+server.py       the HTTP server and what it answers; page/ are the static files it serves
+run.py          the command
+widget.py       the notebook
+
+The room stands at the end of the flow, beside `report`: it reads generators and detectors, and nothing reads it.
+"""

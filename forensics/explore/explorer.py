@@ -1,0 +1,136 @@
+"""From settings to a picture: one image at a time, alone in its batch, so that equal settings are equal bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from forensics.explore.settings import Settings, Space
+from forensics.explore.walk_path import WalkPath
+from forensics.generators.base import Generator
+from forensics.generators.interrogate.latent import PUBLISHED_DIMENSIONS
+from forensics.generators.interrogate.pruning import MagnitudePruner
+from forensics.generators.interrogate.w_statistics import w_statistics
+from forensics.generators.interrogate.weights import weight_layers
+from forensics.generators.recipes.plan import noise_for
+from forensics.images import encode_png
+
+
+@dataclass(frozen=True)
+class Picture:
+    """`pixels` uint8 [h, w, 3] (or [h, w]); `w` float32 [w_dim], that of the changed layers; `radius` of that w;
+    `nonzero`, how many weights were not zero."""
+
+    pixels: np.ndarray
+    w: np.ndarray
+    radius: float
+    nonzero: int
+
+    def png(self) -> bytes:
+        """The image as a PNG file, without metadata."""
+        return encode_png(self.pixels)
+
+
+class Explorer:
+    """Pictures of one generator. While it is open it may prune the generator's weights in place; leaving it as a
+    context manager restores them. Not to be used from two threads at once."""
+
+    def __init__(self, generator: Generator) -> None:
+        self.generator = generator
+        self.space = Space(generator.num_ws, generator.w_dim, generator.c_dim)
+        self.statistics = w_statistics(generator)
+        self._path = WalkPath(generator.w_dim)
+        self._layers = weight_layers(generator)
+        self._pruner: MagnitudePruner | None = None
+        self._mapped: tuple[tuple[int, int, int], Tensor] | None = None
+        self._before: tuple[Settings, Picture] | None = None
+        self.weights = sum(layer.stored.numel() for layer in self._layers)
+        self.stored_nonzero = sum(int((layer.stored != 0).sum()) for layer in self._layers)
+
+    @torch.inference_mode()
+    def picture(self, settings: Settings) -> Picture:
+        """The picture of `settings`, which belong to this generator's `space`."""
+        g = self.generator
+        ws = self.ws(settings)
+        noise = noise_for(g, settings.noise, settings.noise_seed, [0])
+        self._prune(settings.pruning_threshold)
+        pixels = g.to_uint8(g.synthesize(ws, noise, settings.noise_strength))[0]
+        w = ws[:, settings.layers[0]]
+        nonzero = self.stored_nonzero if self._pruner is None else self._pruner.nonzero
+        return Picture(_drawable(pixels), w[0].cpu().numpy(), float(self.statistics.radius(w)[0]), nonzero)
+
+    def before(self, settings: Settings) -> Picture:
+        """The picture of the same face before anything is done to it; the last one is kept."""
+        unchanged = settings.unchanged(self.space)
+        if self._before is None or self._before[0] != unchanged:
+            self._before = unchanged, self.picture(unchanged)
+        return self._before[1]
+
+    @torch.inference_mode()
+    def ws(self, settings: Settings) -> Tensor:
+        """ws of `settings`, float32 [1, num_ws, w_dim]."""
+        ws = self.generator.truncate(self._untruncated(settings), settings.psi).clone()
+        changed = ws[:, settings.layers[0] : settings.layers[1] + 1]
+        if settings.walk.steps:
+            changed += torch.from_numpy(self._path.offset(settings.walk)).to(ws.device)
+        for dim, delta in settings.moves:
+            changed[:, :, dim] += delta
+        return ws
+
+    def _untruncated(self, settings: Settings) -> Tensor:
+        key = (settings.seed, settings.index, settings.label)
+        if self._mapped is None or self._mapped[0] != key:
+            self._unprune()  # w is the whole network's, as in the published pruning
+            g = self.generator
+            c = None
+            if g.c_dim:
+                c = F.one_hot(torch.tensor([settings.label], device=g.device), g.c_dim).float()
+            self._mapped = key, g.map(g.sample_z(1, settings.seed, start=settings.index), c)
+        return self._mapped[1]
+
+    def _prune(self, threshold: float) -> None:
+        if self._pruner is None and threshold > 0:
+            self._pruner = MagnitudePruner(self._layers)  # sorts every weight: only for who prunes
+        if self._pruner is not None:
+            self._pruner.prune(threshold)
+
+    def _unprune(self) -> None:
+        if self._pruner is not None:
+            self._pruner.prune(0.0)
+
+    def facts(self) -> dict[str, Any]:
+        """What a page has to know of the generator, as plain values."""
+        g = self.generator
+        return {
+            "generator": g.source,
+            "generator_sha256": g.weights_sha256,
+            "architecture": type(g).__name__.removesuffix("Generator"),
+            "resolution": g.img_resolution,
+            "w_dim": g.w_dim,
+            "num_ws": g.num_ws,
+            "c_dim": g.c_dim,
+            "noise_maps": len(g.noise_shapes),
+            "weights": self.weights,
+            "device": str(g.device),
+            "dimensions": [dim for dim in PUBLISHED_DIMENSIONS if dim < g.w_dim],
+        }
+
+    def __enter__(self) -> Explorer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pruner is not None:
+            self._pruner.restore()
+
+
+def _drawable(pixels: np.ndarray) -> np.ndarray:
+    """Colours as they are, one channel as grey."""
+    return pixels[:, :, :3] if pixels.shape[2] >= 3 else pixels[:, :, 0]

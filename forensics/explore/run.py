@@ -1,0 +1,96 @@
+"""`forensics explore` as functions: the page served until Ctrl-C, or a saved picture made again."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import webbrowser
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from forensics.explore.answers import Answers
+from forensics.explore.explorer import Explorer
+from forensics.explore.guard import is_loopback
+from forensics.explore.opinion import Opinion
+from forensics.explore.recipe import read_recipe, remake
+from forensics.explore.server import ExploreServer
+from forensics.explore.settings import Settings
+from forensics.files import sha256_bytes, write_bytes
+from forensics.generators.base import load_generator
+from forensics.terminal import note, print_line
+
+
+@dataclass(frozen=True)
+class Serving:
+    """Where and how the page is served; `pack` and `detector` are for opinions."""
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    seed: int = 0
+    device: str = "auto"
+    pack: str | None = None
+    pack_root: str | None = None
+    detector: str = "default"
+    browser: bool = True
+
+
+def run_explore(name: str, serving: Serving, *, as_json: bool) -> None:
+    """Serve the page of a generator until KeyboardInterrupt, which goes on to the caller once all is closed.
+
+    One line on stdout when the page can be opened: its address, or a JSON object with it.
+    """
+    opinion = Opinion(serving.detector, serving.pack, serving.pack_root, serving.device)
+    with Explorer(load_generator(name, serving.device)) as explorer:
+        start = Settings.parse({"seed": serving.seed}, explorer.space)
+        explorer.before(start)  # the page finds the first picture done
+        answers = Answers(explorer, opinion, start)
+        try:
+            with ExploreServer(answers, serving.host, serving.port) as server:
+                _announce(server, explorer, as_json=as_json)
+                if serving.browser and not as_json and _has_display():
+                    webbrowser.open(server.address)
+                server.serve_forever(poll_interval=0.2)
+        finally:
+            answers.close()
+
+
+def remake_file(name: str, recipe: Path, out: Path, device: str) -> dict[str, Any]:
+    """Make the picture of a recipe file again and write it to `out` as PNG; {file, sha256, pixels}.
+
+    ForensicsError, and nothing written, where the pixels are not the recipe's.
+    """
+    wanted = read_recipe(recipe)
+    with Explorer(load_generator(name, device)) as explorer:
+        picture = remake(explorer, wanted)
+    data = picture.png()
+    write_bytes(out, data)
+    same = sha256_bytes(data) == wanted["image"].get("sha256")
+    return {
+        "file": str(out),
+        "sha256": sha256_bytes(data),
+        "pixels": "the recipe's",
+        "same_file": same,
+    }
+
+
+def _announce(server: ExploreServer, explorer: Explorer, *, as_json: bool) -> None:
+    if not is_loopback(server.guard.host):
+        note(
+            f"warning: listening on {server.guard.host}: whoever can reach this machine can try, and what passes "
+            "between is not encrypted; give the address, which holds the token, to nobody you would not let in"
+        )
+    if as_json:
+        found = {"address": server.address, "host": server.guard.host, "port": server.guard.port}
+        print_line(json.dumps({**found, "token": server.guard.token, **explorer.facts()}, sort_keys=True))
+        return
+    note(f"exploring {explorer.generator.source}; Ctrl-C ends it. Open:")
+    print_line(server.address)
+
+
+def _has_display() -> bool:
+    """Whether a browser could show something: else `webbrowser` may start one that takes over the terminal."""
+    return sys.platform in ("darwin", "win32") or any(
+        os.environ.get(k) for k in ("DISPLAY", "WAYLAND_DISPLAY")
+    )

@@ -1,0 +1,165 @@
+"""The HTTP server: the standard library's, with every request checked before it is read, and read within bounds."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from socketserver import TCPServer, ThreadingMixIn
+from threading import BoundedSemaphore
+from typing import Any, Final
+
+from forensics.errors import ForensicsError
+from forensics.explore.answers import Answer, Answers, static_files
+from forensics.explore.guard import HEADERS, Guard, Refused, body_length, parse_body
+from forensics.explore.newest import Superseded
+from forensics.terminal import note, printable
+
+MAX_CONNECTIONS: Final = 64
+_IDLE_S: Final = 30.0
+_TEXT: Final = "text/plain; charset=utf-8"
+
+
+class ExploreServer(ThreadingMixIn, TCPServer):
+    """Serves `answers` at `host` and `port` (0: any free one). `address` is what to open, token included.
+
+    Raises ForensicsError where the address cannot be had.
+    """
+
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 32
+
+    def __init__(self, answers: Answers, host: str, port: int) -> None:
+        if ":" in host:
+            self.address_family = socket.AF_INET6
+        try:
+            super().__init__((host, port), _Handler)
+        except (OSError, OverflowError, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise ForensicsError(
+                f"cannot listen on {host} port {port} ({reason}); choose another with --port, 0 is any free one"
+            ) from error
+        self.answers = answers
+        self.files = static_files()
+        self.guard = Guard(host, int(self.server_address[1]))
+        self._slots = BoundedSemaphore(MAX_CONNECTIONS)
+
+    @property
+    def address(self) -> str:
+        """What to open in a browser. The token stands behind the #, which browsers keep to themselves."""
+        host = self.guard.host
+        shown = f"[{host}]" if ":" in host else host
+        return f"http://{shown}:{self.guard.port}/#token={self.guard.token}"
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """A thread a connection, up to MAX_CONNECTIONS; more are closed at once."""
+        if not self._slots.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:
+            self._slots.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serve a connection to its end, then give its place to another."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._slots.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A connection that breaks is no news; anything else is one line."""
+        error = sys.exception()
+        if not isinstance(error, ConnectionError | TimeoutError):
+            note(f"a request failed: {error!r}")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One connection. The order of the checks is that of what they cost and what they trust."""
+
+    server: ExploreServer
+    protocol_version = "HTTP/1.1"
+    server_version = "forensics"
+    sys_version = ""
+    timeout = _IDLE_S
+
+    def do_GET(self) -> None:
+        """The static page."""
+        self._answered(self._file)
+
+    def do_HEAD(self) -> None:
+        """What GET would give, without it."""
+        self._answered(self._file)
+
+    def do_POST(self) -> None:
+        """A question about a picture."""
+        self._answered(self._question)
+
+    def _answered(self, find: Callable[[], Answer]) -> None:
+        """Send what `find` gives; what it refuses is a status and one line, and the end of the connection, as there may
+        be a body that nobody has read."""
+        try:
+            self.server.guard.check_host(self.headers)
+            answer = find()
+        except Refused as refusal:
+            self._refuse(refusal.status, refusal.why)
+        except ForensicsError as error:
+            self._refuse(400, str(error))
+        except Superseded:
+            self._refuse(409, "superseded by a newer request")
+        except CancelledError:
+            self._refuse(503, "the server is closing")
+        except ConnectionError:
+            raise
+        except Exception as error:  # the page is told, the terminal has the cause, and the server goes on
+            note(f"a request failed: {error!r}")
+            self._refuse(500, "the picture could not be made; the terminal says why")
+        else:
+            self._send(200, answer)
+
+    def _file(self) -> Answer:
+        path = self.path.partition("?")[0]
+        if path in self.server.answers.questions:
+            raise Refused(405, "send this with POST")
+        if path not in self.server.files:
+            raise Refused(404, "there is no such page")
+        return self.server.files[path]
+
+    def _question(self) -> Answer:
+        question = self.server.answers.questions.get(self.path)
+        if question is None:
+            raise Refused(405 if self.path in self.server.files else 404, "there is no such question")
+        self.server.guard.check_sender(self.headers)
+        body = self.rfile.read(body_length(self.headers))
+        return question(parse_body(body))
+
+    def _refuse(self, status: int, why: str) -> None:
+        if status != HTTPStatus.CONFLICT:
+            self.close_connection = True
+        self._send(status, Answer(printable(why).encode(), _TEXT))
+
+    def _send(self, status: int, answer: Answer) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", answer.media_type)
+        self.send_header("Content-Length", str(len(answer.body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        for name, value in HEADERS.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What the standard library finds wrong with a request: plain text with the same headers, nothing echoed."""
+        self.close_connection = True
+        self._send(code, Answer(HTTPStatus(code).phrase.encode(), _TEXT))
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """No line a request: the terminal is the person's."""

@@ -1,0 +1,113 @@
+"""A small generator in a weights file, and the page of it served."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from forensics.explore.answers import Answers
+from forensics.explore.explorer import Explorer
+from forensics.explore.guard import TOKEN_HEADER
+from forensics.explore.opinion import Opinion
+from forensics.explore.server import ExploreServer
+from forensics.explore.settings import Settings
+from forensics.generators.base import Generator, load_generator
+from forensics.generators.checkpoints import NetworkState, write_native
+from forensics.generators.stylegan2 import StyleGAN2Generator
+
+CONFIG = {
+    "z_dim": 16, "w_dim": 16, "img_resolution": 16, "channel_base": 256, "channel_max": 16, "num_mapping_layers": 2,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small networks gain nothing from threads, and lose much where other tests run beside them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A StyleGAN2 of 16 px with noise in every layer and w_avg where it belongs."""
+    torch.manual_seed(0)
+    generator = StyleGAN2Generator(**CONFIG)
+    with torch.no_grad():
+        for name, parameter in generator.named_parameters():
+            if name.endswith("noise_strength"):
+                parameter.fill_(0.3)
+        generator.w_avg.copy_(generator.map(generator.sample_z(500, seed=9))[:, 0].mean(dim=0))
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    write_native(path, {"G_ema": NetworkState("stylegan2", CONFIG, generator.state_dict())})
+    return path
+
+
+@pytest.fixture
+def generator(weights: Path) -> Generator:
+    """The generator in that file."""
+    return load_generator(weights, "cpu")
+
+
+@pytest.fixture
+def explorer(generator: Generator) -> Iterator[Explorer]:
+    """Pictures of it."""
+    with Explorer(generator) as opened:
+        yield opened
+
+
+@dataclass
+class Reply:
+    """What came back."""
+
+    status: int
+    headers: Any
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+class Client:
+    """Sends requests to a server, as its page would unless told otherwise."""
+
+    def __init__(self, server: ExploreServer) -> None:
+        self.server = server
+        self.connection = http.client.HTTPConnection("127.0.0.1", server.guard.port, timeout=20)
+
+    def request(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str | None] | None = None
+    ) -> Reply:
+        """The reply; a header that is None is left out."""
+        usual = {TOKEN_HEADER: self.server.guard.token, "Content-Type": "application/json"}
+        sent = {k: v for k, v in {**usual, **(headers or {})}.items() if v is not None}
+        self.connection.request(method, path, body, sent)
+        response = self.connection.getresponse()
+        return Reply(response.status, response.headers, response.read())
+
+    def ask(self, question: str, asked: Any, headers: dict[str, str | None] | None = None) -> Reply:
+        """The reply to a question in JSON."""
+        return self.request("POST", f"/api/{question}", json.dumps(asked).encode(), headers)
+
+
+@pytest.fixture
+def client(explorer: Explorer) -> Iterator[Client]:
+    """A client of a server of the small generator; tests that use it are marked enable_socket."""
+    answers = Answers(explorer, Opinion(), Settings.of(explorer.space))
+    with ExploreServer(answers, "127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield Client(server)
+        server.shutdown()
+        thread.join()
+    answers.close()
