@@ -77,7 +77,8 @@ class MonsterWork:
             "ordinary": self.witness.rows(self.ordinary, detect=True),
             "bank_likeness": np.round(nearest, 6).tolist(),
             "mean_distance": self.latents.statistics.mean_distance,
-            "variance_shares": [float(v) / total for v in self.latents.variances[:64]],
+            "variance_shares": [float(v) / total for v in self.latents.variances],
+            "deviations": (self.latents.variances.sqrt() / self.latents.statistics.mean_distance).tolist(),
         }
 
     def family(self, directions: Sequence[Direction]) -> dict[str, Rows]:
