@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from forensics.benchmarks.leakage import metadata_baseline, past_warning
+from forensics.benchmarks.overlap import Exposure
 from forensics.benchmarks.perturbations import Perturbation
-from forensics.benchmarks.scoring import Plan, list_items, score_all, write_table
+from forensics.benchmarks.scoring import PLAN, Plan, list_items, score_all, write_table
 from forensics.benchmarks.tables import Measured, Rows, measure, scores_and_labels, verdicts
 from forensics.detectors.base import Detector
 from forensics.errors import CorpusError
@@ -35,6 +36,7 @@ class Outcome:
     leakage: Mapping[str, Any]
     measured: Sequence[Measured]
     verdicts: Sequence[Mapping[str, Any]]
+    exposure: Exposure
 
     @property
     def detector(self) -> Detector:
@@ -52,6 +54,7 @@ class Outcome:
             "format_version": 1,
             "plan": self.plan.to_json(),
             "counts": self.counts(),
+            "exposure": self.exposure.to_json([d.id for d in self.plan.detectors]),
             "failures": list(self.failures),
             "duplicates": list(self.plan.listing.duplicates),
             "leakage": self.leakage,
@@ -68,17 +71,24 @@ def run_benchmark(
     *,
     perturbations: Sequence[Perturbation],
     seed: int = 0,
+    exposure: Exposure | None = None,
     progress: Progress,
     n_bootstrap: int = N_BOOTSTRAP,
 ) -> Outcome:
     """Measure `detectors` on `corpora` and write `out`; run again after a kill, it goes on where it was.
 
     Writes plan.json, scores.csv, results.csv, results.json and report.html. The unperturbed images (`none`) always
-    come first. CorpusError: a class is missing; ForensicsError: `out` holds another benchmark.
+    come first. CorpusError: a class is missing, or images were learned from (`exposure`); ForensicsError: `out` holds
+    another benchmark.
     """
+    exposure = exposure or Exposure()
     unperturbed = Perturbation("none", None)
     kinds = (unperturbed, *(p for p in perturbations if p != unperturbed))
-    plan = Plan(list_items(corpora), detectors, kinds, seed)
+    listing = list_items(corpora)
+    if not (out / PLAN).exists():  # a run that is taken up again was let through before
+        with progress("looking for overlap", len(listing.items)) as meter:
+            exposure.refuse(listing, meter.advance)
+    plan = Plan(exposure.tested(listing), detectors, kinds, seed)
     with progress("scoring", len(plan.listing.items)) as meter:
         everything = score_all(plan, out, meter.advance)
     rows = [row for row in everything if row["failure"] is None]
@@ -93,7 +103,7 @@ def run_benchmark(
     given = [v for p in kinds for v in verdicts(rows, detectors[0].id, detectors[0].verdict, p.name)]
     deciding = [m for m in measured if m.detector == detectors[0].id and m.kind == "all"]
     leakage["past"] = past_warning({m.perturbation: m.estimates["auc"] for m in deciding})
-    outcome = Outcome(plan, rows, failures, leakage, measured, given)
+    outcome = Outcome(plan, rows, failures, leakage, measured, given, exposure)
     write_table(everything, out / "scores.csv")
     write_text(out / "results.csv", _long_table(measured))
     write_json(out / "results.json", outcome.to_json())

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from forensics.benchmarks.perturbations import Draws, Perturbation, perturb
 from forensics.corpus import Corpus
+from forensics.corpus.likeness import origins
 from forensics.detectors.base import Detector
 from forensics.detectors.finding import Domain, disagreement, jpeg_table, reasons_outside, scores_of
 from forensics.errors import CorpusError, ForensicsError
@@ -29,6 +30,7 @@ CHUNK = 25
 PLAN = "plan.json"
 _CHUNKS = ".chunks"
 _DIGITS = 6
+_FIELDS = ("corpus", "file", "sha256", "label", "source", "recipe", "psi", "radius")
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Item:
     source: str
     recipe: str | None
     psi: float | None
+    radius: float | None
+    origins: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """What is compared before a run is resumed."""
-        rows = [(i.corpus, i.file, i.sha256, i.label, i.source, i.recipe, i.psi) for i in self.listing.items]
+        rows = [[getattr(i, key) for key in _FIELDS] for i in self.listing.items]
         return {
             "format_version": 1,
             "chunk": CHUNK,
@@ -107,7 +111,6 @@ def list_items(corpora: Sequence[Path]) -> Listing:
 
 
 def _item(corpus: Corpus, row: Mapping[str, Any]) -> Item:
-    psi = row["params"].get("psi") if isinstance(row.get("params"), Mapping) else None
     return Item(
         corpus=str(corpus.path),
         file=row["file"],
@@ -116,8 +119,15 @@ def _item(corpus: Corpus, row: Mapping[str, Any]) -> Item:
         label=int(row["label"]),
         source=row["source"],
         recipe=row.get("recipe"),
-        psi=float(psi) if isinstance(psi, int | float) else None,
+        psi=_number(row, "psi"),
+        radius=_number(row, "radius"),
+        origins=origins(row),
     )
+
+
+def _number(row: Mapping[str, Any], name: str) -> float | None:
+    value = row["params"].get(name) if isinstance(row.get("params"), Mapping) else None
+    return float(value) if isinstance(value, int | float) else None
 
 
 def score_all(plan: Plan, out: Path, on_done: Callable[[int], None]) -> list[dict[str, Any]]:
@@ -168,7 +178,7 @@ def _score_chunk(plan: Plan, items: Sequence[Item]) -> Iterator[dict[str, Any]]:
             }
     by_sha256 = {i.sha256: s for (i, _), s in zip(good, scores, strict=True)}
     for item, image in zip(items, decoded, strict=True):
-        row = {k: v for k, v in vars(item).items() if k != "path"}
+        row = {key: getattr(item, key) for key in _FIELDS}
         failed = isinstance(image, ImageFailure)
         yield row | {
             "failure": image.message if isinstance(image, ImageFailure) else None,
@@ -221,10 +231,9 @@ def write_table(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
 
     buffer = io.StringIO()
     table = csv.writer(buffer, lineterminator="\n")
-    own = ("corpus", "file", "sha256", "label", "source", "recipe", "psi")
-    table.writerow((*own, "perturbation", "draws", "withheld", "detector", "log10_lr", "failure"))
+    table.writerow((*_FIELDS, "perturbation", "draws", "withheld", "detector", "log10_lr", "failure"))
     for row in rows:
-        start = [printable(row[k]) if isinstance(row[k], str) else row[k] for k in own]
+        start = [printable(row[k]) if isinstance(row[k], str) else row[k] for k in _FIELDS]
         if row["failure"] is not None:
             table.writerow((*start, *[""] * 5, row["failure"]))
         for name, entry in row["scores"].items():

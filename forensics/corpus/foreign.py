@@ -2,6 +2,7 @@
 
 Nothing is written into the tree, which may be evidence or read-only: the hashes go to
 `$XDG_CACHE_HOME/forensics/corpora/<id>.json` (`~/.cache` where unset). Delete that file to accept a tree as it is now.
+A `manifest.csv` in the tree or above it adds what it says of each image: see `forensics.corpus.listing`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import re
 from pathlib import Path, PurePosixPath
 
+from forensics.corpus.listing import read_listing, said_of
 from forensics.corpus.manifest import AUTHENTIC, SYNTHETIC, Row
 from forensics.errors import CorpusError, ImageError
 from forensics.files import sha256_bytes, write_json
@@ -44,7 +46,7 @@ def open_tree(folder: Path) -> tuple[list[Row], list[ImageFailure]]:
         raise CorpusError(
             f"{printable(folder)}: holds no images; name a corpus, or a tree with real/ and fake.../"
         )
-    known = remembered(folder)
+    known, listed = remembered(folder), read_listing(folder)
     rows: list[Row] = []
     fresh: dict[str, str] = {}
     for path in paths:
@@ -58,7 +60,13 @@ def open_tree(folder: Path) -> tuple[list[Row], list[ImageFailure]]:
             except ImageError as error:
                 failures.append(ImageFailure(str(path), str(error)))
                 continue
-        rows.append(_row(file, sha256, label, source))
+        said = listed.get(file)
+        if said is not None and said.sha256 not in (None, sha256):
+            failures.append(
+                ImageFailure(str(path), f"{printable(path)}: is not the file that {said.where} lists")
+            )
+            continue
+        rows.append(said_of(_row(file, sha256, label, source), said))
     if fresh:
         _remember(folder, known | fresh)
     return rows, failures

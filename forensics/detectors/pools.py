@@ -5,14 +5,16 @@ A pool holds its images decoded; training sets of some thousand small faces fit 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forensics.corpus import Corpus
+from forensics.corpus import AUTHENTIC, Corpus
+from forensics.corpus.likeness import origins, perceptual_hash
 from forensics.detectors.views import working_view
 from forensics.errors import CorpusError, DetectorError
 from forensics.files import sha256_bytes
@@ -23,13 +25,20 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Pool:
-    """Images (uint8 [H, W, 3], views at working size), labels int64 [n] (1 synthetic), sources and file hashes."""
+    """Images (uint8 [H, W, 3], views at working size), labels int64 [n] (1 synthetic), sources and file hashes.
+
+    `phash` and `origins` tell what else an image must not be parted from (see `forensics.corpus.likeness`); `places`
+    are the pool and group that a split fixed beforehand gives each image. All three are [n], or empty where not known.
+    """
 
     images: tuple[Pixels, ...]
     labels: NDArray[np.int64]
     sources: tuple[str, ...]
     sha256: tuple[str, ...]
     trimmed: float = 0.0  # share of the height that was cut off the bottom of every image
+    phash: tuple[str, ...] = ()
+    origins: tuple[tuple[str, ...], ...] = ()
+    places: tuple[tuple[str, str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -43,7 +52,18 @@ class Pool:
             tuple(self.sources[i] for i in chosen),
             tuple(self.sha256[i] for i in chosen),
             self.trimmed,
+            tuple(self.phash[i] for i in chosen if self.phash),
+            tuple(self.origins[i] for i in chosen if self.origins),
+            tuple(self.places[i] for i in chosen if self.places),
         )
+
+    def placed(self, places: Mapping[str, tuple[str, str]], wanted: Sequence[str]) -> Pool:
+        """The images that `places` (sha256 → pool and group) puts into one of the `wanted` pools, with their places.
+
+        `split_pool` then parts `calibrate` from the rest and draws nothing.
+        """
+        kept = [i for i, sha256 in enumerate(self.sha256) if places.get(sha256, ("",))[0] in wanted]
+        return replace(self.take(kept), places=tuple(places[self.sha256[i]] for i in kept))
 
     def counts(self) -> dict[str, int]:
         """Images by source, sorted."""
@@ -54,6 +74,14 @@ class Pool:
         """SHA-256 over the hashes and labels of its images, in order, and what was cut off them."""
         lines = "".join(f"{sha} {label}\n" for sha, label in zip(self.sha256, self.labels, strict=True))
         return sha256_bytes(f"{self.trimmed:g}\n{lines}".encode())
+
+
+class _Image(NamedTuple):
+    view: Pixels
+    label: int
+    source: str
+    phash: str
+    origins: tuple[str, ...]
 
 
 def read_pool(
@@ -68,15 +96,17 @@ def read_pool(
     own word; `on_failure` hears of what could not be read. `trim_bottom` is the share of the height cut off the bottom
     of every image of both classes: some sources write a caption there, which a detector would learn instead.
     """
-    rows: dict[str, tuple[Pixels, int, str]] = {}
+    rows: dict[str, _Image] = {}
 
-    def add(sha256: str, pixels: Pixels, label: int, source: str) -> None:
-        if sha256 in rows and rows[sha256][1] != label:
+    def add(row: Mapping[str, Any], pixels: Pixels) -> None:
+        sha256, label = row["sha256"], int(row["label"])
+        if sha256 in rows and rows[sha256].label != label:
             raise DetectorError(
                 f"one image (sha256 {sha256[:16]}…) is labelled authentic and synthetic; remove one"
             )
         kept = pixels[: len(pixels) - round(len(pixels) * trim_bottom)]
-        rows.setdefault(sha256, (working_view(kept), label, source))
+        found = _Image(working_view(kept), label, row["source"], perceptual_hash(pixels), origins(row))
+        rows.setdefault(sha256, found)
 
     for path in corpora:
         corpus = Corpus.open(path)
@@ -84,7 +114,7 @@ def read_pool(
             _report(failure, on_failure)
         for batch_rows, images in corpus.images(on_failure=on_failure):
             for row, pixels in zip(batch_rows, images, strict=True):
-                add(row["sha256"], pixels, int(row["label"]), row["source"])
+                add(row, pixels)
     for folder in authentic:
         found = find_images([folder])
         for failure in found.failures:
@@ -93,13 +123,17 @@ def read_pool(
             if isinstance(image, ImageFailure):
                 _report(image, on_failure)
             else:
-                add(image.sha256, image.pixels, 0, folder.resolve().name)
+                row = {"sha256": image.sha256, "label": AUTHENTIC, "source": folder.resolve().name}
+                add(row, image.pixels)
+    read = list(rows.values())
     pool = Pool(
-        tuple(pixels for pixels, _, _ in rows.values()),
-        np.array([label for _, label, _ in rows.values()], np.int64),
-        tuple(source for _, _, source in rows.values()),
+        tuple(image.view for image in read),
+        np.array([image.label for image in read], np.int64),
+        tuple(image.source for image in read),
         tuple(rows),
         trim_bottom,
+        tuple(image.phash for image in read),
+        tuple(image.origins for image in read),
     )
     if set(pool.labels.tolist()) != {0, 1}:
         raise CorpusError("training needs authentic and synthetic images; these corpora hold only one kind")
@@ -116,8 +150,16 @@ def split_pool(pool: Pool, share: float, seed: int) -> tuple[Pool, Pool]:
     """(rest, held-out share) of a pool, the same share of every source.
 
     Which images are held out depends on their hashes and the seed only: not on their order, nor on other sources.
-    Each source keeps at least one image on either side, if it has two.
+    Each source keeps at least one image on either side, if it has two. Where the pool's `places` were fixed beforehand,
+    those in `calibrate` are held out, and share and seed decide nothing.
     """
+    if pool.places:
+        apart = np.array([name == "calibrate" for name, _ in pool.places])
+        if not apart.any() or apart.all():
+            raise DetectorError(
+                "the pools that were fixed beforehand leave none to train or none to calibrate on"
+            )
+        return pool.take(np.flatnonzero(~apart)), pool.take(np.flatnonzero(apart))
     held: list[int] = []
     for source in sorted(set(pool.sources)):
         members = [i for i, name in enumerate(pool.sources) if name == source]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from forensics.benchmarks.overlap import Exposure
 from forensics.benchmarks.perturbations import parse
 from forensics.benchmarks.protocol import Outcome, run_benchmark
+from forensics.detectors.base import Detector, default_folder
+from forensics.detectors.fitted_on import read_fitted_on
 from forensics.evidence import evidence, write_evidence
 from forensics.files import write_text
 from forensics.report.benchmark import benchmark_page
@@ -28,6 +31,7 @@ class Request:
     perturb: str = "none"
     seed: int = 0
     device: str = "auto"
+    pools: Path | None = None
 
 
 def benchmark_corpora(request: Request) -> Outcome:
@@ -40,6 +44,7 @@ def benchmark_corpora(request: Request) -> Outcome:
         request.out,
         perturbations=perturbations,
         seed=request.seed,
+        exposure=exposure_of(request, detectors),
         progress=progress,
     )
     for line in outcome.failures:
@@ -57,6 +62,18 @@ def benchmark_corpora(request: Request) -> Outcome:
     write_text(request.out / "report.html", benchmark_page(outcome, evidence_lines(evidence(*record))))
     write_evidence(request.out, *record)
     return outcome
+
+
+def exposure_of(request: Request, detectors: Sequence[Detector]) -> Exposure:
+    """What the detectors say they were fitted on; one that does not say is noted."""
+    fitted = {}
+    for name, detector in zip(request.detectors, detectors, strict=True):
+        fitted[detector.id] = read_fitted_on(default_folder() if name == "default" else Path(name))
+        if fitted[detector.id] is None:
+            note(
+                f"WARNING: {detector.id} has no list of the images it was fitted on: overlap is not excluded"
+            )
+    return Exposure(fitted, request.pools)
 
 
 def summary(outcome: Outcome, out: Path) -> dict[str, Any]:
