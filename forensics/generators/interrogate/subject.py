@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +12,9 @@ from torch import Tensor, nn
 
 from forensics.errors import CheckpointError
 from forensics.generators.base import EMBEDDED, Generator, pick_device, weights_path
+
+if TYPE_CHECKING:
+    from forensics.generators.checkpoints.checkpoint import Checkpoint
 
 GENERATORS = ("G_ema", "G")
 _BATCH, _BATCH_UP_TO_PX = 32, 128
@@ -62,12 +66,12 @@ class Subject:
         return torch.sigmoid(torch.cat(parts)).flatten()
 
 
-def load_subject(name_or_path: str | Path, device: str = "auto") -> Subject:
-    """The embedded generator of that name or the averaged generator of a weights file, with its discriminator.
+def read_subject(name_or_path: str | Path) -> tuple[Checkpoint, str]:
+    """The weights file of that name or path as data, and the name in it of the network that makes the images.
 
     Raises `CheckpointError` for a file that is missing, hostile, damaged or holds no generator.
     """
-    from forensics.generators.checkpoints import build, read_checkpoint
+    from forensics.generators.checkpoints import read_checkpoint
 
     name = str(name_or_path)
     path = weights_path(name) if name in EMBEDDED else Path(name_or_path)
@@ -76,6 +80,18 @@ def load_subject(name_or_path: str | Path, device: str = "auto") -> Subject:
     if network is None:
         inside = ", ".join(checkpoint.networks) or "nothing"
         raise CheckpointError(f"{path}: no generator inside (found {inside}); give a file with G_ema or G")
+    return checkpoint, network
+
+
+def load_subject(name_or_path: str | Path, device: str = "auto") -> Subject:
+    """The embedded generator of that name or the averaged generator of a weights file, with its discriminator.
+
+    Raises `CheckpointError` for a file that is missing, hostile, damaged or holds no generator.
+    """
+    from forensics.generators.checkpoints import build
+
+    name = str(name_or_path)
+    checkpoint, network = read_subject(name_or_path)
     where = pick_device(device)
     generator = build(checkpoint.networks[network])
     assert isinstance(generator, Generator)
@@ -85,4 +101,4 @@ def load_subject(name_or_path: str | Path, device: str = "auto") -> Subject:
     critic = build(checkpoint.networks["D"]) if "D" in checkpoint.networks else None
     if critic is not None:
         critic = critic.eval().requires_grad_(False).to(where).to(memory_format=torch.channels_last)
-    return Subject(generator, critic, name, path.name, checkpoint.sha256, network)
+    return Subject(generator, critic, name, Path(checkpoint.path).name, checkpoint.sha256, network)
