@@ -146,7 +146,9 @@ def plane(
     values = np.array([[scores[a, r] for a in angles] for r in options.rings])
     half = 180 / len(angles)
     theta = np.deg2rad([*(a - half for a in angles), 360 - half])
-    rho = np.concatenate([[0.0], np.array(options.rings)])
+    rings = np.array(options.rings)
+    # A cell reaches half way to the next ring; those of the first ring, to the middle.
+    rho = np.concatenate([[0.0], rings + rings[0] / 2])
     x, y = np.outer(rho, np.cos(theta)), np.outer(rho, np.sin(theta))
     with plots.figure(6.4, 5.2) as (drawing, (axes,)):
         found = axes.pcolormesh(

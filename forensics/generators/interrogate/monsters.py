@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from forensics.generators.base import Generator
 from forensics.generators.interrogate.monsters_directions import FAMILIES, Direction, Latents, Point, w_sample
@@ -22,7 +21,7 @@ from forensics.generators.interrogate.monsters_options import MonsterOptions
 from forensics.generators.interrogate.monsters_search import first_losses
 from forensics.generators.interrogate.monsters_witness import Row, Witness
 from forensics.generators.interrogate.resumable import Job, Parts, complete
-from forensics.generators.recipes.walk import step_directions
+from forensics.generators.recipes.walk import Walk
 
 if TYPE_CHECKING:
     from forensics.detectors.base import Detector
@@ -140,16 +139,13 @@ class MonsterWork:
             for (direction, radius), row in zip(points, rows, strict=True)
         ]
 
-    @torch.inference_mode()
     def walk(self, step: float, walk: int) -> Rows:
         """A row for each of the options' positions of walk `walk`, independent Gaussian steps in W from w_avg."""
-        options, centre = self.options, self.latents.statistics.mean
-        steps = step_directions("gaussian", options.walk_length, len(centre), options.seed, walk)
-        moved = np.cumsum(steps[:-1] * step, axis=0, dtype=np.float64)
-        offsets = np.concatenate([np.zeros((1, len(centre))), moved])[options.positions].astype(np.float32)
-        w = centre + torch.from_numpy(offsets).to(centre)
-        radii = self.latents.statistics.radius(w).tolist()
-        rows = self.witness.rows(self.latents.images_of(w))
+        options, latents = self.options, self.latents
+        plan = Walk(latents.generator, options.walk_length, options.walks, step, seed=options.seed)
+        w = plan.chain(walk)[options.positions]
+        radii = latents.statistics.radius(w).tolist()
+        rows = self.witness.rows(latents.images_of(w))
         return [
             {"step": step, "walk": walk, "position": position, "radius": round(radius, 6), **row}
             for position, radius, row in zip(options.positions, radii, rows, strict=True)

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from forensics.generators.base import Generator
 from forensics.generators.interrogate.monsters_options import ALL, MonsterOptions
-from forensics.generators.interrogate.w_statistics import WStatistics
+from forensics.generators.interrogate.w_statistics import labels_in_turn, s_statistics, w_statistics
 
 FAMILIES = {
     "random": "random in W",
@@ -23,7 +22,7 @@ FAMILIES = {
     "style": "single channels of S",
 }
 _MAPPED_START = 1_000_000  # the latents of the family `mapped`, far from those that w_avg is the mean of
-_BATCH, _MAPPING_BATCH, _STYLE_SAMPLES = 16, 1000, 2000
+_BATCH, _MAPPING_BATCH, _SAMPLES = 16, 1000, 10_000
 
 
 @dataclass(frozen=True)
@@ -61,12 +60,9 @@ def w_sample(generator: Generator, n: int, seed: int = 0, start: int = 0) -> Ten
     """w of latents start ... of `seed`, float32 [n, w_dim]: the first layer's, classes in turn where there are any."""
     parts = []
     for first in range(start, start + n, _MAPPING_BATCH):
-        z = generator.sample_z(min(_MAPPING_BATCH, start + n - first), seed, start=first)
-        labels = None
-        if generator.c_dim:
-            classes = torch.arange(first, first + len(z), device=z.device) % generator.c_dim
-            labels = F.one_hot(classes, generator.c_dim).float()
-        parts.append(generator.map(z, labels)[:, 0])
+        count = min(_MAPPING_BATCH, start + n - first)
+        z = generator.sample_z(count, seed, start=first)
+        parts.append(generator.map(z, labels_in_turn(generator, first, count))[:, 0])
     return torch.cat(parts)
 
 
@@ -76,22 +72,14 @@ class Latents:
     @torch.inference_mode()
     def __init__(self, generator: Generator, options: MonsterOptions) -> None:
         self.generator, self.options = generator, options
-        w = w_sample(generator, options.samples)
-        mean = w.mean(dim=0)
-        self.statistics = WStatistics(mean, float((w - mean).norm(dim=1).mean()), len(w))
-        self.covariance = torch.cov((w - mean).double().T).reshape(generator.w_dim, -1)
+        self.statistics, self.styles = w_statistics(generator), s_statistics(generator)
+        self.covariance = torch.cov(w_sample(generator, _SAMPLES).double().T).reshape(generator.w_dim, -1)
         values, vectors = torch.linalg.eigh(self.covariance)
         self.variances = values.flip(0).clamp_min(0)
         axes = vectors.flip(1).T
         # An eigenvector's sign is arbitrary: its largest entry is made positive.
         largest = axes.gather(1, axes.abs().argmax(dim=1, keepdim=True))
-        self.axes = (axes * largest.sign()).to(w)
-        styles = torch.cat(
-            [generator.styles(self._ws(part)) for part in torch.split(w[:_STYLE_SAMPLES], 200)]
-        )
-        self.s_centre = generator.styles(self._ws(mean[None]))[0]
-        self.s_scale = float((styles - self.s_centre).norm(dim=1).mean())
-        self.s_deviations = styles.double().std(dim=0)
+        self.axes = (axes * largest.sign()).float()
 
     def _ws(self, w: Tensor) -> Tensor:
         return w[:, None].expand(-1, self.generator.num_ws, -1)
@@ -125,35 +113,38 @@ class Latents:
         return np.random.Generator(np.random.Philox(np.random.SeedSequence([self.options.seed, *words])))
 
     def unit(self, direction: Direction) -> Tensor:
-        """The direction as a vector of length 1 in its space, [w_dim] or [s_dim]."""
-        kind, i = direction.family, direction.index
-        if kind == "component":
-            along: Tensor = direction.sign * self.axes[i]
-            return along
-        if kind == "plane":
-            angle = np.deg2rad(direction.angle)
-            tilted: Tensor = float(np.cos(angle)) * self.axes[0] + float(np.sin(angle)) * self.axes[1]
-            return tilted
-        centre = self.s_centre if direction.space == "s" else self.statistics.mean
-        if kind in ("dimension", "style"):
-            axis = torch.zeros_like(centre)
-            axis[i] = float(direction.sign)
-            return axis
-        if kind == "random":
-            drawn = self._rng(2, i).standard_normal(len(centre), dtype=np.float32)
-            vector = torch.from_numpy(drawn).to(centre)
+        """The move of radius 1 in the direction, [w_dim] or [s_dim]."""
+        if direction.space == "s":
+            unit = torch.zeros_like(self.styles.centre)
+            unit[direction.index] = self.styles.mean_distance * self.styles.spread[direction.index]
         else:
-            start = _MAPPED_START + i
-            vector = w_sample(self.generator, 1, self.options.seed, start)[0] - centre
-        unit: Tensor = vector / vector.norm()
-        return unit
+            along = self._axis(direction)
+            unit = self.statistics.mean_distance * along / along.norm()
+        return unit if direction.sign > 0 else -unit
+
+    def _axis(self, direction: Direction) -> Tensor:
+        """A vector [w_dim] of any length along a direction of W whose sign is +."""
+        kind, i = direction.family, direction.index
+        axis = torch.zeros_like(self.statistics.mean)
+        if kind == "component":
+            axis = self.axes[i]
+        elif kind == "plane":
+            angle = float(np.deg2rad(direction.angle))
+            axis = self.axes[0] * float(np.cos(angle)) + self.axes[1] * float(np.sin(angle))
+        elif kind == "mapped":
+            axis = w_sample(self.generator, 1, self.options.seed, _MAPPED_START + i)[0] - self.statistics.mean
+        elif kind == "dimension":
+            axis[i] = 1.0
+        else:
+            axis[:] = torch.from_numpy(self._rng(2, i).standard_normal(len(axis), dtype=np.float32))
+        return axis
 
     def deviation(self, direction: Direction) -> float:
         """Standard deviation of the latents of z along the direction, in radii: its natural unit."""
         if direction.space == "s":
-            return float(self.s_deviations[direction.index]) / self.s_scale
+            return 1 / self.styles.mean_distance
         unit = self.unit(direction).double()
-        return float((unit @ self.covariance @ unit).clamp_min(0).sqrt()) / self.statistics.mean_distance
+        return float((unit @ self.covariance @ unit).clamp_min(0).sqrt()) / self.statistics.mean_distance**2
 
     @property
     def batch(self) -> int:
@@ -164,14 +155,11 @@ class Latents:
     def images(self, points: Sequence[Point]) -> np.ndarray:
         """Images of points with constant noise, uint8 [n, h, w, 3], in order."""
         found: list[np.ndarray | None] = [None] * len(points)
-        for space, centre, scale in (
-            ("w", self.statistics.mean, self.statistics.mean_distance),
-            ("s", self.s_centre, self.s_scale),
-        ):
+        for space, centre in (("w", self.statistics.mean), ("s", self.styles.centre)):
             at = [k for k, (direction, _) in enumerate(points) if direction.space == space]
             if at:
                 units = {points[k][0]: self.unit(points[k][0]) for k in at}
-                moved = torch.stack([centre + points[k][1] * scale * units[points[k][0]] for k in at])
+                moved = torch.stack([centre + points[k][1] * units[points[k][0]] for k in at])
                 for k, image in zip(at, self.images_of(moved, space), strict=True):
                     found[k] = image
         return np.stack([image for image in found if image is not None])

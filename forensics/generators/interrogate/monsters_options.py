@@ -17,9 +17,9 @@ _GROWTH = 1.25  # of the scan's radii beyond `scan_until`
 class MonsterOptions:
     """Counts are of directions before signs are taken: `components`, `dimensions` and `styles` are searched both ways.
 
-    `ALL` (-1) as `components`, `dimensions` or `styles` takes every one there is, 0 none. Radii are in units of the
-    mean distance of f(z) to w_avg (S channels: of the styles of f(z) to those of w_avg). A face is lost where its score
-    is under `threshold`. `bank` ordinary faces are what accepted ones are compared with.
+    `ALL` (-1) as `components`, `dimensions` or `styles` takes every one there is, 0 none. Radii are those of
+    `w_statistics` and `s_statistics`. A face is lost where its score is under `threshold`. `bank` ordinary faces are
+    what accepted ones are compared with.
     """
 
     seed: int = 0
@@ -40,7 +40,6 @@ class MonsterOptions:
     walks: int = 10
     walk_length: int = 500
     walk_every: int = 5
-    samples: int = 10_000
     bank: int = 128
     workers: int = 1
 
@@ -56,8 +55,8 @@ class MonsterOptions:
             raise ForensicsError(
                 f"radius {self.max_radius}: give one of at least a scan step, {self.scan_step}"
             )
-        if min(self.samples, self.bank, self.workers, self.walk_every, self.walk_length) < 1:
-            raise ForensicsError("samples, bank, workers, walk length and walk_every are at least 1")
+        if min(self.bank, self.workers, self.walk_every, self.walk_length) < 1:
+            raise ForensicsError("bank, workers, walk length and walk_every are at least 1")
         if self.map_angles < 4 or self.map_rings < 1 or self.map_radius <= 0:
             raise ForensicsError("the map needs at least 4 angles, a ring and a radius above 0")
         if any(step <= 0 for step in self.steps):
