@@ -48,6 +48,43 @@ def weights(
     _print(summary, summary_lines(summary), json)
 
 
+@app.command("walk")
+def walk(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[CKPT]...", help="default, default-64, or weights files; several: compared."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the study; the same command again resumes it.")] = Path(
+        "out/study-walk"
+    ),
+    walks: Annotated[int, typer.Option(min=1, help="Walks a network, each its own random stream.")] = 10,
+    n: Annotated[int, typer.Option("-n", min=2, help="Images a walk.")] = 500,
+    step: Annotated[
+        float, typer.Option(help="Size of a step; in s in standard deviations of each style.")
+    ] = 0.01,
+    space: Annotated[str, typer.Option(help="w, z, w+ (a w for every layer) or s (style scales).")] = "w",
+    direction: Annotated[str, typer.Option(help="gaussian, momentum or fixed.")] = "gaussian",
+    pack: Annotated[
+        str | None, typer.Option(help="InsightFace pack (FORENSICS_FACE_PACK, else buffalo_l).")
+    ] = None,
+    pack_root: Annotated[
+        Path | None, typer.Option(help="Folder with models/PACK (FORENSICS_FACE_ROOT, else ~/.insightface).")
+    ] = None,
+    detector: Annotated[
+        str | None, typer.Option(help="Detector (default or a folder): its log10 LR of every image too.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Walk k is a function of (seed, k).")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
+) -> None:
+    """Walks from the mean of W, a face detector on every image: yield, identity, clusters (Riter & Flynn 2025)."""
+    from forensics.report.study_walk import WalkStudy, study_walk, summary_lines
+
+    study = WalkStudy(walks, n, step, space, direction, "const", seed, pack, pack_root, detector, device)
+    summary = study_walk(files or ["default"], out, study)
+    _print(summary, summary_lines(summary), json)
+
+
 def _print(summary: dict[str, Any], lines: list[str], json: bool) -> None:
     from json import dumps
 

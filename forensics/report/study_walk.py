@@ -1,0 +1,201 @@
+"""`forensics study walk`: walks through one or several networks, a face detector on every image, in one page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from forensics.errors import ForensicsError
+from forensics.evidence import evidence, write_evidence
+from forensics.files import write_text
+from forensics.generators.base import Generator, load_generator
+from forensics.generators.interrogate.resumable import Parts
+from forensics.generators.interrogate.walk_compare import MEASURES, Comparison, compare
+from forensics.generators.interrogate.walk_faces import Eyes, Row, Times, WalkWithFaces
+from forensics.generators.interrogate.walk_yield import Outcome, outcome_of
+from forensics.generators.recipes.walk import Walk
+from forensics.report import walk_figures
+from forensics.report.examination import evidence_lines
+from forensics.report.exhibits import Exhibits
+from forensics.report.page import render
+from forensics.report.study_walk_network import network_section
+from forensics.terminal import Meter, progress
+
+if TYPE_CHECKING:
+    from forensics.detectors.faces import FaceAnalyser
+
+
+@dataclass(frozen=True)
+class WalkStudy:
+    """`walks` walks of `length` images each through every network, in `space` with steps of `step`; the face pack and,
+    or None, the detector that look at the images."""
+
+    walks: int = 10
+    length: int = 500
+    step: float = 0.01
+    space: str = "w"
+    direction: str = "gaussian"
+    noise: str = "const"
+    seed: int = 0
+    pack: str | None = None
+    pack_root: Path | None = None
+    detector: str | None = None
+    device: str = "auto"
+
+    def walk(self, generator: Generator) -> Walk:
+        """The walks through one network."""
+        how = {
+            k: getattr(self, k) for k in ("length", "walks", "step", "space", "direction", "seed", "noise")
+        }
+        return Walk(generator, **how)
+
+
+@dataclass
+class Network:
+    """One network of the study: its name in the report, its folder, its walks and what came of them."""
+
+    label: str
+    folder: Path
+    walk: Walk
+    rows: list[Row] = field(default_factory=list)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the rows say."""
+        return outcome_of(self.rows, self.walk.walks)
+
+
+def study_walk(names: Sequence[str], out: Path, study: WalkStudy) -> dict[str, Any]:
+    """Do (or finish) the study of the weights files `names` below `out`; returns a summary with `times`.
+
+    Raises `CheckpointError` for a file without a generator, `FacePackError` for a pack that is not there, and
+    `ForensicsError` where `out` holds a study made with other numbers or two names are one network.
+    """
+    networks = _networks(names, out, study)
+    eyes = _eyes(study)
+    pack = eyes.faces.weights_sha256()
+    parts = [Parts(n.folder / "parts", _how(n, eyes, pack)) for n in networks]
+    times = Times()
+    with progress("study walk", len(networks) * study.walks * study.length) as meter:
+        for network, finished in zip(networks, parts, strict=True):
+            times = times.plus(_walked(network, eyes, finished, meter))
+    record = _record(networks, eyes, pack, study)
+    outcomes = {network.label: network.outcome for network in networks}
+    comparisons = compare(outcomes, study.seed)
+    sections = [
+        network_section(n.label, n.walk, n.rows, outcomes[n.label], n.folder, study.seed) for n in networks
+    ]
+    context = _shared(Exhibits(out), outcomes, comparisons, study, eyes.faces)
+    context |= {"networks": sections, "evidence": evidence_lines(evidence(*record))}
+    page = out / "index.html"
+    write_text(page, render("study_walk.html", context))
+    write_evidence(out, *record)
+    return {
+        "out": str(out),
+        "report": str(page),
+        "networks": [section["summary"] for section in sections],
+        "comparisons": [asdict(c) for c in comparisons],
+        "times": times.to_json(),
+    }
+
+
+def _networks(names: Sequence[str], out: Path, study: WalkStudy) -> list[Network]:
+    """The networks, each loaded, with labels and folders that tell them apart."""
+    networks: list[Network] = []
+    for name in names:
+        generator = load_generator(name, study.device)
+        stem = Path(name).stem if Path(name).suffix else Path(name).name
+        short = generator.weights_sha256[:8]
+        if any(n.walk.generator.weights_sha256 == generator.weights_sha256 for n in networks):
+            raise ForensicsError(f"{name}: the same network is named twice; name it once")
+        label = stem if all(n.label != stem for n in networks) else f"{stem} {short}"
+        folder = out / f"{re.sub(r'[^A-Za-z0-9._-]', '_', stem)}-{short}"
+        networks.append(Network(label, folder, study.walk(generator)))
+    return networks
+
+
+def _eyes(study: WalkStudy) -> Eyes:
+    from forensics.detectors.base import load_detector
+    from forensics.detectors.faces import load_faces
+
+    faces = load_faces(study.pack, study.pack_root)
+    return Eyes(faces, load_detector(study.detector) if study.detector is not None else None)
+
+
+def _how(network: Network, eyes: Eyes, pack: dict[str, str]) -> dict[str, Any]:
+    """What decides the parts of a network."""
+    walk = {k: v for k, v in network.walk.how().items() if k != "generator"}
+    detector = eyes.detector.weights_sha256 if eyes.detector else None
+    return {**walk, "pack": eyes.faces.pack, "pack_sha256": pack, "detector": detector}
+
+
+def _walked(network: Network, eyes: Eyes, parts: Parts, meter: Meter) -> Times:
+    """Make and examine the walks of one network; its corpus and its table of faces are then whole."""
+    run = WalkWithFaces(network.walk, network.folder / "corpus", eyes, parts)
+    times = run.run(meter)
+    network.rows = run.rows()
+    Exhibits(network.folder).table("faces", network.rows)
+    return times
+
+
+def _record(
+    networks: Sequence[Network], eyes: Eyes, pack: dict[str, str], study: WalkStudy
+) -> tuple[list[str], dict[str, str], dict[str, int], dict[str, Any]]:
+    inputs = {f"weights {n.label}": n.walk.generator.weights_sha256 for n in networks}
+    inputs |= {f"face pack {name}": sha256 for name, sha256 in pack.items()}
+    if eyes.detector is not None:
+        inputs["detector"] = eyes.detector.weights_sha256
+    options = {k: v for k, v in asdict(study).items() if k not in ("seed", "pack_root")}
+    options |= {"pack": eyes.faces.pack, "device": str(networks[0].walk.generator.device)}
+    command = ["forensics", "study", "walk", *(n.label for n in networks)]
+    return command, inputs, {"walks": study.seed}, options
+
+
+def _shared(
+    exhibits: Exhibits,
+    outcomes: dict[str, Outcome],
+    comparisons: Sequence[Comparison],
+    study: WalkStudy,
+    faces: FaceAnalyser,
+) -> dict[str, Any]:
+    """What the page shows of all networks together."""
+    several = len(outcomes) > 1
+    if several:
+        exhibits.table("comparison", [asdict(c) for c in comparisons])
+    return {
+        "title": f"Walk study of {', '.join(outcomes)}",
+        "study": study,
+        "pack": faces.pack,
+        "histograms": walk_figures.histograms(exhibits, "confidence", outcomes),
+        "yields": walk_figures.yields(exhibits, "yields", outcomes, study.seed),
+        "along": walk_figures.along_walks(exhibits, "along", outcomes),
+        "comparisons": [{**asdict(c), "words": MEASURES[c.measure]} for c in comparisons],
+        "several": several,
+        "monsters": [],
+    }
+
+
+def summary_lines(summary: dict[str, Any]) -> list[str]:
+    """The summary for a terminal."""
+    lines = []
+    for row in summary["networks"]:
+        low, high = (100 * row[key] for key in ("yield_low", "yield_high"))
+        lines.append(
+            f"{row['network']}: {100 * row['yield']:.1f} % [{low:.1f}, {high:.1f}] of {row['images']} images hold a"
+            f" face, mean confidence {row['confidence']:.3f}; {row['clusters']} clusters of faces"
+        )
+    for c in summary["comparisons"]:
+        lines.append(
+            f"{c['a']} against {c['b']}, {c['measure']}: difference {c['difference']:+.4f}, p = {c['p']:.3g}"
+            f" (all comparisons: {c['p_holm']:.3g}; the least possible: {c['p_least']:.2g})"
+        )
+    t = summary["times"]
+    if t["generated"] or t["examined"]:
+        lines.append(
+            f"now: {t['generated']} images made in {t['generation_s']:.1f} s, {t['examined']} examined in"
+            f" {t['detection_s']:.1f} s, both in {t['total_s']:.1f} s ({t['ratio']:.2f} of the slower)"
+        )
+    return [*lines, f"report: {summary['report']}"]
