@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from forensics.benchmarks import metrics
+from forensics.benchmarks import metrics, weighted
 
 # four authentic, four synthetic; one synthetic (-1) below one authentic (0.5)
 SCORES = [-2.0, -1.5, -0.5, 0.5, -1.0, 1.0, 1.5, 2.0]
@@ -175,7 +175,7 @@ def test_intervals_hold_their_shape_and_repeat(data: tuple[list[float], list[int
 
 def test_blocks_do_not_change_the_replicates(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = metrics.evaluate(SCORES, LABELS, n_bootstrap=40, seed=5)
-    monkeypatch.setattr(metrics, "_ENTRIES_A_BLOCK", 8 * 7)
+    monkeypatch.setattr(weighted, "_ENTRIES_A_BLOCK", 8 * 7)
     assert metrics.evaluate(SCORES, LABELS, n_bootstrap=40, seed=5) == whole
 
 
@@ -183,13 +183,13 @@ def test_replicates_agree_with_resampling_the_images() -> None:
     """A weight of k is the same as the image occurring k times, for every measure."""
     rng = np.random.default_rng(3)
     authentic, synthetic = rng.normal(-1, 1, 30).round(1), rng.normal(1, 1, 20).round(1)
-    replicate = next(metrics._replicates(authentic, synthetic, 1, seed=1))
+    replicate = next(weighted.replicates(authentic, synthetic, 1, seed=1))
     repeated_a = np.repeat(authentic, replicate.authentic_weights[0].astype(int))
     repeated_s = np.repeat(synthetic, replicate.synthetic_weights[0].astype(int))
     scores, labels = np.concatenate([repeated_a, repeated_s]), np.repeat([0, 1], [30, 20])
     whole = {name: e.value for name, e in metrics.evaluate(scores, labels, n_bootstrap=1).items()}
     assert whole["cllr"] == pytest.approx(metrics.cllr(scores, labels))
-    for name, measure in metrics._measures().items():
+    for name, measure in weighted.measures().items():
         assert measure(replicate)[0] == pytest.approx(whole[name]), name
 
 
@@ -200,7 +200,7 @@ def test_the_interval_covers_the_true_auc() -> None:
     covered = 0
     for k in range(200):
         scores = np.concatenate([rng.normal(-1, 1, 60), rng.normal(1, 1, 60)])
-        data = metrics._replicates(*metrics.split(scores, labels), 200, seed=k)
-        low, high = np.percentile(np.concatenate([metrics._auc(d) for d in data]), (2.5, 97.5))
+        data = weighted.replicates(*metrics.split(scores, labels), 200, seed=k)
+        low, high = np.percentile(np.concatenate([weighted.auc(d) for d in data]), (2.5, 97.5))
         covered += low <= 0.92135 <= high
     assert 0.88 <= covered / 200 <= 0.99
