@@ -52,13 +52,13 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def generator(weights: Path) -> Generator:
     """The generator in that file."""
     return load_generator(weights, "cpu")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def explorer(generator: Generator) -> Iterator[Explorer]:
     """Pictures of it."""
     with Explorer(generator) as opened:
@@ -100,14 +100,22 @@ class Client:
         return self.request("POST", f"/api/{question}", json.dumps(asked).encode(), headers)
 
 
-@pytest.fixture
-def client(explorer: Explorer) -> Iterator[Client]:
-    """A client of a server of the small generator; tests that use it are marked enable_socket."""
+@pytest.fixture(scope="module")
+def server(explorer: Explorer) -> Iterator[ExploreServer]:
+    """A server of the small generator; tests that use it are marked enable_socket."""
     answers = Answers(explorer, Opinion(), Settings.of(explorer.space))
-    with ExploreServer(answers, "127.0.0.1", 0) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    with ExploreServer(answers, "127.0.0.1", 0) as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.02,))
         thread.start()
-        yield Client(server)
-        server.shutdown()
+        yield running
+        running.shutdown()
         thread.join()
     answers.close()
+
+
+@pytest.fixture
+def client(server: ExploreServer) -> Iterator[Client]:
+    """A client of that server."""
+    opened = Client(server)
+    yield opened
+    opened.connection.close()

@@ -122,8 +122,8 @@ def test_a_recipe_that_does_not_fit_is_one_line(explorer: Explorer, tmp_path: Pa
         remake(explorer, {**recipe, "generator_sha256": "ab" * 32})
     with pytest.raises(ForensicsError, match="altered"):
         remake(explorer, {**recipe, "settings": {**recipe["settings"], "seed": 1}})
+    other = {**recipe["versions"], "torch": "0.1"}
     with pytest.raises(ForensicsError, match=r"torch 0\.1 there"):
-        other = {**recipe["versions"], "torch": "0.1"}
         remake(explorer, {**recipe, "versions": other, "settings": {"seed": 1}})
     path = tmp_path / "recipe.json"
     for content in (
