@@ -1,4 +1,4 @@
-"""`forensics prune`: what magnitude pruning does to a generator's images, threshold by threshold."""
+"""`forensics prune`: weights pruned by magnitude, threshold by threshold, and whole channels taken out."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from forensics.errors import ForensicsError
 
 
 def prune(
@@ -16,6 +18,16 @@ def prune(
     threshold: Annotated[
         float | None, typer.Option(min=0, help="Only this threshold: print its row, write nothing.")
     ] = None,
+    channels: Annotated[
+        float | None,
+        typer.Option(min=0, help="Only this share of every layer's channels taken out: print its row."),
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="With --channels: write the smaller network, .safetensors.")
+    ] = None,
+    ranking: Annotated[
+        str, typer.Option(help="With --channels: which go first, by style, norm or random.")
+    ] = "style",
     stop: Annotated[float, typer.Option(min=1e-6, help="Last threshold.")] = 1.0,
     steps: Annotated[int, typer.Option(min=1, help="Steps from 0 to the last threshold.")] = 1000,
     every: Annotated[int, typer.Option(min=1, help="Grids, KID, faces: every so many thresholds.")] = 20,
@@ -32,16 +44,23 @@ def prune(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
 ) -> None:
-    """Sweep a pruning threshold over all weights, each layer and each block; tables, figures and a page."""
+    """Sweep a pruning threshold over all weights, each layer and each block, take channels out; tables and a page."""
     from json import dumps
 
     from forensics.generators.interrogate.pruning_sweep import SweepPlan
     from forensics.generators.interrogate.resumable import usual_workers
+    from forensics.report.channels import channels_out
     from forensics.report.pruning import single_threshold, summary_lines, write_pruning
     from forensics.terminal import print_line
 
     plan = SweepPlan(stop, steps, every, images, seed, space, pack, detector, device)
-    if threshold is not None:
+    if threshold is not None and (channels is not None or save is not None):
+        raise ForensicsError("give --threshold or --channels (with --save), not both")
+    if save is not None and channels is None:
+        raise ForensicsError("--save writes a network less some channels: give --channels too")
+    if channels is not None:
+        summary = channels_out(file, channels, ranking, plan, save)
+    elif threshold is not None:
         summary = single_threshold(file, threshold, plan)
     else:
         summary = write_pruning(file, out, plan, workers=workers or usual_workers(device))

@@ -27,6 +27,7 @@ from forensics.generators.interrogate.subject import Subject, load_subject
 from forensics.generators.interrogate.weights import weight_layers
 from forensics.images import contact_sheet, decode
 from forensics.report import pruning_figures
+from forensics.report.channels import channels_section
 from forensics.report.examination import evidence_lines
 from forensics.report.exhibits import Exhibits
 from forensics.report.page import render
@@ -82,6 +83,7 @@ def pruning_section(subject: Subject, out: Path, plan: SweepPlan, workers: int) 
         kind: pruning_figures.fragility(exhibits, f"fragility-{kind}s", rows, kind, "feature_distance")
         for kind, rows in (("layer", result.layers), ("block", result.blocks))
     }
+    channels = channels_section(subject, out / "channels", plan, workers)
     return {
         "curves": pruning_figures.curves(exhibits, "curves", result.sweep, knees),
         "heat": heat,
@@ -96,7 +98,8 @@ def pruning_section(subject: Subject, out: Path, plan: SweepPlan, workers: int) 
         "space": plan.space,
         "has_discriminator": subject.discriminator is not None,
         "hardly_pruned": _hardly_pruned(subject, plan.stop),
-        "summary": _summary(result, knees),
+        "channels": channels,
+        "summary": _summary(result, knees) | (channels["summary"] if channels else {}),
     }
 
 
@@ -182,14 +185,35 @@ def comparison_lines(section: dict[str, Any]) -> list[str]:
     return lines
 
 
+def channel_lines(summary: dict[str, Any]) -> list[str]:
+    """What taking channels out did, as lines for a terminal; none where none were."""
+    lines = []
+    for share, row in summary.get("channels", {}).items():
+        faces = f", faces left {100 * row['face_yield']:.0f} %" if "face_yield" in row else ""
+        lines.append(
+            f"{100 * float(share):g} % of the channels out: {summary['channels_times_as_fast'][share]:.2f} times as "
+            f"fast, feature distance {row['feature_distance']:.3f}{faces}"
+        )
+    return lines
+
+
 def summary_lines(summary: dict[str, Any]) -> list[str]:
-    """A summary of `write_pruning` or a row of `single_threshold` as lines for a terminal."""
+    """A summary of `write_pruning`, or a row of `single_threshold` or `channels_out`, as lines for a terminal."""
     if "comparison" not in summary:
-        return [f"{k:<18}{'none' if v is None else format(v, '.6g')}" for k, v in summary.items()]
+        return [f"{key:<18}{_in_words(value)}" for key, value in summary.items()]
     found = {name: "none" if x is None else f"{x:.3f}" for name, x in summary["knees"].items()}
     knees = ", ".join(f"{name} {at}" for name, at in found.items())
     return [
         *summary["comparison"],
         f"knees: {knees} (published: {PUBLISHED_WORDS})",
+        *channel_lines(summary),
         f"report: {summary['report']}",
     ]
+
+
+def _in_words(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {inner}" for key, inner in value.items())
+    return value if isinstance(value, str) else format(value, ".6g")

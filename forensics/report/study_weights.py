@@ -16,7 +16,7 @@ from forensics.report.examination import evidence_lines
 from forensics.report.exhibits import Exhibits
 from forensics.report.latent import latent_section
 from forensics.report.page import render
-from forensics.report.pruning import PUBLISHED_WORDS, comparison_lines, pruning_section
+from forensics.report.pruning import PUBLISHED_WORDS, channel_lines, comparison_lines, pruning_section
 from forensics.report.weights import weight_sections
 
 
@@ -65,6 +65,7 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
     return [
         *summary["comparison"],
         f"knees: {knees} (published: {PUBLISHED_WORDS})",
+        *channel_lines(summary),
         f"dimensions of w with most effect: {', '.join(map(str, summary['strongest_dimensions']))}",
         f"report: {summary['report']}",
     ]

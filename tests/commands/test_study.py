@@ -30,13 +30,25 @@ def test_the_whole_study_twice_gives_the_same_bytes(shared: Path, tmp_path: Path
     assert "38.18 %" in words
     assert "published: knee near 0.4" in words
     found = [
-        {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+        {
+            str(p.relative_to(folder)): p.read_bytes()
+            for p in sorted(folder.rglob("*"))
+            if p.is_file() and p.parent.name != "timings"  # times are what does not repeat
+        }
         for folder in (tmp_path / "a", tmp_path / "b")
     ]
     assert found[0] == found[1]
     page = found[0]["index.html"].decode()
     assert len(page) < 15e6
-    for part in ("Src_Net.2.upconv.weight_orig", "Where the network is fragile", "How far is too far"):
+    timed = json.loads((tmp_path / "a" / "pruning" / "channels" / "timings" / "channels.json").read_text())
+    assert {row["batch"] for row in timed} == {1, 8}
+    assert set(summary["channels_times_as_fast"]) == {"0.125", "0.25", "0.375", "0.5", "0.75"}
+    for part in (
+        "Src_Net.2.upconv.weight_orig",
+        "Where the network is fragile",
+        "Whole channels",
+        "How far is too far",
+    ):
         assert part in page
     assert "<script" not in page
 
@@ -51,6 +63,29 @@ def test_one_threshold_and_one_dimension(shared: Path, tmp_path: Path) -> None:
     )
     assert Path(found["image"]).name == "dim-3-delta+10.png"
     assert Path(found["image"]).is_file()
+
+
+def test_channels_taken_out_are_measured_and_saved(shared: Path, tmp_path: Path) -> None:
+    file, target = str(srcnet_file(shared, tmp_path)), tmp_path / "less.safetensors"
+    words = ["prune", file, "--channels", "0.25", "-n", "4"]
+    row = json.loads(run(*words, "--save", str(target), "--json"))
+    assert row["channels"]["const"] == 24  # of 32
+    assert row["gflop"] > 0
+    assert row["times_as_fast"] > 0
+    facts = json.loads(run("inspect", str(target), "--json"))
+    assert facts["sha256"] == row["sha256"]
+    assert (tmp_path / "less.safetensors.evidence.json").is_file()
+    lines = run(*words, "--ranking", "random")
+    assert "random" in lines
+    assert not (tmp_path / "out").exists()
+    for wrong, message in (
+        (["--threshold", "0.2"], "not both"),
+        (["--ranking", "luck"], "style, norm"),
+    ):
+        with pytest.raises(ForensicsError, match=message):
+            run(*words, *wrong)
+    with pytest.raises(ForensicsError, match="--channels"):
+        run("prune", file, "--save", str(target))
 
 
 def test_a_file_that_is_none_and_a_space_that_is_none(tmp_path: Path) -> None:
