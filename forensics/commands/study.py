@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from forensics.commands.monsters import monsters
+
 app = typer.Typer(
     help="A published study, whole: tables, figures and one page. Each takes --out, --seed, --device and --json.",
     no_args_is_help=True,
@@ -50,13 +52,11 @@ def weights(
 
 @app.command("walk")
 def walk(
+    out: Annotated[Path, typer.Option(help="Folder of the study; the same command again resumes it.")],
     files: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[CKPT]...", help="default, default-64, or weights files; several: compared."),
+        typer.Argument(metavar="CKPT...", help="default, default-64, or weights files; several: compared."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder of the study; the same command again resumes it.")] = Path(
-        "out/study-walk"
-    ),
     walks: Annotated[int, typer.Option(min=1, help="Walks a network, each its own random stream.")] = 10,
     n: Annotated[int, typer.Option("-n", min=2, help="Images a walk.")] = 500,
     step: Annotated[
@@ -71,18 +71,33 @@ def walk(
         Path | None, typer.Option(help="Folder with models/PACK (FORENSICS_FACE_ROOT, else ~/.insightface).")
     ] = None,
     detector: Annotated[
-        str | None, typer.Option(help="Detector (default or a folder): its log10 LR of every image too.")
-    ] = None,
+        str, typer.Option(help="Detector (default or a folder) that scores every image too, or none.")
+    ] = "default",
+    with_monsters: Annotated[
+        bool,
+        typer.Option(
+            "--monsters/--no-monsters",
+            help="How far from the mean until the face is lost, in many directions.",
+        ),
+    ] = True,
     seed: Annotated[int, typer.Option(min=0, help="Walk k is a function of (seed, k).")] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Processes for the monsters; 0: one a processor.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
 ) -> None:
     """Walks from the mean of W, a face detector on every image: yield, identity, clusters (Riter & Flynn 2025)."""
+    from forensics.generators.interrogate.monsters_options import MonsterOptions
+    from forensics.generators.interrogate.resumable import usual_workers
     from forensics.report.study_walk import WalkStudy, study_walk, summary_lines
 
-    study = WalkStudy(walks, n, step, space, direction, "const", seed, pack, pack_root, detector, device)
+    how = MonsterOptions(seed=seed, workers=workers or usual_workers(device)) if with_monsters else None
+    judge = None if detector == "none" else detector
+    study = WalkStudy(walks, n, step, space, direction, "const", seed, pack, pack_root, judge, device, how)
     summary = study_walk(files or ["default"], out, study)
     _print(summary, summary_lines(summary), json)
+
+
+app.command("monsters")(monsters)
 
 
 def _print(summary: dict[str, Any], lines: list[str], json: bool) -> None:

@@ -12,12 +12,13 @@ from forensics.errors import ForensicsError
 from forensics.evidence import evidence, write_evidence
 from forensics.files import write_text
 from forensics.generators.base import Generator, load_generator
+from forensics.generators.interrogate.monsters_options import MonsterOptions
 from forensics.generators.interrogate.resumable import Parts
 from forensics.generators.interrogate.walk_compare import MEASURES, Comparison, compare
 from forensics.generators.interrogate.walk_faces import Eyes, Row, Times, WalkWithFaces
 from forensics.generators.interrogate.walk_yield import Outcome, outcome_of
 from forensics.generators.recipes.walk import Walk
-from forensics.report import walk_figures
+from forensics.report import monsters, walk_figures
 from forensics.report.examination import evidence_lines
 from forensics.report.exhibits import Exhibits
 from forensics.report.page import render
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class WalkStudy:
     """`walks` walks of `length` images each through every network, in `space` with steps of `step`; the face pack and,
-    or None, the detector that look at the images."""
+    or None, the detector that look at the images; with `monsters` also how far the faces reach."""
 
     walks: int = 10
     length: int = 500
@@ -44,6 +45,7 @@ class WalkStudy:
     pack_root: Path | None = None
     detector: str | None = None
     device: str = "auto"
+    monsters: MonsterOptions | None = None
 
     def walk(self, generator: Generator) -> Walk:
         """The walks through one network."""
@@ -88,8 +90,13 @@ def study_walk(names: Sequence[str], out: Path, study: WalkStudy) -> dict[str, A
     sections = [
         network_section(n.label, n.walk, n.rows, outcomes[n.label], n.folder, study.seed) for n in networks
     ]
+    found = _monsters(networks, eyes, study)
     context = _shared(Exhibits(out), outcomes, comparisons, study, eyes.faces)
     context |= {"networks": sections, "evidence": evidence_lines(evidence(*record))}
+    context["monster_studies"] = [
+        {"label": label, "section": monsters.section(Path(summary["out"]))}
+        for label, summary in found.items()
+    ]
     page = out / "index.html"
     write_text(page, render("study_walk.html", context))
     write_evidence(out, *record)
@@ -98,6 +105,7 @@ def study_walk(names: Sequence[str], out: Path, study: WalkStudy) -> dict[str, A
         "report": str(page),
         "networks": [section["summary"] for section in sections],
         "comparisons": [asdict(c) for c in comparisons],
+        "monsters": found,
         "times": times.to_json(),
     }
 
@@ -141,6 +149,18 @@ def _walked(network: Network, eyes: Eyes, parts: Parts, meter: Meter) -> Times:
     return times
 
 
+def _monsters(networks: Sequence[Network], eyes: Eyes, study: WalkStudy) -> dict[str, dict[str, Any]]:
+    """The summary of each network's monster study, by label; nothing where none is wanted."""
+    if study.monsters is None:
+        return {}
+    return {
+        n.label: monsters.study_monsters(
+            n.walk.generator, eyes.faces, eyes.detector, n.folder / "monsters", study.monsters
+        )
+        for n in networks
+    }
+
+
 def _record(
     networks: Sequence[Network], eyes: Eyes, pack: dict[str, str], study: WalkStudy
 ) -> tuple[list[str], dict[str, str], dict[str, int], dict[str, Any]]:
@@ -148,8 +168,9 @@ def _record(
     inputs |= {f"face pack {name}": sha256 for name, sha256 in pack.items()}
     if eyes.detector is not None:
         inputs["detector"] = eyes.detector.weights_sha256
-    options = {k: v for k, v in asdict(study).items() if k not in ("seed", "pack_root")}
+    options = {k: v for k, v in asdict(study).items() if k not in ("seed", "pack_root", "monsters")}
     options |= {"pack": eyes.faces.pack, "device": str(networks[0].walk.generator.device)}
+    options["monsters"] = study.monsters.how() if study.monsters else None
     command = ["forensics", "study", "walk", *(n.label for n in networks)]
     return command, inputs, {"walks": study.seed}, options
 
@@ -174,7 +195,6 @@ def _shared(
         "along": walk_figures.along_walks(exhibits, "along", outcomes),
         "comparisons": [{**asdict(c), "words": MEASURES[c.measure]} for c in comparisons],
         "several": several,
-        "monsters": [],
     }
 
 
@@ -192,6 +212,10 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
             f"{c['a']} against {c['b']}, {c['measure']}: difference {c['difference']:+.4f}, p = {c['p']:.3g}"
             f" (all comparisons: {c['p_holm']:.3g}; the least possible: {c['p_least']:.2g})"
         )
+    for label, found in summary["monsters"].items():
+        lines += [
+            f"{label}: {line}" for line in monsters.summary_lines(found) if not line.startswith("report:")
+        ]
     t = summary["times"]
     if t["generated"] or t["examined"]:
         lines.append(

@@ -184,11 +184,12 @@ def tree(exhibits: Exhibits, name: str, found: FaceTree, step: np.ndarray, lengt
         bar = drawing.colorbar(scale, ax=axes[0], location="bottom", shrink=0.6, aspect=40, pad=0.01)
         bar.set_label("position in the walk")
         bar.outline.set_visible(False)
+        axes[0].plot(*found.places[step == 0].T, "o", color=plots.INK, ms=3)
         _name_longest(axes[0], found)
         _branches(axes[1], found, found.cluster < 0, plots.NEUTRAL, 0.7)
         for k in range(found.n_clusters):
             _branches(axes[1], found, found.cluster == k, _CLUSTERS[k % len(_CLUSTERS)], 1.2)
-        axes[0].set_title("Every edge coloured by the step it leads to")
+        axes[0].set_title("Every edge coloured by the step it leads to; dots: starts")
         axes[1].set_title(f"By cluster ({found.n_clusters}); grey: in none")
         for ax in axes:
             ax.set_aspect("equal")
@@ -206,7 +207,8 @@ def _branches(ax: Axes, found: FaceTree, chosen: np.ndarray, colour: Any, width:
 
 
 def _name_longest(ax: Axes, found: FaceTree) -> None:
-    for i, (node, parent, _) in enumerate(found.longest(_LONGEST_NAMED), 1):
+    # The longest last: its number is not to lie under others.
+    for i, (node, parent, _) in reversed([*enumerate(found.longest(_LONGEST_NAMED), 1)]):
         middle = (found.places[node] + found.places[parent]) / 2
         ax.annotate(
             str(i),
