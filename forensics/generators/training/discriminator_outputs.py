@@ -41,11 +41,12 @@ class OutputLog:
         if self.rows and self.rows[-1]["kimg"] == kimg:
             return
         real, fake = discriminator_outputs(trainer)
-        self.rows.append({"kimg": kimg, "real": _counts(real), "fake": _counts(fake)})
+        self.rows.append({"kimg": kimg, "real": counts(real), "fake": counts(fake)})
         write_text(self.path, "".join(json.dumps(row, sort_keys=True) + "\n" for row in self.rows))
 
 
-def _counts(probabilities: np.ndarray) -> list[int]:
+def counts(probabilities: np.ndarray) -> list[int]:
+    """How many of `probabilities` [n] are in each of BINS equal parts of [0, 1]."""
     return [int(n) for n in np.histogram(probabilities, bins=BINS, range=(0, 1))[0]]
 
 
