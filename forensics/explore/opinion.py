@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from forensics.detectors.base import Detector
+from forensics.detectors.base import Detector, read_description
 from forensics.detectors.faces import FaceAnalyser, load_faces
 from forensics.detectors.finding import examine
 from forensics.errors import FacePackError
@@ -13,10 +14,10 @@ from forensics.report.examination import load_on_device
 
 
 class Opinion:
-    """Asks the detector of that name and, where there is a pack, the face finder; both are loaded when first asked.
+    """Asks the detector of that name and, where there is a pack, the face finder.
 
-    A `pack` that is named must be there: FacePackError at once. Without one, the environment's or the usual pack is
-    used where it is found.
+    Both are loaded when first asked, but a detector or `pack` that is named must be there: DetectorError or
+    FacePackError at once. Without a name, the environment's or the usual pack is used where it is found.
     """
 
     def __init__(
@@ -27,6 +28,8 @@ class Opinion:
         device: str = "auto",
     ) -> None:
         self._name, self._root, self._device = detector, root, device
+        if detector != "default":
+            read_description(Path(detector))
         self._faces: FaceAnalyser | None = load_faces(pack, root) if pack else None
         self._detector: Detector | None = None
         self._warnings: tuple[str, ...] = ()
