@@ -160,7 +160,7 @@ def measures() -> dict[str, Callable[[Weighted], Floats]]:
     """Name → measure, in the order of the tables."""
     named: dict[str, Callable[[Weighted], Floats]] = {"auc": auc, "eer": eer}
     for target in FPR_TARGETS:
-        named[f"tprat_fpr_{target:g}"] = lambda data, t=target: at_fpr(data, t)[0]  # type: ignore[misc]
+        named[f"tpr_at_fpr_{target:g}"] = lambda data, t=target: at_fpr(data, t)[0]  # type: ignore[misc]
         named[f"fpr_reached_{target:g}"] = lambda data, t=target: at_fpr(data, t)[1]  # type: ignore[misc]
     named |= {"cllr": cllr, "min_cllr": lambda data: data.pav_cllr}
     named["calibration_loss"] = lambda data: np.maximum(0, cllr(data) - data.pav_cllr)
