@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from threading import Lock
 from typing import TypeVar
 
@@ -27,8 +27,12 @@ class OneAtATime:
         self._newest: OrderedDict[str, int] = OrderedDict()
 
     def run(self, job: Callable[[], T]) -> T:
-        """The job's result, once those before it are done."""
-        return self._thread.submit(job).result()
+        """The job's result, once those before it are done. CancelledError: closed before its turn came."""
+        try:
+            turn = self._thread.submit(job)
+        except RuntimeError as error:  # what the pool says after its shutdown
+            raise CancelledError from error
+        return turn.result()
 
     def run_newest(self, view: str, job: Callable[[], T]) -> T:
         """As `run`; raises Superseded where the same `view` has asked again before the job's turn came."""

@@ -161,6 +161,24 @@ def test_a_walk_goes_on_until_it_is_stopped(page: Browser) -> None:
     assert np.array_equal(picture(page, "after"), start)
 
 
+def test_an_opinion_is_given_when_asked_for_and_ages(page: Browser) -> None:
+    assert text(page, "after-opinion") == ""
+    page.evaluate("document.getElementById('ask').click()")
+    page.wait_for("!document.getElementById('opinion').hidden")
+    assert "log10 LR" in text(page, "after-opinion")
+    assert "validated from 128 px" in text(page, "opinion-note")
+    page.evaluate("document.getElementById('next').click()")
+    assert page.evaluate("!document.getElementById('stale').hidden")
+    assert text(page, "after-opinion") == ""
+    page.evaluate("document.getElementById('ask-always').click()")
+    page.wait_for("document.getElementById('stale').hidden")
+    page.evaluate("document.getElementById('next').click()")
+    page.wait_for(
+        "document.getElementById('stale').hidden && document.getElementById('after-opinion').textContent"
+    )
+    settle(page, "s.index === 2")
+
+
 def test_what_is_kept_makes_the_same_picture_again(page: Browser, tmp_path: Path) -> None:
     page.send("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
     page.evaluate("document.getElementById('dimension-3').focus()")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from forensics.errors import ForensicsError
@@ -23,6 +24,7 @@ def test_nothing_given_is_the_usual_face() -> None:
     assert Settings.of(SPACE).layers == (0, 5)
 
 
+@hypothesis_settings(deadline=None)  # on a busy machine an example may have to wait
 @given(
     st.builds(
         Settings,

@@ -4,23 +4,34 @@ import { Newest, ask, save, view } from "/server.js";
 import { VectorView } from "/vector.js";
 import { bindNumber, bindSliders, buildDimensions } from "/controls.js";
 import { Walk } from "/walk.js";
-import { showOpinion } from "/opinion.js";
+import { inShort, showOpinion } from "/opinion.js";
 
 const $ = (id) => document.getElementById(id);
 const minus = (text) => String(text).replace(/-/g, "\u2212");
-let facts, settings, shown = { unchanged: "", w: [], wBefore: [] }, asked = "";
+const REST_MS = 400;
+let facts, settings, shown = { unchanged: "", w: [], wBefore: [] }, asked = "", finding = null, rest = 0;
 const arrivals = [];
 
 const vector = new VectorView($("vector"), { onPoint: pointed, onChoose: (dim) => dimensions.add(dim) });
-const pictures = new Newest(fetchPicture);
+const pictures = new Newest(fetchPicture), opinions = new Newest(fetchOpinion);
 const copy = () => structuredClone(settings);
 
 /** What the picture before the change depends on. */
 const unchanged = (s) => JSON.stringify([s.seed, s.index, s.label, s.psi]);
 
 function changed() {
-  $("opinion").classList.toggle("stale", JSON.stringify(settings) !== asked);
+  age();
+  clearTimeout(rest);
+  if ($("ask-always").checked) rest = setTimeout(() => opinions.want(copy()), REST_MS);
   pictures.want(copy());
+}
+
+/** Show whether the opinion is of the picture that is shown. */
+function age() {
+  const stale = finding !== null && JSON.stringify(settings) !== asked;
+  $("opinion").classList.toggle("stale", stale);
+  $("stale").hidden = !stale;
+  $("after-opinion").textContent = finding === null || stale ? "" : inShort(finding);
 }
 
 async function fetchPicture(wanted) {
@@ -184,15 +195,14 @@ async function openRecipe(file) {
   }
 }
 
-async function askOpinion() {
-  const about = copy();
+async function fetchOpinion(about) {
   $("ask").disabled = true;
   $("opinion-note").textContent = "Asking…";
   try {
-    const finding = await (await ask("opinion", { view, settings: about })).json();
+    finding = await (await ask("opinion", { view, settings: about })).json();
     asked = JSON.stringify(about);
     showOpinion($("opinion"), $("opinion-note"), finding);
-    $("opinion").classList.toggle("stale", JSON.stringify(settings) !== asked);
+    age();
   } catch (error) {
     $("opinion-note").textContent = error.message;
   }
@@ -212,7 +222,8 @@ function wire() {
   on("layers-fine", () => setLayers(2 / 3, 1));
   on("walk", () => walk.toggle());
   on("walk-clear", () => walk.clear());
-  on("ask", askOpinion);
+  on("ask", () => opinions.want(copy()));
+  on("ask-always", ({ target }) => target.checked && opinions.want(copy()));
   on("save-png", () => keep("png", "png"));
   on("save-recipe", () => keep("recipe", "json"));
   on("open-recipe", () => $("recipe-file").click());
