@@ -81,7 +81,8 @@ def _strip(axes: Axes, y: float, rows: Rows, colour: str) -> None:
     lost = np.array([row["radius"] is not None for row in rows])
     x = np.array([row["up_to"] if row["radius"] is None else row["radius"] for row in rows], float)
     axes.plot(x[lost], offsets[lost], "o", ms=3.2, mew=0, color=colour, alpha=0.75)
-    axes.plot(x[~lost], offsets[~lost], ">", ms=4.5, mfc="none", mew=0.9, color=colour, clip_on=False)
+    if not lost.all():  # matplotlib cannot lay out an empty line that is not clipped
+        axes.plot(x[~lost], offsets[~lost], ">", ms=4.5, mfc="none", mew=0.9, color=colour, clip_on=False)
 
 
 def by_place(exhibits: Exhibits, name: str, directions: Rows) -> str:
@@ -205,26 +206,37 @@ def walks(exhibits: Exhibits, name: str, rows: Rows, images: Rows, threshold: fl
 
 
 def detection(exhibits: Exhibits, name: str, rows: Rows, detector: Mapping[str, Any]) -> str:
-    """Rates of images called synthetic, faces and monsters apart, by radius in W and in S, with Wilson 95 % intervals
+    """Share called synthetic and mean log10 LR, faces and monsters apart, by radius in W and in S, with 95 % intervals
     (detection.csv)."""
     spaces = [space for space in ("w", "s") if any(row["space"] == space for row in rows)]
-    with plots.figure(8.8, 3.3, len(spaces)) as (drawing, all_axes):
-        for axes, space in zip(all_axes, spaces, strict=True):
-            for kind, colour, shift in (
-                ("faces", plots.SERIES[0], 0.985),
-                ("monsters", plots.SERIES[1], 1.015),
-            ):
-                own = [row for row in rows if row["space"] == space and row["kind"] == kind]
-                x = [row["radius"] * shift for row in own]
-                y = np.array([100 * row["called_synthetic"] for row in own])
-                ends = [np.array([100 * row[f"synthetic_{k}"] for row in own]) for k in ("low", "high")]
-                # Not every rounding keeps an interval around its estimate.
-                bars = np.maximum([y - ends[0], ends[1] - y], 0) if own else None
-                axes.errorbar(x, y, bars, fmt="o", ms=3.2, lw=0.9, color=colour, label=kind)
-            rate = 100 * detector["ordinary"]["called_synthetic"]
-            axes.axhline(rate, color=plots.NEUTRAL, lw=0.9, ls=_DASHES, label="ordinary faces f(z)")
-            ends_ = [row["radius"] for row in rows if row["space"] == space]
-            _radius_axis(axes, 0.9 * min(ends_), 1.1 * max(ends_))
-            axes.set(ylim=(-2, 102), ylabel="% called synthetic", title=f"Radius in {space.upper()}")
-        all_axes[0].legend(loc="best")
+    ordinary = detector["ordinary"]
+    with plots.figure(8.8, 5.4) as (drawing, _):
+        drawing.clear()
+        grid = drawing.subplots(2, len(spaces), squeeze=False, sharex="col", sharey="row")
+        for (top, bottom), space in zip(grid.T, spaces, strict=True):
+            own = [row for row in rows if row["space"] == space]
+            _two_kinds(top, own, ("called_synthetic", "synthetic_low", "synthetic_high"), 100)
+            _two_kinds(bottom, own, ("log10_lr", "log10_lr_low", "log10_lr_high"), 1)
+            top.axhline(100 * ordinary["called_synthetic"], color=plots.NEUTRAL, lw=0.9, ls=_DASHES)
+            bottom.axhline(
+                ordinary["log10_lr"], color=plots.NEUTRAL, lw=0.9, ls=_DASHES, label="ordinary faces f(z)"
+            )
+            radii = [row["radius"] for row in own]
+            _radius_axis(bottom, 0.9 * min(radii), 1.1 * max(radii))
+            top.set(title=f"Along directions of {space.upper()}")
+        grid[0, 0].set(ylim=(-2, 102), ylabel="% called synthetic")
+        grid[1, 0].set(ylabel="mean log10 LR")
+        grid[1, 0].legend(loc="best")
         return exhibits.figure(name, drawing)
+
+
+def _two_kinds(axes: Axes, rows: Rows, names: tuple[str, str, str], scale: float) -> None:
+    """Faces and monsters side by side at each radius: value, and the interval where there is one."""
+    for kind, colour, shift in (("faces", plots.SERIES[0], 0.985), ("monsters", plots.SERIES[1], 1.015)):
+        own = [row for row in rows if row["kind"] == kind]
+        x = [row["radius"] * shift for row in own]
+        y, low, high = (
+            np.array([np.nan if row[key] is None else scale * row[key] for row in own]) for key in names
+        )
+        axes.vlines(x, low, high, color=colour, lw=1.0)
+        axes.plot(x, y, "o", ms=3.4, color=colour, label=kind)

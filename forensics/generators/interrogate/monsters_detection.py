@@ -50,8 +50,16 @@ def rates(scan: Rows, threshold: float, limits: Mapping[str, Any]) -> list[dict[
 
 
 def called(log10_lr: np.ndarray, limits: Mapping[str, Any]) -> dict[str, Any]:
-    """n, mean log10 LR, and the shares called synthetic and authentic with their Wilson intervals."""
-    row: dict[str, Any] = {"n": len(log10_lr), "log10_lr": float(log10_lr.mean())}
+    """n, mean log10 LR with its interval by Student's t (None where n is 1), and the shares called synthetic and
+    authentic with their Wilson intervals."""
+    from scipy.stats import t
+
+    n, mean = len(log10_lr), float(log10_lr.mean())
+    half = float(t.ppf(0.975, n - 1) * log10_lr.std(ddof=1) / np.sqrt(n)) if n > 1 else None
+    row: dict[str, Any] = {"n": n, "log10_lr": mean}
+    row |= {
+        f"log10_lr_{end}": None if half is None else mean + s * half for end, s in (("low", -1), ("high", 1))
+    }
     for name, hits in (
         ("synthetic", log10_lr >= limits["synthetic_at"]),
         ("authentic", log10_lr <= limits["authentic_at"]),
