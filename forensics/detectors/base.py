@@ -40,6 +40,8 @@ KINDS: Final[dict[str, tuple[str, str]]] = {
     "cnn": ("cnn", "CnnDetector"),
     "npr": ("npr", "NprDetector"),
     "patch": ("patch", "PatchDetector"),
+    "fingerprint": ("fingerprint", "FingerprintDetector"),
+    "faces": ("face_signs", "FaceSignsDetector"),
     "ensemble": ("ensemble", "EnsembleDetector"),
 }
 
