@@ -30,6 +30,14 @@ def _radius_axis(axes: Axes, low: float, high: float) -> None:
     axes.minorticks_off()
 
 
+def _ends(directions: Rows) -> tuple[float, float]:
+    """From a little under the nearest monster to a little over the last radius looked at."""
+    end = max(row["up_to"] for row in directions)
+    return max(
+        0.01, 0.85 * min((row["radius"] for row in directions if row["radius"]), default=end / 2)
+    ), 1.12 * end
+
+
 def _band(axes: Axes, x: Sequence[float], rows: Rows, colour: str) -> None:
     """The rows' interval, in per cent."""
     low, high = ([100 * row[end] for row in rows] for end in ("low", "high"))
@@ -64,22 +72,21 @@ def spread(exhibits: Exhibits, name: str, directions: Rows) -> str:
     with plots.figure(8.8, 0.8 + 0.5 * len(families)) as (drawing, (axes,)):
         for y, family in enumerate(families):
             own = [row for row in directions if row["family"] == family]
-            _strip(axes, y, own, _COLOURS[family])
-        radii = [row["radius"] for row in directions if row["radius"]]
-        end = max(row["up_to"] for row in directions)
-        _radius_axis(axes, max(0.01, 0.85 * min(radii, default=end / 2)), 1.12 * end)
+            _strip(axes, y, own, _COLOURS[family], _ends(directions)[0])
+        _radius_axis(axes, *_ends(directions))
         axes.set_yticks(range(len(families)), [FAMILIES[f] for f in families])
         axes.set(ylim=(len(families) - 0.5, -0.5), title="Radius of the first monster, a mark a direction")
         axes.grid(visible=False, axis="y")
         return exhibits.figure(name, drawing)
 
 
-def _strip(axes: Axes, y: float, rows: Rows, colour: str) -> None:
-    """Marks side by side at height y, in an order that shows no pattern but is the same each time."""
+def _strip(axes: Axes, y: float, rows: Rows, colour: str, low: float) -> None:
+    """Marks side by side at height y, none left of `low`, in an order that shows no pattern but is always the same."""
     order = np.random.default_rng(0).permutation(len(rows))
     offsets = y + 0.56 * ((order + 0.5) / len(rows) - 0.5)
     lost = np.array([row["radius"] is not None for row in rows])
     x = np.array([row["up_to"] if row["radius"] is None else row["radius"] for row in rows], float)
+    x = np.maximum(x, low)
     axes.plot(x[lost], offsets[lost], "o", ms=3.2, mew=0, color=colour, alpha=0.75)
     if not lost.all():  # matplotlib cannot lay out an empty line that is not clipped
         axes.plot(x[~lost], offsets[~lost], ">", ms=4.5, mfc="none", mew=0.9, color=colour, clip_on=False)
@@ -99,16 +106,19 @@ def by_place(exhibits: Exhibits, name: str, directions: Rows) -> str:
         left.set_ylim(0, None)
         if components:
             left.legend(loc="best", title="direction")
+        else:
+            left.set_axis_off()
         styles = [row for row in directions if row["family"] == "style"]
         layers = list(dict.fromkeys(row["layer"] for row in styles))
         for y_, layer in enumerate(layers):
-            _strip(right, y_, [row for row in styles if row["layer"] == layer], plots.SERIES[4])
+            own = [row for row in styles if row["layer"] == layer]
+            _strip(right, y_, own, plots.SERIES[4], _ends(styles)[0])
         if styles:
-            radii = [row["radius"] for row in styles if row["radius"]]
-            end = max(row["up_to"] for row in styles)
-            _radius_axis(right, max(0.01, 0.85 * min(radii, default=end / 2)), 1.12 * end)
+            _radius_axis(right, *_ends(styles))
             right.set_yticks(range(len(layers)), layers, fontsize=7)
             right.set_ylim(len(layers) - 0.5, -0.5)
+        else:
+            right.set_axis_off()
         right.set(title="Channels of S by layer")
         return exhibits.figure(name, drawing)
 

@@ -19,6 +19,7 @@ from forensics.report.monsters import section, study_monsters, summary_lines
 from forensics.report.monsters_gallery import direction_of, farthest, least_like
 from forensics.report.monsters_tables import survivals_of, walk_rows, walk_summary, yield_rows
 from forensics.report.page import render
+from tests.generators.interrogate.made import srcnet_file
 from tests.generators.interrogate.monster_hunt import SMALL
 
 OPTIONS = MonsterOptions(**SMALL)  # type: ignore[arg-type]
@@ -110,16 +111,20 @@ def test_the_section_goes_into_another_page(study: Path) -> None:
     assert found.facts["quantiles"][0]["name"] == "random in W"
 
 
-def test_without_a_detector_and_with_families_left_out(faces: FaceAnalyser, tmp_path: Path) -> None:
-    few = {**SMALL, "mapped": 0, "components": 0, "dimensions": 0, "styles": 0, "walks": 0, "random": 1}
-    options = MonsterOptions(**few)  # type: ignore[arg-type]
-    summary = study_monsters(load_generator("default"), faces, None, tmp_path, options)
-    assert list(summary["families"]) == ["random"]
+def test_a_network_without_faces_no_detector_and_families_left_out(
+    shared: Path, faces: FaceAnalyser, tmp_path: Path
+) -> None:
+    few = {**SMALL, "mapped": 0, "components": 0, "dimensions": 0, "walks": 0}
+    generator = load_generator(srcnet_file(shared, tmp_path))  # a small network that never saw a face
+    summary = study_monsters(generator, faces, None, tmp_path / "out", MonsterOptions(**few))  # type: ignore[arg-type]
+    assert list(summary["families"]) == ["random", "style"]
+    assert [row["median"] for row in summary["families"].values()] == [0, 0]
     assert summary["detector"] is None
-    page = (tmp_path / "monsters.html").read_text(encoding="utf-8")
+    page = (tmp_path / "out" / "monsters.html").read_text(encoding="utf-8")
+    assert "there is no face at the start" in page
     assert "easier to catch" not in page
     assert "Walks by step size" not in page
-    assert not (tmp_path / "detection.csv").exists()
+    assert not (tmp_path / "out" / "detection.csv").exists()
 
 
 def a_walk(step: float, walk: int, lost_from: int, positions: list[int]) -> list[dict[str, Any]]:
