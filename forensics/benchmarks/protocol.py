@@ -6,17 +6,18 @@ Each perturbation treats both classes alike. Every number comes with its n and a
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from forensics.benchmarks.leakage import metadata_baseline, past_warning
 from forensics.benchmarks.overlap import Exposure
 from forensics.benchmarks.perturbations import Perturbation
-from forensics.benchmarks.scoring import PLAN, Plan, list_items, score_all, write_table
-from forensics.benchmarks.tables import Measured, Rows, measure, scores_and_labels, verdicts
+from forensics.benchmarks.scoring import PLAN, Plan, list_items, n_scored, score_all, write_table
+from forensics.benchmarks.tables import Measured, Rows, measure, scores_and_labels, unequal_psi, verdicts
 from forensics.detectors.base import Detector
 from forensics.errors import CorpusError
 from forensics.files import write_json, write_text
@@ -37,6 +38,8 @@ class Outcome:
     measured: Sequence[Measured]
     verdicts: Sequence[Mapping[str, Any]]
     exposure: Exposure
+    n_scored_now: int = 0  # images that an interrupted run had not scored before
+    scoring_s: float = 0.0
 
     @property
     def detector(self) -> Detector:
@@ -58,6 +61,7 @@ class Outcome:
             "failures": list(self.failures),
             "duplicates": list(self.plan.listing.duplicates),
             "leakage": self.leakage,
+            "comparability": unequal_psi(self.rows),
             "thresholds": self.detector.thresholds,
             "measured": [m.to_json() for m in self.measured],
             "verdicts": list(self.verdicts),
@@ -89,25 +93,42 @@ def run_benchmark(
         with progress("looking for overlap", len(listing.items)) as meter:
             exposure.refuse(listing, meter.advance)
     plan = Plan(exposure.tested(listing), detectors, kinds, seed)
+    before, start = n_scored(out), time.monotonic()
     with progress("scoring", len(plan.listing.items)) as meter:
         everything = score_all(plan, out, meter.advance)
+    speed = len(everything) - before, time.monotonic() - start
+    outcome = replace(
+        _outcome(plan, everything, exposure, progress, n_bootstrap), n_scored_now=speed[0], scoring_s=speed[1]
+    )
+    write_table(everything, out / "scores.csv")
+    write_text(out / "results.csv", _long_table(outcome.measured))
+    write_json(out / "results.json", outcome.to_json())
+    return outcome
+
+
+def _outcome(
+    plan: Plan,
+    everything: Sequence[dict[str, Any]],
+    exposure: Exposure,
+    progress: Progress,
+    n_bootstrap: int,
+) -> Outcome:
+    """What the scores of all images say."""
     rows = [row for row in everything if row["failure"] is None]
     failures = (*plan.listing.failures, *(row["failure"] for row in everything if row["failure"] is not None))
     if {row["label"] for row in rows} != {0, 1}:
-        raise CorpusError(f"{printable(out)}: after {len(failures)} unreadable files only one class is left")
-    _, labels = scores_and_labels(rows, "none", detectors[0].id)
-    leakage = metadata_baseline([row["metadata"] for row in rows], labels, seed=seed, n_bootstrap=n_bootstrap)
-    n_columns = len(kinds) * len(rows[0]["scores"]["none"]["log10_lr"])
+        raise CorpusError(f"after {len(failures)} unreadable files only one class is left; give more images")
+    first = plan.detectors[0]
+    _, labels = scores_and_labels(rows, "none", first.id)
+    metadata = [row["metadata"] for row in rows]
+    leakage = metadata_baseline(metadata, labels, seed=plan.seed, n_bootstrap=n_bootstrap)
+    n_columns = len(plan.perturbations) * len(rows[0]["scores"]["none"]["log10_lr"])
     with progress("measuring", n_columns) as meter:
-        measured = list(measure(rows, seed=seed, n_bootstrap=n_bootstrap, on_done=meter.advance))
-    given = [v for p in kinds for v in verdicts(rows, detectors[0].id, detectors[0].verdict, p.name)]
-    deciding = [m for m in measured if m.detector == detectors[0].id and m.kind == "all"]
+        measured = list(measure(rows, seed=plan.seed, n_bootstrap=n_bootstrap, on_done=meter.advance))
+    given = [v for p in plan.perturbations for v in verdicts(rows, first.id, first.verdict, p.name)]
+    deciding = [m for m in measured if m.detector == first.id and m.kind == "all"]
     leakage["past"] = past_warning({m.perturbation: m.estimates["auc"] for m in deciding})
-    outcome = Outcome(plan, rows, failures, leakage, measured, given, exposure)
-    write_table(everything, out / "scores.csv")
-    write_text(out / "results.csv", _long_table(measured))
-    write_json(out / "results.json", outcome.to_json())
-    return outcome
+    return Outcome(plan, rows, failures, leakage, measured, given, exposure)
 
 
 def _long_table(measured: Sequence[Measured]) -> str:

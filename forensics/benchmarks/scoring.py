@@ -148,6 +148,11 @@ def score_all(plan: Plan, out: Path, on_done: Callable[[int], None]) -> list[dic
     return rows
 
 
+def n_scored(out: Path) -> int:
+    """How many images of `out` were scored before."""
+    return sum(len(json.loads(f.read_text("utf-8"))) for f in sorted((out / _CHUNKS).glob("*.json")))
+
+
 def _check_plan(plan: Plan, out: Path) -> None:
     file, now = out / PLAN, plan.to_json()
     if not file.exists():

@@ -1,7 +1,7 @@
 """From scored rows to tables: measures by detector, perturbation and slice, and verdicts at the shipped thresholds.
 
-A slice is a part of the images that is looked at by itself: one synthetic source, one psi or one recipe against all
-authentic images; one authentic source against all synthetic images.
+A slice is a part of the images that is looked at by itself: one synthetic source, one psi, one recipe or one distance
+from the mean latent against all authentic images; one authentic source against all synthetic images.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from forensics.benchmarks.metrics import Estimate, evaluate, wilson
 
 Rows = Sequence[Mapping[str, Any]]
 ALL = ("all", "")
+_WIDTHS = {"psi": 0.1, "radius": 0.25}
+_FEW_VALUES, _MOST_BINS = 8, 12
 
 
 @dataclass(frozen=True)
 class Slice:
-    """Which of the rows, and why: `kind` is all, source, psi, recipe or authentic; `name` which of them."""
+    """Which of the rows, and why: `kind` is all, source, psi, recipe, radius or authentic; `name` which of them."""
 
     kind: str
     name: str
@@ -56,19 +58,69 @@ def slices(rows: Rows) -> list[Slice]:
 
     def add(kind: str, key: str, label: int) -> None:
         values = [row[key] if row["label"] == label else None for row in rows]
-        names = sorted({v for v in values if v is not None})
-        for name in names if len(names) > 1 or kind in ("psi", "recipe") else ():
-            part = np.array([v == name for v in values])
-            if not part[labels == label].all() or len(names) > 1:
-                found.append(
-                    Slice(kind, f"{name:g}" if isinstance(name, float) else name, part | (labels != label))
-                )
+        named = (
+            _binned(values, _WIDTHS[kind])
+            if kind in _WIDTHS
+            else [None if v is None else (0, v) for v in values]
+        )
+        parts = sorted({v for v in named if v is not None})
+        for name in parts if len(parts) > 1 or kind in ("psi", "recipe", "radius") else ():
+            part = np.array([v == name for v in named])
+            if not part[labels == label].all() or len(parts) > 1:
+                found.append(Slice(kind, name[1], part | (labels != label)))
 
     add("source", "source", 1)
     add("psi", "psi", 1)
     add("recipe", "recipe", 1)
+    add("radius", "radius", 1)
     add("authentic", "source", 0)
     return found
+
+
+def _binned(values: Sequence[float | None], width: float) -> list[tuple[int, str] | None]:
+    """Place and name of each number: by itself where there are few, else a bin of (a multiple of) `width`."""
+    known = sorted({v for v in values if v is not None})
+    if len(known) <= _FEW_VALUES:
+        return [None if v is None else (known.index(v), f"{v:g}") for v in values]
+    while known[-1] // width - known[0] // width >= _MOST_BINS:
+        width *= 2
+    places = [None if v is None else int(v // width) for v in values]
+    return [None if k is None else (k, f"{k * width:.2f} to {(k + 1) * width:.2f}") for k in places]
+
+
+def unequal_psi(rows: Rows) -> str:
+    """What to say where the generators were not sampled at the same truncation: then their rates cannot be compared.
+
+    Truncation makes samples more alike and easier to tell: which generator is harder to detect can be said at equal psi
+    only. Empty where all synthetic sources have the same psi in the same shares, or there is one source.
+    """
+    psi: dict[str, list[float | None]] = {}
+    for row in rows:
+        if row["label"] == 1:
+            psi.setdefault(row["source"], []).append(row["psi"])
+    if len(psi) < 2:
+        return ""
+    shares = {
+        tuple(sorted((str(v), round(values.count(v) / len(values), 1)) for v in set(values)))
+        for values in psi.values()
+    }
+    if len(shares) == 1 and not any(None in values for values in psi.values()):
+        return ""
+    said = "; ".join(f"{source}: {_psi_words(values)}" for source, values in sorted(psi.items()))
+    return (
+        f"The generators were not sampled at the same psi ({said}): their rates say nothing of which of them is "
+        "harder to detect."
+    )
+
+
+def _psi_words(values: Sequence[float | None]) -> str:
+    known = sorted({v for v in values if v is not None})
+    if not known:
+        return "psi unknown"
+    words = (
+        ", ".join(f"{v:g}" for v in known) if len(known) <= _FEW_VALUES else f"{known[0]:g} to {known[-1]:g}"
+    )
+    return f"psi {words}" + (" or unknown" if None in values else "")
 
 
 def scores_and_labels(

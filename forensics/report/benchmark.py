@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from forensics.benchmarks.tables import Measured, scores_and_labels
+from forensics.benchmarks.tables import Measured, scores_and_labels, unequal_psi
 from forensics.images import DecodedImage, decode_many
 from forensics.report import charts, images
 from forensics.report.page import render
@@ -33,6 +33,8 @@ def benchmark_page(outcome: Outcome, evidence: Sequence[tuple[str, str]]) -> str
         "n_synthetic": n.n_synthetic,
         "leakage": outcome.leakage,
         "counts": outcome.counts(),
+        "unchecked": _unchecked(outcome),
+        "comparability": unequal_psi(outcome.rows) if outcome.rows else "",
         "failures": outcome.failures,
         "duplicates": outcome.plan.listing.duplicates,
         "whole": whole,
@@ -47,6 +49,12 @@ def benchmark_page(outcome: Outcome, evidence: Sequence[tuple[str, str]]) -> str
         "perturbation_name": perturbation_name,
     }
     return render("benchmark.html", context)
+
+
+def _unchecked(outcome: Outcome) -> list[str]:
+    """Detectors that do not say what they were fitted on."""
+    known = outcome.exposure.to_json([d.id for d in outcome.plan.detectors])["fitted_on"]
+    return [name for name, n in known.items() if n is None]
 
 
 def _heat(measured: Sequence[Measured]) -> dict[str, Any]:
@@ -72,7 +80,13 @@ def _heat(measured: Sequence[Measured]) -> dict[str, Any]:
 
 def slice_name(kind: str, name: str) -> str:
     """A slice in words."""
-    words = {"all": "all", "source": name, "psi": f"psi {name}", "recipe": f"recipe {name}"}
+    words = {
+        "all": "all",
+        "source": name,
+        "psi": f"psi {name}",
+        "recipe": f"recipe {name}",
+        "radius": f"radius {name}",
+    }
     return words.get(kind, f"{name} (authentic)")
 
 
@@ -82,13 +96,17 @@ def perturbation_name(name: str) -> str:
 
 
 def _cell(m: Measured) -> dict[str, Any]:
-    estimate = m.estimates["auc"]
-    share = float(np.clip((estimate.value - 0.5) / 0.5, 0, 1)) ** 2  # most of the scale for the upper end
+    return heat_cell(m.estimates["auc"].value, m.estimates["auc"].low, m.estimates["auc"].high)
+
+
+def heat_cell(value: float, low: float, high: float, chance: float = 0.5) -> dict[str, Any]:
+    """A value in [0, 1] with its interval and colours; at `chance` and below the colour is that of nothing."""
+    share = float(np.clip((value - chance) / (1 - chance), 0, 1)) ** 2  # most of the scale for the upper end
     r, g, b = _HEAT_LOW + share * (_HEAT_HIGH - _HEAT_LOW)
     return {
-        "value": estimate.value,
-        "low": estimate.low,
-        "high": estimate.high,
+        "value": value,
+        "low": low,
+        "high": high,
         "background": f"rgb({r:.0f} {g:.0f} {b:.0f})",
         "ink": "#fff" if share > 0.55 else "#1f2125",
     }

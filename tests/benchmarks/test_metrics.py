@@ -204,3 +204,9 @@ def test_the_interval_covers_the_true_auc() -> None:
         low, high = np.percentile(np.concatenate([weighted.auc(d) for d in data]), (2.5, 97.5))
         covered += low <= 0.92135 <= high
     assert 0.88 <= covered / 200 <= 0.99
+
+
+def test_what_is_measured_is_called_as_the_tables_call_it() -> None:
+    found = metrics.evaluate([-1.0, 0.5, 2.0, -0.2], [0, 0, 1, 1], n_bootstrap=10)
+    rates = [f"{name}_{t}" for t in ("0.05", "0.01", "0.001") for name in ("tpr_at_fpr", "fpr_reached")]
+    assert list(found) == ["auc", "eer", *rates, "cllr", "min_cllr", "calibration_loss", "ece"]

@@ -12,7 +12,14 @@ from forensics.benchmarks.tables import measure, slices, verdicts
 
 def row(label: int, source: str, value: float, **more: Any) -> dict[str, Any]:
     scored = {"draws": {}, "withheld": more.pop("withheld", []), "log10_lr": {"d": value, "d/part": -value}}
-    return {"label": label, "source": source, "psi": None, "recipe": None, "scores": {"none": scored}} | more
+    return {
+        "label": label,
+        "source": source,
+        "psi": None,
+        "recipe": None,
+        "radius": None,
+        "scores": {"none": scored},
+    } | more
 
 
 ROWS = [

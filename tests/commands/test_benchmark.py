@@ -16,6 +16,10 @@ import pytest
 from PIL import Image
 
 from forensics import cli
+from forensics.benchmarks import five_pools
+from forensics.detectors.fitted_on import write_fitted_on
+from forensics.detectors.fitting import Options, train_detector
+from forensics.detectors.pools import read_pool, split_pool
 
 Run = Callable[..., tuple[int, str, str]]
 PROGRAM = "import sys; from forensics.cli import main; main()"
@@ -158,3 +162,104 @@ def test_killed_and_run_again_it_completes(run: Run, tree: Path, tmp_path: Path)
     assert run(tree, "--out", out, "--perturb", "jpeg90")[0] == 0
     assert run(tree, "--out", tmp_path / "whole", "--perturb", "jpeg90")[0] == 0
     assert contents(out) == contents(tmp_path / "whole")
+
+
+@pytest.fixture(scope="module")
+def learned(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A frequency detector on 64-px copies of 12 + 12 training faces, with its list; and the tree it was fitted on."""
+    folder = tmp_path_factory.mktemp("learned")
+    for source, name in (("real", "real"), ("stylegan2", "fake")):
+        (folder / "tree" / name).mkdir(parents=True)
+        for file in sorted((shared / "data" / "faces256" / "train" / source).glob("*.png"))[:12]:
+            with Image.open(file) as image:
+                image.resize((64, 64)).save(folder / "tree" / name / file.name)
+    pool = read_pool([folder / "tree"])
+    options = Options(work=folder / "work")
+    train_detector("frequency", pool, folder / "detector", options)
+    write_fitted_on(folder / "detector", *split_pool(pool, options.calibration_share, options.seed))
+    return folder / "detector", folder / "tree"
+
+
+def test_images_that_were_learned_from_are_refused_and_named(
+    run: Run, tree: Path, learned: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """A copy at another size, recompressed, under another name is found too."""
+    detector, fitted = learned
+    mixed = tmp_path / "mixed"
+    shutil.copytree(tree, mixed)
+    with Image.open(fitted / "real" / "0005.png") as image:
+        image.resize((160, 160)).save(mixed / "real" / "new.jpg", quality=60)
+    out = tmp_path / "out"
+    code, said, err = run(mixed, "--out", out, "--detector", detector, "--perturb", "none")
+    assert (code, said) == (2, "")
+    assert "1 of the test images were used to fit" in err
+    assert "real/new.jpg looks like an image it was" in err
+    assert not out.exists()
+    (mixed / "real" / "new.jpg").unlink()
+    code, said, err = run(mixed, "--out", out, "--detector", detector, "--perturb", "none")
+    assert code == 0
+    assert "no list" not in err
+    assert json.loads((out / "results.json").read_text())["exposure"]["fitted_on"] == {
+        json.loads((out / "plan.json").read_text())["detectors"].popitem()[0]: 24
+    }
+    assert " a second; " in said.splitlines()[-1]
+
+
+def test_two_benchmarks_are_compared(
+    run: Run, tree: Path, learned: tuple[Path, Path], tmp_path: Path
+) -> None:
+    detector, _ = learned
+    for name, more in (("a", []), ("b", ["--seed", 1])):
+        assert (
+            run(tree, "--out", tmp_path / name, "--detector", detector, "--perturb", "jpeg70", *more)[0] == 0
+        )
+    code, out, _ = run("--compare", tmp_path / "a", tmp_path / "b", "--out", tmp_path / "c")
+    assert code == 0
+    assert "nothing changed beyond chance" in out
+    assert (tmp_path / "c" / "report.html").exists()
+    code, out, _ = run("--compare", tmp_path / "a", tmp_path / "b", "--json")
+    assert json.loads(out)["n_images"] == 40
+    code, out, err = run("--compare", tmp_path / "a", tree)
+    assert (code, out) == (2, "")
+    assert "holds no finished benchmark" in err
+
+
+def test_only_the_pool_test_is_scored(
+    run: Run, tree: Path, learned: tuple[Path, Path], tmp_path: Path
+) -> None:
+    pools = tmp_path / "pools.json"
+    assert five_pools.main([str(tree), "--out", str(pools), "--shares", "0.4", "0", "0", "0.2", "0.4"]) == 0
+    code, out, _ = run(tree, "--pools", pools, "--detector", learned[0], "--perturb", "none",
+                       "--out", tmp_path / "out", "--json")  # fmt: skip
+    assert code == 0
+    assert json.loads(out.splitlines()[-1])["counts"]["scored"] == 16
+    scored = {r.split(",")[2] for r in (tmp_path / "out" / "scores.csv").read_text().splitlines()[1:]}
+    places = json.loads(pools.read_text())["images"]
+    assert scored == {sha256 for sha256, place in places.items() if place["pool"] == "test"}
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        ([], "needs a corpus"),
+        (["TREE"], "needs a corpus and --out"),
+        (
+            ["TREE", "--out", "OUT", "--matrix", "frequency", "--perturb", "none"],
+            "--matrix does not go with perturb",
+        ),
+        (["TREE", "--out", "OUT", "--trim-bottom", "0.1"], "--trim-bottom goes with --matrix"),
+        (["TREE", "--compare", "OUT", "OUT"], "--compare does not go with corpora"),
+        (["TREE", "--out", "OUT", "--pools", "OUT/none.json"], "is no list of pools"),
+    ],
+)
+def test_options_that_do_not_go_together(
+    run: Run, tree: Path, learned: tuple[Path, Path], tmp_path: Path, args: list[str], says: str
+) -> None:
+    places = {"TREE": str(tree), "OUT": str(tmp_path / "out")}
+    words = [places.get(a, a.replace("OUT", str(tmp_path / "out"))) for a in args]
+    if "--pools" in words:
+        words += ["--detector", str(learned[0])]
+    code, out, err = run(*words)
+    assert (code, out) == (2, "")
+    assert says in err
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,244 @@
+"""Trained on × tested on: detectors trained on parts of the corpora, each tested on every source.
+
+Rows are what a detector was trained on: all sources; all but one synthetic source (leave one generator out); all but
+one authentic source; one synthetic source alone. Columns are the sources of the test pool: a synthetic one against all
+authentic test images, an authentic one against all synthetic. Five disjoint pools are fixed first (pools.json, given or
+made): training and calibration come from `train` and `calibrate`, thresholds from `calibrate`, cells from `test`.
+
+A row's detector and a cell's scores are kept as files: a kill costs one training or one cell. Images are as they are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forensics.benchmarks.five_pools import Places
+from forensics.benchmarks.metrics import Estimate, evaluate, wilson
+from forensics.detectors.base import DESCRIPTION, Detector, load_detector
+from forensics.detectors.fitted_on import write_fitted_on
+from forensics.detectors.fitting import Options, train_detector
+from forensics.detectors.pools import Pool, split_pool
+from forensics.errors import CorpusError, ForensicsError
+from forensics.files import sha256_bytes, write_json
+from forensics.terminal import Meter, printable
+
+FITTED: Final = ("train", "calibrate")
+SHARES: Final = (
+    0.5,
+    0.0,
+    0.0,
+    0.2,
+    0.3,
+)  # of a matrix: nothing is tuned or selected, and every cell needs images
+PLAN: Final = "matrix_plan.json"
+_DIGITS: Final = 6
+Progress = Callable[[str, int], AbstractContextManager[Meter]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one detector is trained on: `sources` of the training pool, and in words."""
+
+    name: str
+    sources: tuple[str, ...]
+
+    @property
+    def folder(self) -> str:
+        """A file name for it."""
+        return sha256_bytes("\n".join(self.sources).encode())[:16]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row's detector on one source of the test pool. `flagged` counts its images called synthetic of `n`."""
+
+    row: str
+    source: str
+    label: int
+    trained_on: bool
+    estimates: Mapping[str, Estimate]
+    flagged: int
+    n: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, with the Wilson interval of the share called synthetic."""
+        own = {k: getattr(self, k) for k in ("row", "source", "label", "trained_on", "flagged", "n")}
+        interval = [round(x, _DIGITS) for x in wilson(self.flagged, self.n)]
+        return own | {
+            "flagged_interval": interval,
+            "measures": {name: e.to_json() for name, e in self.estimates.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """All cells, row by row; `left_out` says which rows could not be trained, and why."""
+
+    kind: str
+    rows: tuple[Row, ...]
+    columns: tuple[tuple[str, int], ...]  # source, label
+    cells: tuple[Cell, ...]
+    left_out: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """matrix.json."""
+        return {
+            "format_version": 1,
+            "kind": self.kind,
+            "rows": [{"name": row.name, "sources": list(row.sources)} for row in self.rows],
+            "cells": [cell.to_json() for cell in self.cells],
+            "left_out": list(self.left_out),
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a matrix is made of: images, the pool of each, the kind to train, and how."""
+
+    kind: str
+    pool: Pool
+    places: Places
+    out: Path
+    seed: int = 0
+    device: str = "cpu"
+    n_bootstrap: int = 1000
+
+    def how(self) -> dict[str, Any]:
+        """What is compared before cells are reused."""
+        places = sorted((s, *self.places[s]) for s in self.pool.sha256 if s in self.places)
+        return {
+            "format_version": 1,
+            "kind": self.kind,
+            "images": self.pool.fingerprint(),
+            "pools": sha256_bytes(json.dumps(places).encode()),
+            "seed": self.seed,
+        }
+
+
+def rows_of(pool: Pool) -> tuple[list[Row], list[str]]:
+    """The rows a training pool allows, no two the same, and which it does not, in words."""
+    names = {y: sorted({s for s, k in zip(pool.sources, pool.labels, strict=True) if k == y}) for y in (0, 1)}
+    everything = tuple(names[0] + names[1])
+    wanted = [Row("all", everything)]
+    wanted += [Row(f"without {s}", tuple(x for x in everything if x != s)) for s in names[1] + names[0]]
+    wanted += [Row(f"only {s}", (*names[0], s)) for s in names[1]]
+    rows, left_out = dict[tuple[str, ...], Row](), []
+    for row in wanted:
+        if not set(row.sources) & set(names[0]) or not set(row.sources) & set(names[1]):
+            left_out.append(f"{row.name}: it is the only source of its class")
+        else:
+            rows.setdefault(row.sources, row)
+    return list(rows.values()), left_out
+
+
+def run_matrix(task: Task, progress: Progress) -> Matrix:
+    """Train what is not yet trained, score what is not yet scored. ForensicsError: `out` holds something else."""
+    _check_plan(task)
+    fitted = task.pool.placed(task.places, FITTED)
+    tested = task.pool.placed(task.places, ("test",))
+    _check_classes(fitted, tested)
+    rows, left_out = rows_of(fitted)
+    columns = sorted(
+        set(zip(tested.sources, tested.labels.tolist(), strict=True)), key=lambda c: (-c[1], c[0])
+    )
+    with progress("matrix", len(rows) * len(columns)) as meter:
+        scored = {}
+        for row in rows:
+            for source, _ in columns:
+                scored[row.name, source] = _cell_scores(task, row, source, fitted, tested, progress)
+                meter.advance(1, row.name)
+    cells = tuple(cell for row in rows for cell in _cells(task, row, columns, scored))
+    return Matrix(task.kind, tuple(rows), tuple(columns), cells, tuple(left_out), tuple(_notes(columns)))
+
+
+def _check_plan(task: Task) -> None:
+    file, now = task.out / PLAN, task.how()
+    if not file.exists():
+        strange = [p.name for p in task.out.iterdir() if p.name != "pools.json"] if task.out.exists() else []
+        if strange:
+            raise ForensicsError(
+                f"{printable(task.out)}: is not empty and holds no matrix; name another --out"
+            )
+        write_json(file, now)
+        return
+    before = json.loads(file.read_text("utf-8"))
+    if differing := [key for key in now if before.get(key) != now[key]]:
+        raise ForensicsError(
+            f"{printable(task.out)}: holds a matrix with other {', '.join(differing)}; name another --out"
+        )
+
+
+def _check_classes(fitted: Pool, tested: Pool) -> None:
+    for pool, name in ((fitted, "to train and calibrate on"), (tested, "to test on")):
+        if set(pool.labels.tolist()) != {0, 1}:
+            raise CorpusError(f"the pools leave images of one class only {name}; give more, or other pools")
+
+
+def _cell_scores(
+    task: Task, row: Row, source: str, fitted: Pool, tested: Pool, progress: Progress
+) -> dict[str, Any]:
+    """{scores: log10 LRs of the source's test images in order, flagged: how many are called synthetic}."""
+    place = task.out / "cells" / row.folder
+    file = place / f"{sha256_bytes(source.encode())[:16]}.json"
+    if file.exists():
+        found: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        return found
+    detector = _trained(task, row, fitted, progress)
+    images = [image for image, name in zip(tested.images, tested.sources, strict=True) if name == source]
+    scores = [round(float(x), _DIGITS) for x in detector.score(images)]
+    found = {
+        "row": row.name,
+        "source": source,
+        "scores": scores,
+        "flagged": sum(detector.verdict(x) == "synthetic" for x in scores),
+    }
+    write_json(file, found)
+    return found
+
+
+def _trained(task: Task, row: Row, fitted: Pool, progress: Progress) -> Detector:
+    folder = task.out / "detectors" / row.folder
+    if not (folder / DESCRIPTION).exists():
+        own = fitted.take([i for i, source in enumerate(fitted.sources) if source in row.sources])
+        work = task.out / "work" / row.folder
+        options = Options(work=work, seed=task.seed, device=task.device, progress=progress)
+        train_detector(task.kind, own, folder, options)
+        write_fitted_on(folder, *split_pool(own, options.calibration_share, task.seed))
+    return load_detector(folder)
+
+
+def _cells(
+    task: Task,
+    row: Row,
+    columns: Sequence[tuple[str, int]],
+    scored: Mapping[tuple[str, str], Mapping[str, Any]],
+) -> Iterator[Cell]:
+    """Each source against all test images of the other class."""
+    for source, label in columns:
+        own = np.array(scored[row.name, source]["scores"])
+        others = np.concatenate([scored[row.name, s]["scores"] for s, y in columns if y != label])
+        labels: NDArray[np.int64] = np.repeat([label, 1 - label], [len(own), len(others)])
+        estimates = evaluate(
+            np.concatenate([own, others]), labels, seed=task.seed, n_bootstrap=task.n_bootstrap
+        )
+        flagged = int(scored[row.name, source]["flagged"])
+        yield Cell(row.name, source, label, source in row.sources, estimates, flagged, len(own))
+
+
+def _notes(columns: Sequence[tuple[str, int]]) -> Iterator[str]:
+    if sum(label == 0 for _, label in columns) < 2:
+        yield (
+            "There is one authentic source only: how the detectors treat photographs from elsewhere is not measured."
+        )
+    if sum(label == 1 for _, label in columns) < 2:
+        yield "There is one synthetic source only: how the detectors treat another generator is not measured."
