@@ -37,6 +37,22 @@ def _umask() -> int:
     return mask
 
 
+def try_lock(handle: int) -> bool:
+    """Hold an open file or folder against other processes until it is closed; False where another holds it.
+
+    True without a lock where the system has none.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path` atomically."""
     with replacing(path) as temporary:

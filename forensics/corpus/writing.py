@@ -27,7 +27,7 @@ from forensics.corpus.manifest import (
     read_summary,
 )
 from forensics.errors import CorpusError
-from forensics.files import sha256_bytes, sha256_file, write_json
+from forensics.files import sha256_bytes, sha256_file, try_lock, write_json
 from forensics.images import encode_png
 from forensics.terminal import printable
 
@@ -107,17 +107,9 @@ class CorpusWriter:
             raise CorpusError(
                 f"{printable(self.path)}: its manifest cannot be written ({error.strerror})"
             ) from error
-        try:
-            import fcntl
-
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:
-            pass  # no such lock on this system
-        except OSError as error:
+        if not try_lock(stream.fileno()):
             stream.close()
-            raise CorpusError(
-                f"{printable(self.path)}: another process is writing this corpus; wait for it"
-            ) from error
+            raise CorpusError(f"{printable(self.path)}: another process is writing this corpus; wait for it")
         return stream
 
     def _resume(self, summary: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,9 @@ from torch import Tensor, nn
 from forensics.generators.base import Generator
 from forensics.generators.training.augment import AugmentPipe
 from forensics.generators.training.ranks import ONE_RANK, Ranks
+
+if TYPE_CHECKING:
+    from forensics.generators.training.projected import ProjectedDiscriminator
 
 _GP_WEIGHT, _DRIFT_WEIGHT = 10.0, 0.001
 
@@ -66,10 +70,13 @@ class LogisticLoss:
         pipe: AugmentPipe,
         *,
         mixing_prob: float,
+        projected: ProjectedDiscriminator | None = None,
+        projected_weight: float = 0.2,
         ranks: Ranks = ONE_RANK,
     ) -> None:
         self.generator, self.discriminator, self.pipe = generator, discriminator, pipe
         self.mixing_prob, self.ranks = mixing_prob, ranks
+        self.projected, self.projected_weight = projected, projected_weight
         self.pl_mean = torch.zeros([], device=generator.device)
         self.blur_sigma = 0.0
 
@@ -102,10 +109,13 @@ class LogisticLoss:
     def generator_step(
         self, n: int, w_avg_beta: float | None, labels: Tensor | None = None
     ) -> dict[str, float]:
-        """Gradient of -log D(G(z)) for the generator's weights."""
+        """Gradient of -log D(G(z)) for the generator's weights, and of what the projected discriminator says."""
         images, _ = self.fakes(n, labels, track_w_avg=w_avg_beta)
         loss = self.generator_loss(self.logits(images, labels))
-        loss.backward()  # type: ignore[no-untyped-call]
+        total = loss
+        if self.projected is not None:
+            total = loss + self.projected_weight * self.projected.generator_loss(images)
+        total.backward()  # type: ignore[no-untyped-call]
         return {"loss_G": float(loss.detach())}
 
     def generator_loss(self, logits: Tensor) -> Tensor:
@@ -125,7 +135,12 @@ class LogisticLoss:
         loss_real = F.softplus(-real_logits).mean()
         loss_real.backward()  # type: ignore[no-untyped-call]
         loss = float(loss_fake.detach() + loss_real.detach())
-        return _numbers(loss, real_logits, fake_logits), real_logits.detach()
+        numbers = _numbers(loss, real_logits, fake_logits)
+        if self.projected is not None:
+            projected_loss = self.projected.discriminator_loss(real.images, images)
+            projected_loss.backward()  # type: ignore[no-untyped-call]
+            numbers["loss_P"] = float(projected_loss.detach())
+        return numbers, real_logits.detach()
 
     def r1_step(self, real: Real, gamma: float, interval: int) -> dict[str, float]:
         """Gradient of gamma / 2 |grad D(x)|^2, times the interval at which it is taken (lazy)."""

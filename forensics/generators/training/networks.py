@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 
 from forensics.generators.base import Generator
 from forensics.generators.checkpoints import NetworkState
 from forensics.generators.training.options import TrainingOptions
+
+if TYPE_CHECKING:
+    from forensics.generators.training.projected import ProjectedDiscriminator
 
 # architecture -> (generator: module, class, kind in a file), (discriminator: the same)
 _CLASSES = {
@@ -49,6 +53,15 @@ def make_discriminator(options: TrainingOptions) -> nn.Module:
     module, name, _ = _CLASSES[options.architecture][1]
     discriminator: nn.Module = _class(module, name)(**options.discriminator_config())
     return discriminator
+
+
+def make_projected(options: TrainingOptions, device: torch.device) -> ProjectedDiscriminator | None:
+    """The discriminator over fixed features, where the options ask for one."""
+    if not options.projected_side:
+        return None
+    from forensics.generators.training.projected import ProjectedDiscriminator
+
+    return ProjectedDiscriminator(options.projected_side, options.seed).to(device)
 
 
 def _class(module: str, name: str) -> Any:

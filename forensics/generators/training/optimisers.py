@@ -40,6 +40,13 @@ def discriminator_optimiser(discriminator: nn.Module, o: TrainingOptions) -> tor
     return lazy_adam(discriminator, o.lr_d, o.d_reg_interval if lazy else None)
 
 
+def projected_optimiser(projected: nn.Module, o: TrainingOptions) -> torch.optim.Adam:
+    """Adam for what is trained of the projected discriminator."""
+    return lazy_adam(
+        [{"params": [p for p in projected.parameters() if p.requires_grad]}], o.lr_projected, None
+    )
+
+
 def freeze_layers(discriminator: nn.Module, count: int) -> list[str]:
     """Fix the `count` layers of a StyleGAN2 discriminator nearest the image; returns their names.
 

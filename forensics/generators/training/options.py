@@ -36,6 +36,11 @@ class TrainingOptions:
     lr_mapping: float = 0.0  # of the mapping and the constant; 0: as lr_g
     beta1_g: float = 0.0
     lazy_correction: bool = True  # Adam corrected for the steps that lazy regularisers add
+    projected_side: int = 0  # a second discriminator over Lite0 features of images of this size; 0: none
+    projected_weight: float = (
+        0.2  # of its loss beside the plain one; at 1 its gradient is some 16 times as large
+    )
+    lr_projected: float = 0.002
     r1_gamma: float = 0.1
     d_reg_interval: int = 16
     pl_weight: float = 0.0  # path length: off on a CPU, where it costs a fifth of the time
@@ -105,7 +110,11 @@ def check(o: TrainingOptions) -> None:
         raise ForensicsError(
             f"batch {o.batch} does not divide into groups of {o.mbstd_group_size} (minibatch std)"
         )
-    for name in ("lr_g", "lr_d", "ema_kimg", "ada_kimg"):
+    if o.projected_side and (o.projected_side < 128 or o.projected_side % 32 or o.loss != "logistic"):
+        raise ForensicsError(
+            f"projected_side {o.projected_side} is not possible: 0, or with the logistic loss 128, 160, 192, ..."
+        )
+    for name in ("lr_g", "lr_d", "lr_projected", "ema_kimg", "ada_kimg"):
         if getattr(o, name) <= 0:
             raise ForensicsError(f"{name} {getattr(o, name)} is not possible: give a number above 0")
     for name in ("r1_gamma", "pl_weight", "seed", "freeze_d"):

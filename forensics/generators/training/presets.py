@@ -116,7 +116,10 @@ PRESETS: dict[str, Callable[..., TrainingOptions]] = {
     "progan": _progan,
     "srcnet-celeba": _srcnet,
     "stylegan2-64": lambda **_: TrainingOptions(),
-    "stylegan2-128": lambda **_: TrainingOptions(resolution=128, channel_base=4096),
+    # The widths of stylegan2-64 and 16 maps at 128 px: its weights carry over whole.
+    "stylegan2-128": lambda **_: TrainingOptions(resolution=128, r1_gamma=0.2),
+    "stylegan2-64-projected": lambda **_: TrainingOptions(projected_side=128),
+    "stylegan2-128-projected": lambda **_: TrainingOptions(resolution=128, r1_gamma=0.2, projected_side=128),
     # A network that trains a batch in milliseconds, for trying the machinery.
     "tiny-16": lambda **_: TrainingOptions(
         resolution=16, z_dim=16, w_dim=16, channel_base=128, channel_max=16, batch=4

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from forensics.errors import ForensicsError
 from forensics.evidence import write_evidence
+from forensics.files import try_lock
 from forensics.generators.base import pick_device
 from forensics.generators.checkpoints import Checkpoint
 from forensics.generators.training.artefacts import network_path, write_network
@@ -65,16 +68,33 @@ def run_training(
     device = pick_device(rank_device(asked.device))
     ranks = join_ranks(device, options.batch, options.mbstd_group_size)
     out.mkdir(parents=True, exist_ok=True)
-    cache = out / "training-images.npz" if ranks.leads else None
-    images = load_images(
-        data, options.resolution, cache, framing=options.framing, with_classes=asked.conditional
-    )
-    options = _with_classes(options, images, asked.conditional)
-    trainer = Trainer(options, images, out, device, ranks)
-    _begin(trainer, start)
-    with progress("training", int(kimg * 1000), done=trainer.nimg) as meter:
-        last = train(trainer, kimg=kimg, snap_kimg=snap_kimg, meter=meter, metrics_kimg=asked.metrics_kimg)
-    return _summary(trainer, asked, last)
+    with _held(out) if ranks.leads else nullcontext():
+        cache = out / "training-images.npz" if ranks.leads else None
+        images = load_images(
+            data, options.resolution, cache, framing=options.framing, with_classes=asked.conditional
+        )
+        options = _with_classes(options, images, asked.conditional)
+        trainer = Trainer(options, images, out, device, ranks)
+        _begin(trainer, start)
+        with progress("training", int(kimg * 1000), done=trainer.nimg) as meter:
+            last = train(
+                trainer, kimg=kimg, snap_kimg=snap_kimg, meter=meter, metrics_kimg=asked.metrics_kimg
+            )
+        return _summary(trainer, asked, last)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold the folder: a second run in it would write over the first. A kill lets it go."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        if not try_lock(handle):
+            raise ForensicsError(
+                f"{folder}: another process is training here; wait for it, or name another folder"
+            )
+        yield
+    finally:
+        os.close(handle)
 
 
 def _with_classes(options: TrainingOptions, images: TrainingImages, conditional: bool) -> TrainingOptions:

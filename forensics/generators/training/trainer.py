@@ -25,11 +25,12 @@ from forensics.generators.training.controller import AdaController
 from forensics.generators.training.data import Sampler, TrainingImages
 from forensics.generators.training.growing import as_shown, stage_at
 from forensics.generators.training.losses import LOSSES, Real
-from forensics.generators.training.networks import make_discriminator, make_generator
+from forensics.generators.training.networks import make_discriminator, make_generator, make_projected
 from forensics.generators.training.optimisers import (
     discriminator_optimiser,
     freeze_layers,
     generator_optimiser,
+    projected_optimiser,
 )
 from forensics.generators.training.options import TrainingOptions, differences
 from forensics.generators.training.ranks import ONE_RANK, Ranks
@@ -58,15 +59,21 @@ class Trainer:
         self.D = make_discriminator(options).to(device).to(memory_format=torch.channels_last)
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
         self.frozen = freeze_layers(self.D, options.freeze_d)
-        self._trained_D = [p for p in self.D.parameters() if p.requires_grad]
+        self.projected = make_projected(options, device)
+        judging = [self.D] if self.projected is None else [self.D, self.projected]
+        self._judging = [p for network in judging for p in network.parameters() if p.requires_grad]
         self.pipe = AugmentPipe(PIPELINES[options.augment]).to(device)
         self.ada = AdaController(self.pipe, options.ada_target, options.ada_interval, options.ada_kimg)
-        loss = LOSSES[options.loss]
-        self.loss = loss(self.G, self.D, self.pipe, mixing_prob=options.style_mixing_prob, ranks=ranks)
+        self.loss = LOSSES[options.loss](
+            self.G, self.D, self.pipe,
+            mixing_prob=options.style_mixing_prob, ranks=ranks,
+            projected=self.projected, projected_weight=options.projected_weight,
+        )  # fmt: skip
         self.opt_G, self.opt_D = (
             generator_optimiser(self.G, options),
             discriminator_optimiser(self.D, options),
         )
+        self.opt_P = self.projected and projected_optimiser(self.projected, options)
         self.sampler = Sampler(len(images), options.seed, mirror=options.mirror)
         self.iteration = 0
         self.nimg = 0
@@ -132,7 +139,8 @@ class Trainer:
 
     def _generator_phase(self) -> dict[str, float]:
         o = self.options
-        self.D.requires_grad_(False)
+        for parameter in self._judging:
+            parameter.requires_grad_(False)
         w_avg_beta = None if o.architecture == "progan" else o.w_avg_beta
         numbers = self.loss.generator_step(o.batch, w_avg_beta, self._fake_labels(o.batch, 0))
         self._apply(self.opt_G)
@@ -141,7 +149,7 @@ class Trainer:
             labels = self._fake_labels(n, 1)
             numbers |= self.loss.path_length_step(n, o.pl_weight, o.pl_decay, o.g_reg_interval, labels)
             self._apply(self.opt_G)
-        for parameter in self._trained_D:
+        for parameter in self._judging:
             parameter.requires_grad_(True)
         return numbers
 
@@ -156,6 +164,8 @@ class Trainer:
         if self.ranks.size > 1:
             self.ada.sign_sum = float(self.ranks.mean(torch.tensor(self.ada.sign_sum, device=self.device)))
         self._apply(self.opt_D)
+        if self.opt_P:
+            self._apply(self.opt_P)
         if o.loss == "logistic" and self.iteration % o.d_reg_interval == 0:
             numbers |= self.loss.r1_step(real, o.r1_gamma, o.d_reg_interval)
             self._apply(self.opt_D)
@@ -212,8 +222,8 @@ class Trainer:
         tensors: dict[str, Tensor] = {"pl_mean": self.loss.pl_mean}
         for name, module in self._modules():
             tensors |= state.module_tensors(name, module)
-        tensors |= state.optimiser_tensors("opt_G", self.opt_G)
-        tensors |= state.optimiser_tensors("opt_D", self.opt_D)
+        for name, optimiser in self._optimisers():
+            tensors |= state.optimiser_tensors(name, optimiser)
         facts = {
             "iteration": self.iteration,
             "nimg": self.nimg,
@@ -249,8 +259,8 @@ class Trainer:
     def _restore(self, snapshot: state.Snapshot) -> None:
         for name, module in self._modules():
             state.restore_module(name, module, snapshot.tensors)
-        state.restore_optimiser("opt_G", self.opt_G, snapshot.tensors)
-        state.restore_optimiser("opt_D", self.opt_D, snapshot.tensors)
+        for name, optimiser in self._optimisers():
+            state.restore_optimiser(name, optimiser, snapshot.tensors)
         self.loss.pl_mean.copy_(snapshot.tensors["pl_mean"])
         facts = snapshot.facts
         self.iteration, self.nimg, self.seconds = facts["iteration"], facts["nimg"], facts["seconds"]
@@ -260,7 +270,12 @@ class Trainer:
             self.stage = stage_at(self.options, self.nimg - self.options.batch)
 
     def _modules(self) -> list[tuple[str, nn.Module]]:
-        return [("G", self.G), ("D", self.D), ("G_ema", self.G_ema), ("augment_pipe", self.pipe)]
+        named = [("G", self.G), ("D", self.D), ("G_ema", self.G_ema), ("augment_pipe", self.pipe)]
+        return named if self.projected is None else [*named, ("P", self.projected)]
+
+    def _optimisers(self) -> list[tuple[str, torch.optim.Optimizer]]:
+        named: list[tuple[str, torch.optim.Optimizer]] = [("opt_G", self.opt_G), ("opt_D", self.opt_D)]
+        return [*named, ("opt_P", self.opt_P)] if self.opt_P else named
 
 
 def imagenet_normalised(images: Tensor) -> Tensor:

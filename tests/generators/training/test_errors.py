@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from forensics.errors import CheckpointError, ForensicsError
+from forensics.files import try_lock
 from forensics.generators.training.losses import LogisticLoss
 from forensics.generators.training.run import run_training
 from forensics.generators.training.trainer import STATE_FILE
@@ -121,3 +122,13 @@ def test_unknown_pipeline(photographs: Path, tmp_path: Path) -> None:
     with pytest.raises(ForensicsError, match="no augmentation pipeline 'bcg'"):
         go_on(tmp_path / "run", photographs, 0.02, augment="bcg")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_second_run_in_the_same_folder(run: Path, photographs: Path) -> None:
+    handle = os.open(run, os.O_RDONLY)
+    try:
+        assert try_lock(handle)
+        refused(run, photographs, "another process is training here")
+    finally:
+        os.close(handle)
+    go_on(run, photographs, 0.04)
