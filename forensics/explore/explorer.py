@@ -39,16 +39,21 @@ class Picture:
 
 class Explorer:
     """Pictures of one generator. While it is open it may prune the generator's weights in place; leaving it as a
-    context manager restores them. Not to be used from two threads at once."""
+    context manager restores them. Not to be used from two threads at once.
+
+    `threads` is how many torch computes a picture with, those it has now to begin with: the last bits of a convolution
+    of one image depend on it, so a recipe says it.
+    """
 
     def __init__(self, generator: Generator) -> None:
         self.generator = generator
+        self.threads = torch.get_num_threads()
         self.space = Space(generator.num_ws, generator.w_dim, generator.c_dim)
         self.statistics = w_statistics(generator)
         self._path = WalkPath(generator.w_dim)
         self._layers = weight_layers(generator)
         self._pruner: MagnitudePruner | None = None
-        self._mapped: tuple[tuple[int, int, int], Tensor] | None = None
+        self._mapped: tuple[tuple[int, ...], Tensor] | None = None
         self._before: tuple[Settings, Picture] | None = None
         self.weights = sum(layer.stored.numel() for layer in self._layers)
         self.stored_nonzero = sum(int((layer.stored != 0).sum()) for layer in self._layers)
@@ -56,6 +61,7 @@ class Explorer:
     @torch.inference_mode()
     def picture(self, settings: Settings) -> Picture:
         """The picture of `settings`, which belong to this generator's `space`."""
+        torch.set_num_threads(self.threads)  # in the thread that computes: each has a number of its own
         g = self.generator
         ws = self.ws(settings)
         noise = noise_for(g, settings.noise, settings.noise_seed, [0])
@@ -84,7 +90,7 @@ class Explorer:
         return ws
 
     def _untruncated(self, settings: Settings) -> Tensor:
-        key = (settings.seed, settings.index, settings.label)
+        key = (settings.seed, settings.index, settings.label, self.threads)
         if self._mapped is None or self._mapped[0] != key:
             self._unprune()  # w is the whole network's, as in the published pruning
             g = self.generator

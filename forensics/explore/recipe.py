@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+
+import torch
 
 from forensics.errors import ForensicsError
 from forensics.evidence import machine_kind, versions
@@ -15,6 +19,7 @@ from forensics.files import sha256_bytes
 FORMAT_VERSION: Final = 1
 KIND: Final = "forensics explore"
 MAX_BYTES: Final = 1 << 20
+MAX_THREADS: Final = 256
 
 
 def recipe_of(explorer: Explorer, settings: Settings, picture: Picture) -> dict[str, Any]:
@@ -36,6 +41,7 @@ def recipe_of(explorer: Explorer, settings: Settings, picture: Picture) -> dict[
         "versions": versions(),
         "machine": machine_kind(),
         "device": str(g.device),
+        "threads": explorer.threads,
     }
 
 
@@ -74,12 +80,27 @@ def remake(explorer: Explorer, recipe: dict[str, Any]) -> Picture:
             f"the recipe is for weights {made_with[:12]}… (called {str(recipe.get('generator'))!r}), "
             f"{explorer.generator.source} has {here[:12]}…; name the weights file it was made with"
         )
-    picture = explorer.picture(Settings.parse(recipe.get("settings"), explorer.space))
+    settings = Settings.parse(recipe.get("settings"), explorer.space)
+    with _threads(explorer, recipe.get("threads")):
+        picture = explorer.picture(settings)
     if sha256_bytes(picture.pixels.tobytes()) != recipe["image"].get("pixels_sha256"):
         raise ForensicsError(
             f"the pixels differ from the recipe's; {_differences(recipe, str(explorer.generator.device))}"
         )
     return picture
+
+
+@contextmanager
+def _threads(explorer: Explorer, wanted: Any) -> Iterator[None]:
+    """As many threads as the recipe's picture was made with; those there were before, afterwards."""
+    if not isinstance(wanted, int) or isinstance(wanted, bool) or not 1 <= wanted <= MAX_THREADS:
+        raise ForensicsError(f"threads: a recipe says a whole number from 1 to {MAX_THREADS}")
+    before, explorer.threads = explorer.threads, wanted
+    try:
+        yield
+    finally:
+        explorer.threads = before
+        torch.set_num_threads(before)
 
 
 def _differences(recipe: dict[str, Any], device: str) -> str:

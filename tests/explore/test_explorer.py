@@ -115,6 +115,31 @@ def test_a_recipe_makes_the_same_bytes_again(explorer: Explorer, weights: Path, 
     assert again.png() == picture.png()
 
 
+def test_a_recipe_is_made_again_with_its_own_number_of_threads() -> None:
+    before = torch.get_num_threads()
+    made = {}
+    try:
+        with Explorer(load_generator("default", "cpu")) as explorer:
+            settings = [Settings.of(explorer.space, index=i, moves=((3, i / 4),)) for i in range(12)]
+            for explorer.threads in (1, 2):
+                pictures = [explorer.picture(each) for each in settings]
+                made[explorer.threads] = [
+                    (recipe_of(explorer, each, picture), picture.pixels)
+                    for each, picture in zip(settings, pictures, strict=True)
+                ]
+            explorer.threads = before
+            for recipe, pixels in made[1] + made[2]:
+                assert np.array_equal(remake(explorer, recipe).pixels, pixels)
+                assert explorer.threads == torch.get_num_threads() == before
+            for wrong in (None, 0, "2", True, 10**6):
+                with pytest.raises(ForensicsError, match="threads"):
+                    remake(explorer, {**made[1][0][0], "threads": wrong})
+    finally:
+        torch.set_num_threads(before)
+    recorded = [{recipe["threads"] for recipe, _ in made[n]} for n in (1, 2)]
+    assert recorded == [{1}, {2}]
+
+
 def test_a_recipe_that_does_not_fit_is_one_line(explorer: Explorer, tmp_path: Path) -> None:
     settings = Settings.of(explorer.space)
     recipe = recipe_of(explorer, settings, explorer.picture(settings))
