@@ -6,8 +6,11 @@ explorer.py     Explorer: settings to a picture, its w and its radius
 recipe.py       a picture's settings with hashes and versions, and the same picture made again from them
 opinion.py      what the detector and the face finder say of a picture, when asked
 guard.py        who may ask the server, and how much: host, token, origin, size
-server.py       the HTTP server and what it answers; page/ are the static files it serves
+newest.py       one thread for the network, and of requests that wait only the newest
+answers.py      what each question of the page is answered; page/ are the static files
+server.py       the HTTP server
 run.py          the command
+speed.py        how many pictures a second the page gets
 widget.py       the notebook
 
 The room stands at the end of the flow, beside `report`: it reads generators and detectors, and nothing reads it.

@@ -78,8 +78,8 @@ def remake_file(name: str, recipe: Path, out: Path, device: str) -> dict[str, An
 def _announce(server: ExploreServer, explorer: Explorer, *, as_json: bool) -> None:
     if not is_loopback(server.guard.host):
         note(
-            f"warning: listening on {server.guard.host}: whoever can reach this machine can try, and what passes "
-            "between is not encrypted; give the address, which holds the token, to nobody you would not let in"
+            f"warning: listening on {server.guard.host}: whoever can reach this machine can try, and what passes is "
+            "not encrypted; give the address, which holds the token, to nobody you would not let in"
         )
     if as_json:
         found = {"address": server.address, "host": server.guard.host, "port": server.guard.port}

@@ -50,8 +50,8 @@ class ExploreServer(ThreadingMixIn, TCPServer):
 
     @property
     def address(self) -> str:
-        """What to open in a browser. The token stands behind the #, which browsers keep to themselves."""
-        host = self.guard.host
+        """What to open in a browser on this machine. The token stands behind the #, which browsers do not send."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self.guard.host, self.guard.host)
         shown = f"[{host}]" if ":" in host else host
         return f"http://{shown}:{self.guard.port}/#token={self.guard.token}"
 
