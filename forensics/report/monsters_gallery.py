@@ -98,7 +98,11 @@ def least_like(gallery: Gallery, accepted: Sequence[Row]) -> list[dict[str, Any]
 
 
 def _one_a_direction(rows: Sequence[Row]) -> list[Row]:
-    return list({direction_of(row): row for row in reversed(rows)}.values())[::-1]
+    """The first row of each direction, in order."""
+    found: dict[Direction, Row] = {}
+    for row in rows:
+        found.setdefault(direction_of(row), row)
+    return list(found.values())
 
 
 def _accepted(gallery: Gallery, name: str, rows: Sequence[Row]) -> list[dict[str, Any]]:

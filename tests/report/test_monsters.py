@@ -178,7 +178,14 @@ def test_strange_faces_are_ranked_one_a_direction() -> None:
     rows = [
         {"family": "random", "index": i, "sign": 1, "space": "w", "layer": "", "radius": radius}
         | {"likeness": likeness, "similarity": 0.1}
-        for i, radius, likeness in ((0, 1.0, 0.6), (0, 2.0, 0.5), (1, 1.5, 0.1), (1, 1.0, 0.2), (2, 0.5, 0.9))
+        for i, radius, likeness in (
+            (0, 1.0, 0.6),
+            (0, 2.0, 0.5),
+            (1, 1.5, 0.1),
+            (1, 1.0, 0.2),
+            (2, 0.5, 0.9),
+            (0, 0.1, 0.95),
+        )
     ]
     told: Any = Told()
     assert [(e["label"], e["radius"]) for e in farthest(told, rows)] == [
