@@ -42,6 +42,7 @@ KINDS: Final[dict[str, tuple[str, str]]] = {
     "patch": ("patch", "PatchDetector"),
     "fingerprint": ("fingerprint", "FingerprintDetector"),
     "faces": ("face_signs", "FaceSignsDetector"),
+    "discriminator": ("discriminator", "DiscriminatorDetector"),
     "ensemble": ("ensemble", "EnsembleDetector"),
 }
 
