@@ -23,7 +23,7 @@ from forensics.report.examination import evidence_lines
 from forensics.report.exhibits import Exhibits
 from forensics.report.page import render
 from forensics.report.study_walk_network import network_section
-from forensics.terminal import Meter, progress
+from forensics.terminal import Meter, note, progress
 
 if TYPE_CHECKING:
     from forensics.detectors.faces import FaceAnalyser
@@ -84,6 +84,7 @@ def study_walk(names: Sequence[str], out: Path, study: WalkStudy) -> dict[str, A
     with progress("study walk", len(networks) * study.walks * study.length) as meter:
         for network, finished in zip(networks, parts, strict=True):
             times = times.plus(_walked(network, eyes, finished, meter))
+    note(times_line(times.to_json()))  # what follows takes minutes: said now, and again at the end
     record = _record(networks, eyes, pack, study)
     outcomes = {network.label: network.outcome for network in networks}
     comparisons = compare(outcomes, study.seed)
@@ -216,10 +217,14 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
         lines += [
             f"{label}: {line}" for line in monsters.summary_lines(found) if not line.startswith("report:")
         ]
-    t = summary["times"]
-    if t["generated"] or t["examined"]:
-        lines.append(
-            f"now: {t['generated']} images made in {t['generation_s']:.1f} s, {t['examined']} examined in"
-            f" {t['detection_s']:.1f} s, both in {t['total_s']:.1f} s ({t['ratio']:.2f} of the slower)"
-        )
-    return [*lines, f"report: {summary['report']}"]
+    return [*lines, times_line(summary["times"]), f"report: {summary['report']}"]
+
+
+def times_line(t: dict[str, float]) -> str:
+    """How long making and examining took in this run, each and together."""
+    if not t["examined"]:
+        return "walks: all made and examined before"
+    return (
+        f"walks: {t['generated']} images made in {t['generation_s']:.1f} s, {t['examined']} examined in"
+        f" {t['detection_s']:.1f} s, both in {t['total_s']:.1f} s ({t['ratio']:.2f} of the slower)"
+    )
