@@ -20,6 +20,7 @@ from forensics.generators.base import Generator
 from forensics.generators.checkpoints import build
 from forensics.generators.checkpoints.checkpoint import NetworkState
 from forensics.generators.interrogate.channels import RANKINGS, can_lose_channels, choose, narrowed
+from forensics.generators.interrogate.opinions import weights_asked
 from forensics.generators.interrogate.pruning_sweep import PrunedImages, SweepPlan
 from forensics.generators.interrogate.resumable import Job, Parts, complete, one_thread
 from forensics.generators.interrogate.subject import Subject, load_subject, read_subject
@@ -108,7 +109,8 @@ def channel_study(
     asked = {
         key: value for key, value in asdict(plan).items() if key not in ("stop", "steps", "every", "space")
     }
-    parts = Parts(out / "parts", {"weights": subject.sha256, **asked})
+    asked_of = weights_asked(plan.face_pack, plan.detector)
+    parts = Parts(out / "parts", {"weights": subject.sha256, "asked of": asked_of, **asked})
     names = [WHOLE, *(part_name(ranking, share) for ranking in RANKINGS for share in SHARES)]
     complete(parts, names, Job(ChannelWork, (subject.name, out, plan)), workers=workers, title="channels")
     return [parts.read(part) for part in names]

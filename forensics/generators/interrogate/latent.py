@@ -19,7 +19,7 @@ from torch import Tensor
 
 from forensics.errors import ForensicsError
 from forensics.generators.interrogate.effects import Effects, summary_of
-from forensics.generators.interrogate.opinions import Opinions, ask
+from forensics.generators.interrogate.opinions import Opinions, ask, weights_asked
 from forensics.generators.interrogate.resumable import Job, Parts, complete
 from forensics.generators.interrogate.subject import Subject, load_subject
 from forensics.generators.interrogate.w_statistics import WStatistics, w_statistics
@@ -214,7 +214,8 @@ class LatentResult:
 
 def latent_study(subject: Subject, out: Path, plan: LatentPlan, *, workers: int = 1) -> LatentResult:
     """Do or finish the latent study of `subject`'s file in `out`. ForensicsError: `out` holds one made otherwise."""
-    parts = Parts(out / "parts", {"weights": subject.sha256, **asdict(plan)})
+    asked_of = weights_asked(plan.face_pack, plan.detector)
+    parts = Parts(out / "parts", {"weights": subject.sha256, "asked of": asked_of, **asdict(plan)})
     chunks = [f"dims-{i:04d}" for i in range(0, subject.generator.w_dim, _CHUNK)]
     job = Job(LatentWork, (subject.name, plan))
     complete(parts, ["scaling", *chunks], job, workers=workers, title="latents")

@@ -18,7 +18,7 @@ from torch import Tensor
 from forensics.errors import ForensicsError
 from forensics.files import write_bytes
 from forensics.generators.interrogate.effects import Effects, kid_to, large_features
-from forensics.generators.interrogate.opinions import Opinions, ask
+from forensics.generators.interrogate.opinions import Opinions, ask, weights_asked
 from forensics.generators.interrogate.pruning import MagnitudePruner, SortedLayer
 from forensics.generators.interrogate.resumable import Job, Parts, complete
 from forensics.generators.interrogate.subject import Subject, load_subject
@@ -188,7 +188,8 @@ def pruning_sweep(subject: Subject, out: Path, plan: SweepPlan, *, workers: int 
     layers = weight_layers(subject.generator)
     layer_parts = [f"layer-{i}" for i in range(len(layers))]
     block_parts = [f"block-{name}" for name in dict.fromkeys(layer.block for layer in layers)]
-    parts = Parts(out / "parts", {"weights": subject.sha256, **asdict(plan)})
+    asked_of = weights_asked(plan.face_pack, plan.detector)
+    parts = Parts(out / "parts", {"weights": subject.sha256, "asked of": asked_of, **asdict(plan)})
     wanted = [*plan.chunks, *layer_parts, *block_parts]
     job = Job(SweepWork, (subject.name, out, plan))
     complete(parts, wanted, job, workers=workers, title="pruning")
