@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from forensics.corpus import Corpus
-from forensics.generators.interrogate.walk_drift import drift, kept_until
+from forensics.generators.interrogate.walk_drift import SAME_PERSON, drift, kept_until
 from forensics.generators.interrogate.walk_faces import Row
 from forensics.generators.interrogate.walk_tree import FaceTree, face_tree, smallest_cluster, thinned
 from forensics.generators.interrogate.walk_yield import Outcome, network_interval, walk_interval
@@ -148,7 +148,7 @@ def _tree_section(
     found = face_tree(outcome.embeddings[chosen], smallest)
     images = outcome.faces[chosen]
     exhibits.table("tree", _tree_rows(found, [rows[i] for i in images]))
-    figure = walk_figures.tree(exhibits, "tree", found, images % outcome.length, outcome.length)
+    figure = walk_figures.tree(exhibits, "tree", found, images, outcome.length)
     sizes = np.bincount(found.cluster[found.cluster >= 0], minlength=found.n_clusters)
     return {
         "uri": figure,
@@ -158,6 +158,8 @@ def _tree_section(
         "sizes": sorted(sizes.tolist(), reverse=True),
         "in_none": int((found.cluster < 0).sum()),
         "smallest": smallest,
+        "people": found.groups(1 - SAME_PERSON),
+        "longest_allowed": 1 - SAME_PERSON,
         "median_edge": float(np.median(found.length[found.parent >= 0])),
         "pairs": _pairs(exhibits, pictures, found, images, rows),
     }

@@ -169,12 +169,14 @@ def drifts(exhibits: Exhibits, name: str, cosines: np.ndarray, radius: np.ndarra
         return exhibits.figure(name, drawing)
 
 
-def tree(exhibits: Exhibits, name: str, found: FaceTree, step: np.ndarray, length: int) -> str:
-    """The tree twice: coloured by step, with the longest edges numbered, and by cluster (grey: in none)."""
+def tree(exhibits: Exhibits, name: str, found: FaceTree, images: np.ndarray, length: int) -> str:
+    """The tree of `images` (image i is step i % length of walk i // length) twice: coloured by step, with the longest
+    edges numbered, and by cluster (grey: in none), with the walk's number at the end of each."""
     with plots.figure(8.8, 4.8, 2) as (drawing, axes):
         from matplotlib.cm import ScalarMappable
         from matplotlib.colors import LinearSegmentedColormap, Normalize
 
+        walk, step = np.divmod(images, length)
         bins = min(_STEP_COLOURS, length)
         colours = LinearSegmentedColormap.from_list("steps", _STEPS, N=bins)
         which = np.minimum(step * bins // length, bins - 1)
@@ -189,8 +191,9 @@ def tree(exhibits: Exhibits, name: str, found: FaceTree, step: np.ndarray, lengt
         _branches(axes[1], found, found.cluster < 0, plots.NEUTRAL, 0.7)
         for k in range(found.n_clusters):
             _branches(axes[1], found, found.cluster == k, _CLUSTERS[k % len(_CLUSTERS)], 1.2)
+        _name_ends(axes[1], found, walk)
         axes[0].set_title("Every edge coloured by the step it leads to; dots: starts")
-        axes[1].set_title(f"By cluster ({found.n_clusters}); grey: in none")
+        axes[1].set_title(f"By cluster ({found.n_clusters}; grey: in none); the walks at their ends")
         for ax in axes:
             ax.set_aspect("equal")
             ax.set_axis_off()
@@ -225,3 +228,13 @@ def _name_longest(ax: Axes, found: FaceTree) -> None:
             },
             color="#24262b",
         )
+
+
+def _name_ends(ax: Axes, found: FaceTree, walk: np.ndarray) -> None:
+    """The walk's number a little beyond its last face, seen from the root."""
+    beyond = 0.045 * float(np.ptp(found.places, axis=0).max())
+    for k in np.unique(walk):
+        last = found.places[np.flatnonzero(walk == k)[-1]]
+        away = last / max(float(np.linalg.norm(last)), 1e-12)
+        x, y = last + beyond * away
+        ax.text(x, y, str(k), fontsize=7.5, ha="center", va="center", color=plots.MUTED)

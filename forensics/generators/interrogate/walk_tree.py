@@ -31,6 +31,10 @@ class FaceTree:
         """How many clusters there are."""
         return int(self.cluster.max(initial=-1)) + 1
 
+    def groups(self, longest: float) -> int:
+        """How many pieces are left when every edge over `longest` is cut."""
+        return int((self.length > longest).sum()) + 1
+
     def longest(self, n: int) -> list[tuple[int, int, float]]:
         """The n longest edges as (node, its parent, length), longest first."""
         inner = np.flatnonzero(self.parent >= 0)

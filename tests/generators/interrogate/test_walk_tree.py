@@ -93,6 +93,8 @@ def test_two_people_are_two_clusters() -> None:
     assert set(tree.cluster[:30].tolist()) & set(tree.cluster[30:].tolist()) <= {-1}
     a, b, _ = tree.longest(1)[0]
     assert (a < 30) != (b < 30)
+    assert tree.groups(tree.longest(1)[0][2] - 1e-6) == 2
+    assert tree.groups(2.0) == 1
 
 
 def test_too_few_for_a_cluster() -> None:
