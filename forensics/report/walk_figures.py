@@ -30,6 +30,7 @@ _STEPS = ("#1f7099", "#5a62b0", "#b0528e", "#c8552c", "#d9952b")
 _STEP_COLOURS = 10
 _CLUSTERS = (*plots.SERIES[:5], *plots.SERIES[6:])
 _LONGEST_NAMED = 8
+_LEAST_SPAN = {"confidence": 0.05, "log10_lr": 0.5}  # of an axis: differences under it are not to look large
 
 
 def _grid(drawing: Figure, n: int, columns: int = 2, **options: Any) -> list[Axes]:
@@ -89,6 +90,7 @@ def yields(exhibits: Exhibits, name: str, outcomes: Outcomes, seed: int) -> str:
     with plots.figure(8.8, 3.0, 2) as (drawing, axes):
         for ax, (measure, (title, factor)) in zip(axes, titles.items(), strict=True):
             _intervals(ax, [row for row in rows if row["measure"] == measure], list(outcomes), factor)
+            _spread(ax, measure)
             ax.set(title=title, xlabel="walk", ylabel="%" if factor == 100 else "score, 0.00 where no face")
         axes[0].set_ylim(min(0.0, axes[0].get_ylim()[0]), 104)
         if len(outcomes) > 1:
@@ -107,6 +109,14 @@ def _intervals(ax: Axes, rows: Sequence[Mapping[str, Any]], labels: Sequence[str
         ax.vlines(x, low, high, color=colour, lw=1.4)
         ax.plot(x, value, "o", color=colour, ms=4, label=label)
     ax.locator_params(axis="x", integer=True)
+
+
+def _spread(ax: Axes, measure: str) -> None:
+    """Widen the y axis where it would magnify differences that mean nothing."""
+    low, high = ax.get_ylim()
+    lacking = _LEAST_SPAN.get(measure, 0.0) - (high - low)
+    if lacking > 0:
+        ax.set_ylim(low - lacking / 2, high + lacking / 2)
 
 
 def along_walks(exhibits: Exhibits, name: str, outcomes: Outcomes) -> str:
@@ -138,6 +148,7 @@ def along_walks(exhibits: Exhibits, name: str, outcomes: Outcomes) -> str:
                 own = [row for row in rows if row["network"] == label and measure in row]
                 ax.plot([r["position"] for r in own], [r[measure] for r in own], color=colour, label=label)
             ax.set(title=title, xlabel="position in the walk")
+            _spread(ax, measure)
             if measure == "yield":
                 ax.set_ylim(0, 104)
                 if len(outcomes) > 1:

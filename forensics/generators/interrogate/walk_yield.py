@@ -15,7 +15,7 @@ from math import isqrt
 import numpy as np
 
 RESAMPLES = 2000
-BINS = 50
+BINS = 100
 _LEVELS = (2.5, 97.5)
 
 

@@ -73,10 +73,10 @@ def test_equal_seeds_equal_intervals() -> None:
 
 
 def test_no_face_is_not_a_confidence() -> None:
-    h = histogram(np.array([[0.0, 0.0, 0.51], [0.99, 1.0, 0.515]]))
+    h = histogram(np.array([[0.0, 0.0, 0.512], [0.995, 1.0, 0.515]]))
     assert h.without == 2
     assert h.counts.sum() == 4
-    assert h.counts[25] == 2
+    assert h.counts[51] == 2
     assert h.counts[-1] == 2
 
 
