@@ -143,6 +143,28 @@ def test_messenger_makes_smaller_and_recompresses(photograph: Pixels) -> None:
     assert after.shape[0] == round(256 * float(draws["percent"]) / 100)
 
 
+@pytest.mark.parametrize("name", ["doublejpeg60", "messenger", "messenger40", "history75"])
+def test_the_quality_of_chains_reaches_the_encoder(
+    photograph: Pixels, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read back from every file that was written on the way: libjpeg's table of the quality that is recorded."""
+    tables = []
+    real_open = Image.open
+
+    def keeping(buffer: io.BytesIO) -> Image.Image:
+        tables.append(real_open(io.BytesIO(buffer.getvalue())).quantization[0])  # type: ignore[attr-defined]
+        return real_open(buffer)
+
+    monkeypatch.setattr(perturbations.Image, "open", keeping)
+    _, draws = perturb(photograph, parse(name)[0], seed=0, sha256=SHA256)
+    qualities = [draws[k] for k in ("first_quality", "quality") if k in draws]
+    assert len(tables) == len(qualities)
+    for table, quality in zip(tables, qualities, strict=True):
+        scale = 5000 // int(quality) if int(quality) < 50 else 200 - 2 * int(quality)
+        assert table[0] == (16 * scale + 50) // 100
+        assert table[63] == min(255, (99 * scale + 50) // 100)
+
+
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_every_kind_repeats_and_depends_on_nothing_else(photograph: Pixels, kind: str) -> None:
     bare = Perturbation(kind, None)

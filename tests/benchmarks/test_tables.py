@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from forensics.benchmarks.metrics import wilson
-from forensics.benchmarks.tables import measure, slices, verdicts
+from forensics.benchmarks.tables import measure, slices, unequal_psi, verdicts
 
 
 def row(label: int, source: str, value: float, **more: Any) -> dict[str, Any]:
@@ -72,3 +72,26 @@ def test_verdicts_are_counted_by_class_and_source() -> None:
     assert table[1, "other"]["counts"] == {"synthetic": 0, "inconclusive": 0, "authentic": 1}
     assert table[1, "gan"]["intervals"]["synthetic"] == pytest.approx(wilson(1, 3), abs=1e-6)
     assert all(sum(v["counts"].values()) == v["n"] for v in table.values())
+
+
+def test_many_values_of_radius_are_taken_together_in_bins_that_sort_as_numbers() -> None:
+    walk = [row(1, "gan", 0.0, radius=0.05 * k) for k in range(60)]
+    parts = [s for s in slices([row(0, "camera", 0.0), *walk]) if s.kind == "radius"]
+    assert [s.name for s in parts][:2] == ["0.00 to 0.25", "0.25 to 0.50"]
+    assert [s.name for s in parts][-1] == "2.75 to 3.00"
+    assert sum(int(s.chosen.sum()) - 1 for s in parts) == 60  # every image in one bin, the photograph in each
+    far = [row(1, "gan", 0.0, radius=2.0 * k) for k in range(60)]
+    assert len([s for s in slices([row(0, "camera", 0.0), *far]) if s.kind == "radius"]) <= 12
+    few = [row(1, "gan", 0.0, radius=float(k)) for k in (10, 2, 10)]
+    assert [s.name for s in slices([row(0, "camera", 0.0), *few]) if s.kind == "radius"] == ["2", "10"]
+
+
+def test_generators_are_compared_at_equal_psi_only() -> None:
+    def rows(**psi: list[float | None]) -> list[dict[str, Any]]:
+        return [row(0, "camera", 0.0), *(row(1, s, 0.0, psi=v) for s, values in psi.items() for v in values)]
+
+    assert unequal_psi(rows(a=[0.5, 1.0], b=[1.0, 0.5])) == ""
+    assert unequal_psi(rows(a=[0.7])) == ""
+    assert "a: psi 0.5; b: psi 0.7" in unequal_psi(rows(a=[0.5], b=[0.7]))
+    assert "b: psi unknown" in unequal_psi(rows(a=[0.5], b=[None]))
+    assert "b: psi 0.5, 1" in unequal_psi(rows(a=[0.5, 1.0, 1.0, 1.0], b=[0.5, 0.5, 0.5, 1.0]))
