@@ -143,11 +143,11 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
             f"({_bound(row['median_low'])} to {_bound(row['median_high'])})"
         )
     for row in summary["detector"] or []:
-        points = [100 * row[f"called_synthetic{end}"] for end in ("", "_low", "_high")]
+        names = ("log10_lr", "log10_lr_low", "log10_lr_high")
+        value, low, high = ("none" if row[name] is None else f"{row[name]:+.2f}" for name in names)
         lines.append(
-            f"detector in {row['space'].upper()}: monsters called synthetic {points[0]:+.1f} points "
-            f"({points[1]:+.1f} to {points[2]:+.1f}) against faces at the same radius, "
-            f"{row['monsters']} and {row['faces']} images"
+            f"detector in {row['space'].upper()}: log10 LR of monsters {value} ({low} to {high}) against faces at the "
+            f"same radius; {row['called_synthetic_images']} of {row['monsters']} + {row['faces']} called synthetic"
         )
     return [*lines, f"report: {summary['report']}"]
 

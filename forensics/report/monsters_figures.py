@@ -20,6 +20,7 @@ Rows = Sequence[Mapping[str, Any]]
 _COLOURS = dict(zip(FAMILIES, plots.SERIES, strict=False))
 _TICKS = (0.25, 0.5, 1, 2, 4, 8, 16, 32, 64)
 _DASHES = (0, (4, 3))
+_FEWEST = 5  # images for which an interval is drawn: one of two reaches beyond any figure
 
 
 def _radius_axis(axes: Axes, low: float, high: float) -> None:
@@ -158,15 +159,17 @@ def plane(
     half = 180 / len(angles)
     theta = np.deg2rad([*(a - half for a in angles), 360 - half])
     rings = np.array(options.rings)
+    seamless: dict[str, Any] = {"edgecolor": "face", "lw": 0.25}  # else viewers show the page between cells
     # A cell reaches half way to the next ring; those of the first ring, to the middle.
     rho = np.concatenate([[0.0], rings + rings[0] / 2])
     x, y = np.outer(rho, np.cos(theta)), np.outer(rho, np.sin(theta))
     with plots.figure(6.4, 5.2) as (drawing, (axes,)):
-        found = axes.pcolormesh(
-            x, y, np.ma.masked_less(values, options.threshold), cmap="viridis", vmin=options.threshold, vmax=1
-        )
+        is_face = values >= options.threshold
         axes.pcolormesh(
-            x, y, np.ma.masked_greater_equal(values, options.threshold), cmap="Greys", vmin=-1.4, vmax=6
+            x, y, np.ma.masked_where(is_face, values), cmap="Greys", vmin=-1.4, vmax=6, **seamless
+        )
+        found = axes.pcolormesh(
+            x, y, np.ma.masked_where(~is_face, values), vmin=options.threshold, vmax=1, **seamless
         )
         bar = drawing.colorbar(found, ax=axes, shrink=0.8)
         bar.set_label("face score; grey: no face")
@@ -248,5 +251,6 @@ def _two_kinds(axes: Axes, rows: Rows, names: tuple[str, str, str], scale: float
         y, low, high = (
             np.array([np.nan if row[key] is None else scale * row[key] for row in own]) for key in names
         )
-        axes.vlines(x, low, high, color=colour, lw=1.0)
+        wide = np.array([row["n"] < _FEWEST for row in own], bool)
+        axes.vlines(x, np.where(wide, y, low), np.where(wide, y, high), color=colour, lw=1.0)
         axes.plot(x, y, "o", ms=3.4, color=colour, label=kind)

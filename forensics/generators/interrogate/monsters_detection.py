@@ -74,8 +74,8 @@ def comparison(
     scan: Rows, threshold: float, limits: Mapping[str, Any], seed: int = 0
 ) -> list[dict[str, Any]]:
     """For W and S: monsters less faces at the same radius and family, in rate called synthetic, in rate called
-    authentic and in mean log10 LR, each with a bootstrap 95 % interval over directions; numbers of images and strata.
-    A space without a stratum that holds both kinds has no row."""
+    authentic and in mean log10 LR, each with a bootstrap 95 % interval over directions (None: all images are called
+    alike); numbers of images and strata. A space without a stratum that holds both kinds has no row."""
     table, found = _table(scan, threshold), []
     outcomes = {
         "called_synthetic": table["log10_lr"] >= limits["synthetic_at"],
@@ -100,8 +100,12 @@ def comparison(
         }
         for name, outcome in outcomes.items():
             differences = _difference(keys[chosen], own["monster"], outcome[chosen].astype(float), weights)
-            low, high = np.nanpercentile(differences[1:], (2.5, 97.5))
-            row |= {name: float(differences[0]), f"{name}_low": float(low), f"{name}_high": float(high)}
+            low, high = np.nanpercentile(differences[1:], (2.5, 97.5)).tolist()
+            if np.ptp(own_outcome := outcome[chosen].astype(float)) == 0:
+                low = high = None  # all or none: the bootstrap cannot know how rare the other case is
+            row |= {name: float(differences[0]), f"{name}_low": low, f"{name}_high": high}
+            if name != "log10_lr":
+                row[f"{name}_images"] = int(own_outcome.sum())
         found.append(row)
     return found
 

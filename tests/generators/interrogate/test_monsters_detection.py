@@ -39,7 +39,7 @@ def test_the_radius_is_not_taken_for_an_effect_of_the_monster(effect: float) -> 
     assert found["log10_lr_low"] < effect < found["log10_lr_high"]
     assert found["log10_lr_high"] - found["log10_lr_low"] < 0.2
     assert found["strata"] == 3  # at 1.0 none is lost yet, at 3.0 all are
-    assert found["called_synthetic_low"] <= found["called_synthetic"] <= found["called_synthetic_high"]
+    assert found["called_authentic_low"] <= found["called_authentic"] <= found["called_authentic_high"]
     assert found == comparison(rows, 0.5, LIMITS)[0]
 
 
@@ -55,6 +55,13 @@ def test_rates_count_images_and_carry_their_intervals() -> None:
     assert (found["synthetic_low"], found["synthetic_high"]) == wilson(hits, len(own))
     assert found["log10_lr"] == pytest.approx(np.mean(own))
     assert sum(row["n"] for row in table) == len(rows)
+
+
+def test_no_width_is_claimed_where_all_images_are_called_alike() -> None:
+    (found,) = comparison(scan(0.0), 0.5, {"synthetic_at": 9.0, "authentic_at": -0.3})
+    assert (found["called_synthetic"], found["called_synthetic_low"]) == (0.0, None)
+    assert found["called_synthetic_images"] == 0
+    assert found["called_authentic_low"] is not None
 
 
 def test_nothing_to_compare_where_the_kinds_never_meet() -> None:
