@@ -13,6 +13,11 @@ class Kind(StrEnum):
     frequency = "frequency"
     cnn = "cnn"
     npr = "npr"
+    layers = "layers"
+    patch = "patch"
+    fingerprint = "fingerprint"
+    faces = "faces"
+    discriminator = "discriminator"
     ensemble = "ensemble"
 
 
@@ -41,6 +46,42 @@ def train_detector(
             help="Share of the height to cut off every image's bottom, where captions are.",
         ),
     ] = 0.0,
+    synthetic_past: Annotated[
+        int,
+        typer.Option(
+            "--synthetic-past",
+            min=0,
+            max=100,
+            help="JPEG quality that the photographs had at 1024 px and the generated images had not (0: none); "
+            "the latter are given it for training.",
+        ),
+    ] = 0,
+    parts: Annotated[
+        str,
+        typer.Option("--parts", metavar="KIND,...", help="Of an ensemble: its parts; cnn_2 is a second cnn."),
+    ] = "",
+    features: Annotated[
+        str,
+        typer.Option(
+            "--features",
+            metavar="SET,...",
+            help="Of frequency: texture (default), dct, blocks, peaks, pairs.",
+        ),
+    ] = "",
+    weights: Annotated[
+        Path | None,
+        typer.Option("--weights", metavar="CKPT", help="Of discriminator: a weights file that holds one."),
+    ] = None,
+    pack: Annotated[
+        str | None,
+        typer.Option("--pack", help="Of faces: InsightFace pack (FORENSICS_FACE_PACK, else buffalo_l)."),
+    ] = None,
+    pack_root: Annotated[
+        Path | None,
+        typer.Option(
+            "--pack-root", help="Folder with models/PACK (FORENSICS_FACE_ROOT, else ~/.insightface)."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the split and of every draw.")] = 0,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     work: Annotated[
@@ -48,7 +89,10 @@ def train_detector(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as one JSON object.")] = False,
 ) -> None:
-    """Train a detector, calibrate it on a fifth of the images that training never sees, and fix its thresholds there.
+    """Train a detector, calibrate it on images that training never sees, and fix its thresholds there.
+
+    Parts that are fitted in seconds are cross-fitted: calibrated on all images, each scored by a classifier fitted
+    without it. Networks are calibrated on a fifth of the images that they are not trained on.
 
     Run again after a kill with the same options, it goes on from its last checkpoint.
     """
@@ -58,7 +102,21 @@ def train_detector(
     from forensics.terminal import print_line
 
     request = Request(
-        out, tuple(corpora), kind.value, tuple(authentic or ()), epochs, trim_bottom, seed, device, work
+        out,
+        tuple(corpora),
+        kind.value,
+        tuple(authentic or ()),
+        epochs,
+        trim_bottom,
+        seed,
+        device,
+        work,
+        parts=tuple(filter(None, parts.split(","))),
+        features=tuple(filter(None, features.split(","))),
+        weights=weights,
+        pack=pack,
+        pack_root=pack_root,
+        synthetic_past=synthetic_past,
     )
     summary = run(request)
     if as_json:

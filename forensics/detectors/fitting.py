@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from forensics.detectors.augmentation import Augmentation
 from forensics.detectors.base import Detector, Floats, Pixels, detector_class
 from forensics.detectors.calibration import fit_calibration, fix_thresholds
+from forensics.detectors.cross_views import cross_views
+from forensics.detectors.crossfit import TARGETS, can_cross, train_crossed
 from forensics.detectors.draws import degraded
 from forensics.detectors.ensemble import EnsembleDetector, fit_weights
 from forensics.detectors.network import NetworkDetector
@@ -21,16 +23,17 @@ from forensics.detectors.pools import Pool, split_pool
 from forensics.detectors.training import Schedule, Trainer
 from forensics.errors import DetectorError
 
-TARGETS: Final = (0.05, 0.12)  # rates at which a verdict may be wrong: on authentic images, on synthetic ones
 CALIBRATION_SHARE: Final = 0.2
-ENSEMBLE_PARTS: Final = ("frequency", "cnn", "cnn_2")  # kind, then a number where a kind occurs again
+ENSEMBLE_PARTS: Final = ("layers", "layers_2")  # kind, then a number where a kind occurs again
 _DRAWS: Final = 4  # of each calibration image: as it is, and three times degraded
 _WEIGHT_AS_IT_IS: Final = 0.5  # what the first of them counts; the rest share the other half
 _FOLDS: Final = 5
 
 SCHEDULES: Final[dict[str, Schedule]] = {
     "cnn": Schedule(epochs=16),
-    "patch": Schedule(epochs=30, learning_rate=1e-3, crops_px=(128, 128, 112)),
+    "patch": Schedule(
+        epochs=30, learning_rate=1e-3, crops_px=(128, 128, 112), augmentation=Augmentation(past_p=0.7)
+    ),
     "npr": Schedule(epochs=50, learning_rate=1e-3, augmentation=Augmentation(jpeg_p=0.3)),
 }
 
@@ -62,6 +65,9 @@ class Options:
     calibration_share: float = CALIBRATION_SHARE
     schedules: dict[str, Schedule] = field(default_factory=lambda: dict(SCHEDULES))
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)  # kind → what its `fit` takes besides
+    synthetic_past: int = (
+        0  # JPEG quality that the photographs had at 1024 px, and the generated images had not
+    )
     progress: Callable[[str, int], AbstractContextManager[Meter]] = _silent
 
     def schedule(self, kind: str) -> Schedule:
@@ -84,11 +90,15 @@ class CalibrationViews:
 def train_detector(kind: str, pool: Pool, out: Path, options: Options) -> Detector:
     """Train a detector of `kind` on `pool`, calibrate it on a share that training never sees, write it to `out`.
 
-    Returns it as loaded from there. DetectorError where the pool cannot support it.
+    Where all its parts can be, it is fitted and calibrated on all of the pool instead (see `crossfit`). Returns it as
+    loaded from there. DetectorError where the pool cannot support it.
     """
+    names = options.parts if kind == EnsembleDetector.kind else (kind,)
+    if not pool.places and can_cross(names):
+        with options.progress("fit", len(names) + 1) as meter:
+            return train_crossed(kind, names, pool, out, options.seed, options.synthetic_past, meter.advance)
     training, held = split_pool(pool, options.calibration_share, options.seed)
     views = calibration_views(held, options.seed)
-    names = options.parts if kind == EnsembleDetector.kind else (kind,)
     with options.progress("calibration", len(names)) as meter:
         fitted: list[Detector] = []
         for name in names:
@@ -123,6 +133,10 @@ def _fit(name: str, pool: Pool, options: Options) -> Detector:
     kind, _, number = name.partition("_")
     seed = options.seed + 1000 * (int(number or 1) - 1)
     found = detector_class(kind)
+    if hasattr(found, "fit_crossed"):
+        views = cross_views(pool, options.seed, options.synthetic_past)
+        alone: Detector = found.fit_crossed(views, int(number or 1))[0]
+        return alone
     if (fit := getattr(found, "fit", None)) is not None:
         fitted: Detector = fit(pool, seed=seed, **options.settings.get(kind, {}))
         return fitted

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from forensics.detectors.fitting import Options, train_detector
+from forensics.detectors.base import detector_class
+from forensics.detectors.ensemble import EnsembleDetector
+from forensics.detectors.fitting import ENSEMBLE_PARTS, Options, train_detector
 from forensics.detectors.pools import Pool, read_pool
 from forensics.errors import DetectorError
 from forensics.evidence import write_evidence
@@ -27,11 +30,52 @@ class Request:
     seed: int = 0
     device: str = "auto"
     work: Path | None = None
+    parts: tuple[str, ...] = ()  # of an ensemble; empty: those of the default one
+    features: tuple[str, ...] = ()  # of a frequency detector
+    weights: Path | None = None  # of a discriminator
+    pack: str | None = None  # of a faces detector, as `load_faces` takes them
+    pack_root: Path | None = None
+    synthetic_past: int = 0  # JPEG quality that the photographs had at 1024 px, and the generated images had not
+
+    def names(self) -> tuple[str, ...]:
+        """What will be fitted: kinds, numbered where one occurs again; DetectorError where they make no sense."""
+        if self.kind != EnsembleDetector.kind:
+            if self.parts:
+                raise DetectorError(f"--parts are those of an ensemble; a {self.kind} detector has none")
+            return (self.kind,)
+        names = self.parts or ENSEMBLE_PARTS
+        if len(set(names)) < len(names) or not all(
+            re.fullmatch(r"[a-z]+(_[1-9]\d?)?", name) for name in names
+        ):
+            raise DetectorError(
+                f"--parts {','.join(names)}: name each kind once, and another of it as in cnn,cnn_2"
+            )
+        for name in names:
+            detector_class(name.partition("_")[0])
+        return names
+
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """What the kinds' `fit` takes besides the pool; DetectorError for an option of a kind that is not fitted."""
+        given: dict[str, dict[str, Any]] = {
+            "frequency": {"features": self.features or None},
+            "discriminator": {"weights": self.weights},
+            "faces": {"pack": self.pack, "root": self.pack_root},
+        }
+        fitted = {name.partition("_")[0] for name in self.names()}
+        found: dict[str, dict[str, Any]] = {}
+        for kind, options in given.items():
+            found[kind] = {name: value for name, value in options.items() if value is not None}
+            if found[kind] and kind not in fitted:
+                raise DetectorError(
+                    f"--{'pack' if kind == 'faces' else next(iter(found[kind]))} is of a {kind} detector, and none is "
+                    "asked for"
+                )
+        return found
 
 
 def run(request: Request) -> dict[str, Any]:
     """Train what was asked for; a summary as plain values. Files that cannot be read are noted and left out."""
-    device = resolve_device(request.device)
+    device, names, settings = resolve_device(request.device), request.names(), request.settings()
     failures: list[ImageFailure] = []
 
     def report(failure: ImageFailure) -> None:
@@ -41,7 +85,16 @@ def run(request: Request) -> dict[str, Any]:
     pool = read_pool(request.corpora, request.authentic, request.trim_bottom, on_failure=report)
     note("training on " + ", ".join(f"{n} {source}" for source, n in pool.counts().items()))
     work = request.work or request.out.with_name(request.out.name + ".work")
-    options = Options(work=work, seed=request.seed, device=device, epochs=request.epochs, progress=progress)
+    options = Options(
+        work=work,
+        seed=request.seed,
+        device=device,
+        epochs=request.epochs,
+        parts=names,
+        settings=settings,
+        synthetic_past=request.synthetic_past,
+        progress=progress,
+    )
     detector = train_detector(request.kind, pool, request.out, options)
     _leave_evidence(request, pool, device)
     return {
@@ -52,7 +105,7 @@ def run(request: Request) -> dict[str, Any]:
         "polarity": "log10 LR, higher = more likely synthetic",
         "thresholds": detector.thresholds,
         "training_images": detector.card["data"]["training"]["images"],
-        "calibration_images": detector.card["data"]["calibration"]["images"],
+        "calibration_images": detector.thresholds["n"],
         "device": device,
         "failures": [{"path": failure.path, "message": failure.message} for failure in failures],
     }
@@ -67,6 +120,16 @@ def _leave_evidence(request: Request, pool: Pool, device: str) -> None:
         command += ["--epochs", f"{request.epochs:g}"]
     if request.trim_bottom:
         command += ["--trim-bottom", f"{request.trim_bottom:g}"]
+    if request.synthetic_past:
+        command += ["--synthetic-past", str(request.synthetic_past)]
+    for option, values in (("--parts", request.parts), ("--features", request.features)):
+        command += [option, ",".join(values)] if values else []
+    for option, value in (
+        ("--weights", request.weights),
+        ("--pack", request.pack),
+        ("--pack-root", request.pack_root),
+    ):
+        command += [option, str(value)] if value is not None else []
     options = {"kind": request.kind, "epochs": request.epochs, "device": device, "images": len(pool)}
     write_evidence(request.out, command, {"pool": pool.fingerprint()}, {"seed": request.seed}, options)
 

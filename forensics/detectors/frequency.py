@@ -17,8 +17,9 @@ from forensics.detectors.base import Detector, Floats, Pixels, expect_shapes
 from forensics.detectors.calibration import fit_logistic
 from forensics.detectors.draws import degraded
 from forensics.detectors.pools import Pool
-from forensics.detectors.spectral import features
+from forensics.detectors.spectral import DEFAULT_SET, SETS, features_of
 from forensics.detectors.views import working_view
+from forensics.errors import DetectorError
 
 _DRAWS: Final = 4  # views of each training image: as it is, and degraded
 _RIDGE: Final = 0.3
@@ -27,7 +28,7 @@ _CLIP: Final = 6.0  # standard deviations; a strange image must not extrapolate 
 
 @dataclass
 class FrequencyDetector(Detector):
-    """Standardised features [d] times weights [d] plus an offset."""
+    """Standardised features [d] times weights [d] plus an offset. `config["features"]`: which sets (see `SETS`)."""
 
     mean: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
     scale: NDArray[np.float32] = field(default_factory=lambda: np.ones(0, np.float32))
@@ -37,14 +38,26 @@ class FrequencyDetector(Detector):
     kind: ClassVar[str] = "frequency"
 
     @classmethod
-    def fit(cls, pool: Pool, *, seed: int, draws: int = _DRAWS, ridge: float = _RIDGE) -> FrequencyDetector:
-        """Fit to a pool: each image as it is and `draws` − 1 times degraded, alike for both classes."""
-        rows = np.stack([features(view) for view in _views(pool, seed, draws)])
+    def fit(
+        cls,
+        pool: Pool,
+        *,
+        seed: int,
+        draws: int = _DRAWS,
+        ridge: float = _RIDGE,
+        features: Sequence[str] = (DEFAULT_SET,),
+    ) -> FrequencyDetector:
+        """Fit to a pool: each image as it is and `draws` − 1 times degraded, alike for both classes.
+
+        DetectorError where `features` names a set that there is not.
+        """
+        names = _checked(features)
+        rows = np.stack([features_of(view, names) for view in _views(pool, seed, draws)])
         mean, scale = rows.mean(0), rows.std(0) + 1e-6
         standard = np.clip((rows - mean) / scale, -_CLIP, _CLIP).astype(np.float64)
         labels = np.repeat(pool.labels, draws)
         weights, offset = fit_logistic(standard, labels, np.ones(len(labels)), ridge)
-        config = {"draws": draws, "ridge": ridge, "n_features": len(mean)}
+        config = {"draws": draws, "ridge": ridge, "n_features": len(mean), "features": list(names)}
         return cls(config, mean=mean, scale=scale, weights=weights.astype(np.float32), offset=offset)
 
     def raw_scores(self, images: Sequence[Pixels]) -> Floats:
@@ -52,7 +65,8 @@ class FrequencyDetector(Detector):
         return np.array([self._one(working_view(image)) for image in images], np.float64)
 
     def _one(self, view: Pixels) -> float:
-        standard = np.clip((features(view) - self.mean) / self.scale, -_CLIP, _CLIP)
+        found = features_of(view, self.config.get("features", (DEFAULT_SET,)))
+        standard = np.clip((found - self.mean) / self.scale, -_CLIP, _CLIP)
         return float(standard.astype(np.float64) @ self.weights.astype(np.float64) + self.offset)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -63,11 +77,18 @@ class FrequencyDetector(Detector):
     @classmethod
     def from_arrays(cls, config: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Detector:
         """A classifier with exactly these arrays."""
-        n = len(features(np.zeros((64, 64, 3), np.uint8)))
+        names = _checked(config.get("features", (DEFAULT_SET,)))
+        n = len(features_of(np.zeros((64, 64, 3), np.uint8), names))
         shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("mean", "scale", "weights"), (n,))
         expect_shapes(arrays, shapes | {"offset": (1,)}, "frequency classifier")
         mean, scale, weights = (np.asarray(arrays[key], np.float32) for key in ("mean", "scale", "weights"))
         return cls(config, mean=mean, scale=scale, weights=weights, offset=float(arrays["offset"][0]))
+
+
+def _checked(names: Any) -> tuple[str, ...]:
+    if not isinstance(names, list | tuple) or not names or not all(name in SETS for name in map(str, names)):
+        raise DetectorError(f"unknown set of features {names!r}: choose from {', '.join(SETS)}")
+    return tuple(dict.fromkeys(map(str, names)))
 
 
 def _views(pool: Pool, seed: int, draws: int) -> list[Pixels]:

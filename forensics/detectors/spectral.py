@@ -5,10 +5,19 @@ azimuthal      mean log power over rings of equal frequency (Durall et al. 2020,
 block cosine   mean log magnitude of every coefficient of a 16 × 16 DCT (Frank et al. 2020, arXiv 2003.08685), every
                8 px, for Y, Cb and Cr
 co-occurrence  pairs of neighbouring differences, truncated at ±3 (Pevný et al. 2010's SPAM; Nataraj et al. 2019)
+
+These three are the set `texture`. Others can be chosen instead of or beside it (`SETS`):
+
+dct       the whole image's log DCT, pooled to 32 × 32 bands of frequency (Frank et al. 2020)
+blocks    8 × 8 DCT on the JPEG grid: mean log magnitude of every coefficient, and how much it varies over the blocks
+peaks     how far the spectrum stands out at cycles of N / 2^k, where up-sampling by 2 leaves its mark (Zhang et al.
+          2019, arXiv 1907.06515)
+pairs     co-occurrence of a residual in 64 levels, both directions (Nataraj et al. 2019, arXiv 1903.06836)
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Final
 
@@ -27,6 +36,17 @@ _BLOCK_STEP_PX: Final = 8
 _RINGS: Final = 32
 _TRUNCATE: Final = 3
 _LAUNDERING_QUALITY: Final = 75
+_BANDS: Final = 32
+_LEVELS: Final = 64
+_AT: Final = (0, 4, 8, 16, 32)  # cycles a patch: none, N/16, N/8, N/4, N/2
+# One of each mirrored pair (r, c) and (-r, -c); N/2 is its own mirror image.
+_PEAKS: Final = tuple(
+    (sign * r, c)
+    for r in _AT
+    for c in _AT
+    for sign in ((1, -1) if r not in (0, 32) and c not in (0, 32) else (1,))
+    if (r, c) != (0, 0)
+)
 _FLOOR: Final = 1e-2  # below the rounding noise of 8-bit pixels; keeps flat areas finite
 
 # ITU-T T.871 (JPEG) RGB → Y, Cb, Cr, without the offset of 128
@@ -36,12 +56,22 @@ _YCC: Final = np.array(
 
 
 def features(pixels: NDArray[np.uint8]) -> Floats:
-    """float32 [d] of uint8 [h, w, 3] RGB with both sides at least 64 px; d does not depend on the size."""
+    """The set `texture`: float32 [d] of uint8 [h, w, 3] RGB with both sides at least 64 px; d does not depend on the
+    size."""
+    return features_of(pixels, (DEFAULT_SET,))
+
+
+def features_of(pixels: NDArray[np.uint8], names: Sequence[str]) -> Floats:
+    """float32 [d] the numbers of several sets, one behind the other; KeyError for a set that there is not."""
     planes = np.moveaxis(laundered(pixels).astype(np.float32) @ _YCC.T, 2, 0)
+    return np.concatenate([SETS[name](planes) for name in names]).astype(np.float32)
+
+
+def _texture(planes: Floats) -> Floats:
     parts = [azimuthal(plane) for plane in planes]
     parts += [block_cosine(plane) for plane in planes]
     parts += [co_occurrence(planes[0]), co_occurrence(planes[1] + planes[2])]
-    return np.concatenate(parts).astype(np.float32)
+    return np.concatenate(parts)
 
 
 def laundered(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -99,6 +129,80 @@ def co_occurrence(plane: Floats) -> Floats:
         steps = np.clip(np.rint(np.diff(image, axis=1)), -_TRUNCATE, _TRUNCATE).astype(int) + _TRUNCATE
         counts += np.bincount((steps[:, :-1] * bins + steps[:, 1:]).ravel(), minlength=bins * bins)
     return np.asarray(np.sqrt(counts / counts.sum()), np.float32)
+
+
+def whole_cosine(plane: Floats) -> Floats:
+    """float32 [1023] log |DCT-II| of the whole plane, averaged over 32 × 32 equal bands, the lowest left out."""
+    from scipy.fft import dctn
+
+    logs = np.log(np.abs(dctn(plane, norm="ortho")) + np.float32(_FLOOR**0.5))
+    rows, columns = (np.arange(_BANDS) * side // _BANDS for side in plane.shape)
+    sums = np.add.reduceat(np.add.reduceat(logs, rows, axis=0), columns, axis=1)
+    counts = np.outer(
+        *(np.diff(np.append(edges, side)) for edges, side in zip((rows, columns), plane.shape, strict=True))
+    )
+    return np.asarray((sums / counts).ravel()[1:], np.float32)
+
+
+def jpeg_blocks(plane: Floats) -> Floats:
+    """float32 [126] log magnitude of 63 DCT coefficients: mean and standard deviation over the 8 × 8 blocks that begin
+    in the upper left corner."""
+    from scipy.fft import dctn
+
+    rows, columns = (side // 8 * 8 for side in plane.shape)
+    blocks = plane[:rows, :columns].reshape(rows // 8, 8, columns // 8, 8).swapaxes(1, 2).reshape(-1, 8, 8)
+    logs = np.log(np.abs(dctn(blocks, axes=(1, 2), norm="ortho")) + np.float32(_FLOOR**0.5)).reshape(-1, 64)
+    return np.concatenate([logs.mean(0)[1:], logs.std(0)[1:]]).astype(np.float32)
+
+
+def peaks(plane: Floats) -> Floats:
+    """float32 [33] log power at cycles of N/2, N/4, N/8, N/16 and 0 a pixel row and column, over the median around it.
+
+    Of the mean spectrum of patches; the pairs that are mirror images of others are left out, and (0, 0).
+    """
+    from scipy.fft import fft2
+
+    patches = _patches(plane, PATCH_PX, _PATCH_STEP_PX)
+    window = np.hanning(PATCH_PX + 2)[1:-1]
+    windowed = (patches - patches.mean((1, 2), keepdims=True)) * np.outer(window, window).astype(np.float32)
+    power = np.log((np.abs(fft2(windowed)) ** 2).mean(0) / PATCH_PX**2 + _FLOOR)
+    around = np.array([(i, j) for i in range(-4, 5) for j in range(-4, 5) if max(abs(i), abs(j)) > 2])
+    found = []
+    for row, column in _PEAKS:
+        near = power[(row + around[:, 0]) % PATCH_PX, (column + around[:, 1]) % PATCH_PX]
+        found.append(power[row % PATCH_PX, column % PATCH_PX] - np.median(near))
+    return np.array(found, np.float32)
+
+
+def residual_pairs(plane: Floats) -> Floats:
+    """float32 [4096] square roots of the frequencies of neighbouring pairs of residuals in 64 levels, both directions.
+
+    The residual is a pixel less the mean of its four neighbours, in steps of half a level from -16 to 15.5.
+    """
+    inner = plane[1:-1, 1:-1]
+    mean = (plane[:-2, 1:-1] + plane[2:, 1:-1] + plane[1:-1, :-2] + plane[1:-1, 2:]) / 4
+    half = _LEVELS // 2
+    levels = np.clip(np.rint((inner - mean) * 2), -half, half - 1).astype(int) + half
+    counts = np.zeros(_LEVELS * _LEVELS)
+    for image in (levels, levels.T):
+        pairs = (image[:, :-1] * _LEVELS + image[:, 1:]).ravel()
+        counts += np.bincount(pairs, minlength=_LEVELS * _LEVELS)
+    return np.asarray(np.sqrt(counts / counts.sum()), np.float32)
+
+
+def _of_each(number: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
+    return lambda planes: np.concatenate([number(plane) for plane in planes])
+
+
+DEFAULT_SET: Final = "texture"
+# name → numbers of the planes float32 [3, h, w] Y, Cb, Cr
+SETS: Final[dict[str, Callable[[Floats], Floats]]] = {
+    DEFAULT_SET: _texture,
+    "dct": _of_each(whole_cosine),
+    "blocks": _of_each(jpeg_blocks),
+    "peaks": _of_each(peaks),
+    "pairs": lambda planes: residual_pairs(planes[0]),
+}
 
 
 def _patches(plane: Floats, size: int, step: int) -> Floats:

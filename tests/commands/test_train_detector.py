@@ -10,8 +10,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+import forensics
 from forensics.commands.train_detector import train_detector
 from forensics.detectors.base import load_detector
+from forensics.detectors.ensemble import EnsembleDetector
 from forensics.errors import CorpusError, DetectorError
 
 app = typer.Typer()
@@ -78,3 +80,49 @@ def test_impossible_requests(tree: Path, tmp_path: Path) -> None:
     kind = CliRunner().invoke(app, [out, str(tree), "--kind", "oracle"])
     assert kind.exit_code == 2
     assert not Path(out).exists()
+
+
+def test_sets_of_features_are_chosen_and_recorded(tree: Path, tmp_path: Path) -> None:
+    out = tmp_path / "detector"
+    arguments = [str(out), str(tree), "--kind", "frequency", "--features", "peaks,blocks"]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    assert load_detector(out).config["features"] == ["peaks", "blocks"]
+    command = json.loads((out / "evidence.json").read_text())["command"]
+    assert command[command.index("--features") + 1] == "peaks,blocks"
+    wrong = CliRunner().invoke(app, [str(out), str(tree), "--kind", "frequency", "--features", "magic"])
+    assert isinstance(wrong.exception, DetectorError)
+
+
+def test_an_ensemble_of_chosen_parts(tree: Path, tmp_path: Path) -> None:
+    out = tmp_path / "detector"
+    weights = Path(forensics.__file__).parent / "weights" / "default-64" / "weights.safetensors"
+    arguments = [str(out), str(tree), "--parts", "frequency,fingerprint,discriminator"]
+    arguments += ["--weights", str(weights), "--features", "peaks"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    detector = load_detector(out)
+    assert isinstance(detector, EnsembleDetector)
+    assert [part.kind for part in detector.parts] == ["frequency", "fingerprint", "discriminator"]
+    assert detector.parts[0].config["features"] == ["peaks"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--kind", "discriminator"], "--weights"),
+        (["--kind", "frequency", "--weights", "x.pkl"], "--weights is of a discriminator"),
+        (["--kind", "patch", "--pack", "x"], "--pack is of a faces"),
+        (["--kind", "patch", "--features", "dct"], "--features is of a frequency"),
+        (["--kind", "patch", "--parts", "cnn"], "--parts are those of an ensemble"),
+        (["--parts", "cnn,cnn"], "each kind once"),
+        (["--parts", "cnn,../cnn"], "each kind once"),
+        (["--parts", "cnn,oracle"], "unknown kind"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(
+    tree: Path, tmp_path: Path, options: list[str], message: str
+) -> None:
+    result = CliRunner().invoke(app, [str(tmp_path / "out"), str(tree), "--device", "cpu", *options])
+    assert isinstance(result.exception, DetectorError)
+    assert message in str(result.exception)
+    assert not (tmp_path / "out").exists()
