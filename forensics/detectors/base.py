@@ -37,6 +37,7 @@ _MAX_DESCRIPTION_BYTES = 4 << 20
 # kind -> (module of this package, class). The module is imported when such a detector is loaded or trained.
 KINDS: Final[dict[str, tuple[str, str]]] = {
     "frequency": ("frequency", "FrequencyDetector"),
+    "layers": ("layers", "LayersDetector"),
     "cnn": ("cnn", "CnnDetector"),
     "npr": ("npr", "NprDetector"),
     "patch": ("patch", "PatchDetector"),

