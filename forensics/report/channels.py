@@ -39,6 +39,7 @@ _TITLES = {
     "log10_lr": "Detector: mean log10 LR",
 }
 _COLOURS = dict(zip(RANKINGS, (plots.SERIES[1], plots.SERIES[0], plots.NEUTRAL), strict=True))
+_LABELS = {"style": "by style", "norm": "by norm", "random": "at random"}
 _SHEET_SHARES = (0.125, 0.25, 0.5)
 _GAP_PX = 4
 
@@ -130,7 +131,7 @@ def quality(exhibits: Exhibits, name: str, rows: Sequence[Mapping[str, Any]]) ->
                 x = [100 * row["share"] for row in own]
                 y = np.array([np.nan if row[measure] is None else row[measure] for row in own], float)
                 y = 100 * y / whole["gflop"] if measure == "gflop" else y
-                ax.plot(x, y, color=_COLOURS[ranking], marker="o", ms=3, lw=1.4, label=f"by {ranking}")
+                ax.plot(x, y, color=_COLOURS[ranking], marker="o", ms=3, lw=1.4, label=_LABELS[ranking])
             ax.set_title(_TITLES.get(measure, "Arithmetic left (% of the whole network's)"), fontsize=8.5)
             ax.set_xticks([0, *(100 * share for share in SHARES)])
         for ax in grid[-1]:
@@ -140,13 +141,15 @@ def quality(exhibits: Exhibits, name: str, rows: Sequence[Mapping[str, Any]]) ->
 
 
 def speed(exhibits: Exhibits, name: str, timings: Sequence[Timing]) -> str:
-    """How many times as fast, by share, a curve a batch size; bars from the slowest to the fastest round."""
+    """How many times as fast, by share, a curve a batch size; bars between the quartiles over the rounds."""
     with plots.figure(5.6, 3.2) as (drawing, (ax,)):
         for colour, batch in zip(plots.SERIES, sorted({t.batch for t in timings}), strict=False):
             own = [t for t in timings if t.batch == batch]
             x = np.array([100 * t.share for t in own])
             y = np.array([t.times_as_fast for t in own])
-            low, high = (np.array([getattr(t, end) for t in own]) for end in ("slowest", "fastest"))
+            low, high = (
+                np.array([getattr(t, end) for t in own]) for end in ("quartile_low", "quartile_high")
+            )
             ms = f"{own[0].ms_an_image:.1f} ms an image whole"
             label = f"batch of {batch}, {ms}"
             ax.errorbar(x, y, [y - low, high - y], color=colour, marker="o", ms=3.5, lw=1.4, label=label)

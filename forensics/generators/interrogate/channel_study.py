@@ -28,7 +28,7 @@ from forensics.images import contact_sheet, encode_png
 
 SHARES = (0.125, 0.25, 0.375, 0.5, 0.75)
 WHOLE = "whole"
-_SHEET_IMAGES, _TIMED_IMAGES, _ROUNDS = 8, 8, 7
+_SHEET_IMAGES, _TIMED_IMAGES, _ROUNDS = 8, 8, 11
 
 
 class Narrower:
@@ -119,20 +119,22 @@ def channel_study(
 @dataclass(frozen=True)
 class Timing:
     """Milliseconds an image of a network less `share` of its channels (median over rounds), and how many times as fast
-    it is as the whole network in the same rounds: the median ratio, the smallest and the largest."""
+    it is as the whole network in the same rounds: the median ratio and its quartiles.
+
+    On a CPU these are milliseconds of the processor, of one thread: what others do on the machine hardly counts."""
 
     share: float
     batch: int
     ms_an_image: float
     times_as_fast: float
-    slowest: float
-    fastest: float
+    quartile_low: float
+    quartile_high: float
 
 
 def time_channels(subject: Subject, shares: tuple[float, ...] = SHARES) -> list[Timing]:
     """Time the whole and the smaller networks in turns, one thread, batches of 1 and 8; the whole comes first.
 
-    The machine's load moves all of a round together, so the ratio within a round says more than the milliseconds.
+    The machine's state moves all of a round together, so the ratio within a round says more than the milliseconds.
     """
     narrower = Narrower(subject)
     candidates = {0.0: subject} | {share: narrower.subject_less(share, "norm") for share in shares}
@@ -150,20 +152,20 @@ def time_channels(subject: Subject, shares: tuple[float, ...] = SHARES) -> list[
             ratios = rounds[:, :1] / rounds
             for i, share in enumerate(candidates):
                 ms = float(np.median(rounds[:, i])) / batch * 1000
-                own = ratios[:, i]
-                found.append(
-                    Timing(share, batch, ms, float(np.median(own)), float(own.min()), float(own.max()))
-                )
+                low, median, high = map(float, np.percentile(ratios[:, i], (25, 50, 75)))
+                found.append(Timing(share, batch, ms, median, low, high))
     return found
 
 
 def _seconds(generator: Generator, ws: torch.Tensor) -> float:
-    if ws.is_cuda:
-        torch.cuda.synchronize()
+    if not ws.is_cuda:
+        start = time.process_time()
+        generator.synthesize(ws)
+        return time.process_time() - start
+    torch.cuda.synchronize()
     start = time.perf_counter()
     generator.synthesize(ws)
-    if ws.is_cuda:
-        torch.cuda.synchronize()
+    torch.cuda.synchronize()
     return time.perf_counter() - start
 
 
