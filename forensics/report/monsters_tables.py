@@ -180,7 +180,8 @@ def walk_rows(walks: Sequence[Mapping[str, Any]], threshold: float) -> Rows:
 
 def walk_summary(walks: Sequence[Mapping[str, Any]], options: MonsterOptions) -> Rows:
     """For each step size: percent yield over all steps of a walk (each step counted as the nearest one looked at), its
-    bootstrap 95 % interval over walks, walks that lost the face, and the median step and radius of the first loss."""
+    bootstrap 95 % interval over walks (None: all alike), walks that lost the face, and the median step and radius of
+    the first loss."""
     found = []
     weights = _nearest_counts(options.positions, options.walk_length)
     for step in dict.fromkeys(row["step"] for row in walks):
@@ -191,7 +192,9 @@ def walk_summary(walks: Sequence[Mapping[str, Any]], options: MonsterOptions) ->
         lost = scores < options.threshold
         shares = (~lost) @ weights / weights.sum()
         drawn = np.random.default_rng([options.seed, 7]).integers(0, len(names), (_REPLICATES, len(names)))
-        low, high = np.percentile(shares[drawn].mean(axis=1), (2.5, 97.5))
+        low, high = np.percentile(shares[drawn].mean(axis=1), (2.5, 97.5)).tolist()
+        if np.ptp(shares) == 0:
+            low = high = None  # walks that are all alike do not tell how unlike others would be
         first = [int(np.argmax(line)) if line.any() else None for line in lost]
         positions = survival(
             [None if k is None else options.positions[k] for k in first], [options.walk_length] * len(first)
@@ -205,8 +208,8 @@ def walk_summary(walks: Sequence[Mapping[str, Any]], options: MonsterOptions) ->
                 "step": step,
                 "walks": len(names),
                 "yield": float(shares.mean()),
-                "low": float(low),
-                "high": float(high),
+                "low": low,
+                "high": high,
                 "lost": positions.lost,
                 "median_step": positions.quantile(0.5),
                 "median_radius": at.quantile(0.5),
