@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from forensics.benchmarks.five_pools import Places
 from forensics.benchmarks.metrics import Estimate, evaluate, wilson
-from forensics.detectors.base import DESCRIPTION, Detector, load_detector
+from forensics.benchmarks.tables import unreachable
+from forensics.detectors.base import DESCRIPTION, Detector, load_detector, read_description
 from forensics.detectors.fitted_on import write_fitted_on
 from forensics.detectors.fitting import Options, train_detector
 from forensics.detectors.pools import Pool, split_pool
@@ -158,7 +159,8 @@ def run_matrix(task: Task, progress: Progress) -> Matrix:
                 scored[row.name, source] = _cell_scores(task, row, source, fitted, tested, progress)
                 meter.advance(1, row.name)
     cells = tuple(cell for row in rows for cell in _cells(task, row, columns, scored))
-    return Matrix(task.kind, tuple(rows), tuple(columns), cells, tuple(left_out), tuple(_notes(columns)))
+    notes = (*_notes(columns), *_unreachable(task, rows))
+    return Matrix(task.kind, tuple(rows), tuple(columns), cells, tuple(left_out), notes)
 
 
 def _check_plan(task: Task) -> None:
@@ -233,6 +235,13 @@ def _cells(
         )
         flagged = int(scored[row.name, source]["flagged"])
         yield Cell(row.name, source, label, source in row.sources, estimates, flagged, len(own))
+
+
+def _unreachable(task: Task, rows: Sequence[Row]) -> Iterator[str]:
+    for row in rows:
+        description = read_description(task.out / "detectors" / row.folder)
+        if words := unreachable(description, f"The detector trained on {row.name!r}"):
+            yield words
 
 
 def _notes(columns: Sequence[tuple[str, int]]) -> Iterator[str]:

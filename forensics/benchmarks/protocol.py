@@ -17,7 +17,15 @@ from forensics.benchmarks.leakage import metadata_baseline, past_warning
 from forensics.benchmarks.overlap import Exposure
 from forensics.benchmarks.perturbations import Perturbation
 from forensics.benchmarks.scoring import PLAN, Plan, list_items, n_scored, score_all, write_table
-from forensics.benchmarks.tables import Measured, Rows, measure, scores_and_labels, unequal_psi, verdicts
+from forensics.benchmarks.tables import (
+    Measured,
+    Rows,
+    measure,
+    scores_and_labels,
+    unequal_psi,
+    unreachable,
+    verdicts,
+)
 from forensics.detectors.base import Detector
 from forensics.errors import CorpusError
 from forensics.files import write_json, write_text
@@ -46,6 +54,11 @@ class Outcome:
         """The first detector: the one whose slices and verdicts are reported."""
         return self.plan.detectors[0]
 
+    def unreachable(self) -> list[str]:
+        """Detectors whose thresholds lie beyond their scores, in words."""
+        said = (unreachable(d.description(), d.id) for d in self.plan.detectors)
+        return [words for words in said if words]
+
     def counts(self) -> dict[str, int]:
         """Images in = scored + failed + duplicates."""
         scored, failed, twice = len(self.rows), len(self.failures), len(self.plan.listing.duplicates)
@@ -62,6 +75,7 @@ class Outcome:
             "duplicates": list(self.plan.listing.duplicates),
             "leakage": self.leakage,
             "comparability": unequal_psi(self.rows),
+            "unreachable": self.unreachable(),
             "thresholds": self.detector.thresholds,
             "measured": [m.to_json() for m in self.measured],
             "verdicts": list(self.verdicts),

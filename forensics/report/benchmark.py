@@ -34,6 +34,7 @@ def benchmark_page(outcome: Outcome, evidence: Sequence[tuple[str, str]]) -> str
         "leakage": outcome.leakage,
         "counts": outcome.counts(),
         "unchecked": _unchecked(outcome),
+        "unreachable": outcome.unreachable(),
         "comparability": unequal_psi(outcome.rows) if outcome.rows else "",
         "failures": outcome.failures,
         "duplicates": outcome.plan.listing.duplicates,

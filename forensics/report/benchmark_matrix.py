@@ -59,8 +59,8 @@ def matrix_of(asked: Asked, progress: Progress) -> tuple[Matrix, int]:
     matrix = run_matrix(task, progress)
     if words := unequal_psi([vars(item) for item in listing.items]):
         matrix = replace(matrix, notes=(*matrix.notes, words))
-    for line in matrix.left_out:
-        note(f"left out: {line}")
+    for line in (*matrix.notes, *(f"left out: {line}" for line in matrix.left_out)):
+        note(line)
     inputs = {"images": pool.fingerprint(), "pools": sha256_file(pools)}
     counts = {"in": len(listing.items), "decoded": len(pool), "failed": len(failures)}
     _write(matrix, asked, inputs, counts)

@@ -138,6 +138,8 @@ def benchmark_corpora(request: Request, out: Path) -> Outcome:
         note(f"WARNING: {outcome.leakage['words']}")
     if outcome.leakage["past"]:
         note(f"WARNING: {outcome.leakage['past']}")
+    for words in outcome.unreachable():
+        note(f"WARNING: {words}")
     if words := unequal_psi(outcome.rows):
         note(words)
     # Where the results go is no part of them: the same benchmark in two folders gives the same bytes.

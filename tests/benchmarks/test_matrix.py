@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -145,6 +146,20 @@ def test_the_files_and_the_page(done: tuple[Matrix, Path]) -> None:
     lines = list(matrix_lines(matrix, out))
     assert len(lines) == 2 + 5 + 1
     assert sum(line.count("*") for line in lines[2:-1]) == 4
+
+
+def test_a_verdict_that_cannot_be_given_is_a_note(
+    done: tuple[Matrix, Path], small: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(done[1], tmp_path / "out")
+    row = done[0].rows[1]
+    file = tmp_path / "out" / "detectors" / row.folder / "detector.json"
+    described = json.loads(file.read_text())
+    described["thresholds"]["synthetic_at"] = described["calibration"]["highest"] + 1
+    file.write_text(json.dumps(described))
+    said = [note for note in run(small, tmp_path / "out").notes if row.name in note]
+    assert len(said) == 1
+    assert "can never say synthetic" in said[0]
 
 
 def test_another_matrix_is_not_mixed_in(done: tuple[Matrix, Path], small: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from forensics.benchmarks.metrics import wilson
-from forensics.benchmarks.tables import measure, slices, unequal_psi, verdicts
+from forensics.benchmarks.tables import measure, slices, unequal_psi, unreachable, verdicts
 
 
 def row(label: int, source: str, value: float, **more: Any) -> dict[str, Any]:
@@ -95,3 +95,14 @@ def test_generators_are_compared_at_equal_psi_only() -> None:
     assert "a: psi 0.5; b: psi 0.7" in unequal_psi(rows(a=[0.5], b=[0.7]))
     assert "b: psi unknown" in unequal_psi(rows(a=[0.5], b=[None]))
     assert "b: psi 0.5, 1" in unequal_psi(rows(a=[0.5, 1.0, 1.0, 1.0], b=[0.5, 0.5, 0.5, 1.0]))
+
+
+def test_a_threshold_beyond_the_scores_is_said() -> None:
+    def said(synthetic_at: float, authentic_at: float) -> str:
+        limits = {"synthetic_at": synthetic_at, "authentic_at": authentic_at}
+        return unreachable({"calibration": {"lowest": -0.8, "highest": 0.6}, "thresholds": limits}, "d")
+
+    assert said(0.6, -0.8) == ""
+    assert said(0.61, -0.5).startswith("d can never say synthetic (from +0.61, its scores end at +0.60)")
+    assert "authentic (up to -0.90" in said(0.5, -0.9)
+    assert unreachable({"calibration": None, "thresholds": None}, "d") == ""
