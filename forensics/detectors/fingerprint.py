@@ -29,12 +29,13 @@ from forensics.detectors.views import WORKING_PX, working_view
 from forensics.errors import DetectorError
 
 UNKNOWN: Final = "unknown"
+NAMED_FROM: Final = 1.0  # log10 LR: ten times likelier, the least that is more than weak evidence
 _DRAWS: Final = 3  # views of each training image: as it is, and degraded
 _FILTER_PX: Final = 5
 _NOISE_LEVELS: Final = 3.0  # standard deviation that the filter takes for noise
 _LARGEST_LEVELS: Final = 10.0  # of a residual; an edge must not outweigh the rest
 _BORDER_PX: Final = 3  # where the filter reaches over the border
-_CELL_PX: Final = 16  # of the evidence map
+_CELL_PX: Final = 64  # of the evidence map; in smaller cells a correlation is mostly chance
 _RIDGE: Final = 1e-3
 _MOST_SOURCES: Final = 64
 _LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
@@ -87,7 +88,7 @@ class FingerprintDetector(Detector):
         """For each image: source → log10 LR of "made by it" against "from any other source of the training corpus"
         (the others, photographs among them, in equal shares); bounded by ELUB, best first.
 
-        `unknown` is the evidence against the likeliest of them: it leads where no fingerprint is found.
+        `unknown` is the evidence against the likeliest of them. `named` says which of them is worth naming.
         """
         sources = self.config["sources"]
         logits = self.correlations(images) @ self.linear[1:, :-1].T + self.linear[1:, -1]
@@ -102,7 +103,7 @@ class FingerprintDetector(Detector):
         return found
 
     def evidence_map(self, image: Pixels) -> NDArray[np.float32] | None:
-        """float32 [h, w] in cells of 16 px: what each adds to the log10 LR; the mean is the score before its bounds."""
+        """float32 [h, w] in cells of 64 px: what each adds to the log10 LR; the mean is the score before its bounds."""
         found = residual(image)
         share = np.zeros((WORKING_PX, WORKING_PX))
         for weight, own in zip(self.linear[0, :-1], self.prints, strict=True):
@@ -131,6 +132,12 @@ class FingerprintDetector(Detector):
         return cls(
             config, prints=np.asarray(prints, np.float32), linear=np.asarray(arrays["linear"], np.float64)
         )
+
+
+def named(attribution: Mapping[str, float]) -> str:
+    """The likeliest source of one `attribute` result, where its log10 LR is at least 1; else `unknown`."""
+    best = max(attribution, key=lambda source: attribution[source])
+    return best if attribution[best] >= NAMED_FROM else UNKNOWN
 
 
 def residual(image: Pixels) -> Residual:

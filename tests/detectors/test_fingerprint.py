@@ -14,7 +14,7 @@ from forensics.benchmarks.metrics import auc
 from forensics.benchmarks.perturbations import parse, perturb
 from forensics.detectors.base import DESCRIPTION, WEIGHTS, load_detector
 from forensics.detectors.calibration import Calibration
-from forensics.detectors.fingerprint import UNKNOWN, FingerprintDetector, _Means, residual
+from forensics.detectors.fingerprint import UNKNOWN, FingerprintDetector, _Means, named, residual
 from forensics.detectors.fitting import Options, train_detector
 from forensics.detectors.pools import Pool, read_pool
 from forensics.errors import DetectorError
@@ -64,12 +64,19 @@ def test_attribution_names_the_generator_and_leaves_photographs_to_none(
     found = detector.attribute(new.images)
     assert all(list(row) == sorted(row, key=lambda s: -row[s]) for row in found)
     assert all(set(row) == {"stylegan2", "stylegan3", UNKNOWN} for row in found)
+    assert all(row[UNKNOWN] == -max(row["stylegan2"], row["stylegan3"]) for row in found)
+    of = {source: [] for source in new.sources}
     for row, source in zip(found, new.sources, strict=True):
-        assert row[UNKNOWN] == -max(row["stylegan2"], row["stylegan3"])
-        if source == "real":
-            assert row["stylegan2"] < 0
-    named = [next(iter(row)) for row, source in zip(found, new.sources, strict=True) if source == "stylegan2"]
-    assert named.count("stylegan2") >= 7
+        of[source].append(named(row))
+    assert of["stylegan2"].count("stylegan2") >= 7
+    assert set(of["real"]) == {UNKNOWN}
+    assert "stylegan2" not in of["stylegan3"]
+
+
+def test_weak_evidence_names_nobody() -> None:
+    assert named({"stylegan3": 0.4, UNKNOWN: -0.4, "stylegan2": -1.0}) == UNKNOWN
+    assert named({UNKNOWN: 1.2, "stylegan3": -1.2}) == UNKNOWN
+    assert named({"stylegan3": 1.0, UNKNOWN: -1.0}) == "stylegan3"
 
 
 def test_a_mirrored_image_no_longer_shows_it(detector: FingerprintDetector, new: Pool) -> None:
