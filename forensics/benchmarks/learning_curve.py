@@ -71,7 +71,7 @@ class Mean:
     auc: float
     low: float
     high: float
-    sd_between_seeds: float
+    sd_between_seeds: float | None  # of one seed it is not known
     n_seeds: int
     n_authentic: int
     n_synthetic: int
@@ -172,7 +172,7 @@ def means(points: Sequence[Point], tested: Pool, n_bootstrap: int = N_BOOTSTRAP)
                 for x in whole
             ]
             low, high = np.percentile(np.mean(drawn, axis=0), (2.5, 97.5))
-            sd = float(aucs.std(ddof=1)) if len(aucs) > 1 else 0.0
+            sd = float(aucs.std(ddof=1)) if len(aucs) > 1 else None
             n = int((labels == 0).sum()), int((labels == 1).sum())
             found.append(Mean(part, size, float(aucs.mean()), float(low), float(high), sd, len(aucs), *n))
     return found
@@ -241,9 +241,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         note(f"error: {error}")
         return error.exit_code
     for m in found:
+        spread = (
+            "one seed" if m.sd_between_seeds is None else f"sd of {m.n_seeds} seeds {m.sd_between_seeds:.3f}"
+        )
         print_line(
-            f"{printable(m.part):<20}{m.size:>6} images: AUC {m.auc:.3f} [{m.low:.3f}, {m.high:.3f}], "
-            f"sd between {m.n_seeds} seeds {m.sd_between_seeds:.3f}; n = {m.n_authentic} + {m.n_synthetic}"
+            f"{printable(m.part):<20}{m.size:>6} images: AUC {m.auc:.3f} [{m.low:.3f}, {m.high:.3f}], {spread}; "
+            f"n = {m.n_authentic} + {m.n_synthetic}"
         )
     return 0
 

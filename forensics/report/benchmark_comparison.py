@@ -124,7 +124,9 @@ def comparison_page(comparison: Comparison, record: Sequence[tuple[str, str]], n
         "title": "Two benchmarks, the same images",
         "comparison": comparison,
         "in_short": _in_short(comparison),
-        "figure": _forest([d for d in kinds["measures"] if d.measure in ("auc", "cllr") and d.part == ""]),
+        "figures": {
+            WORDS[m]: _forest([d for d in kinds["measures"] if not d.part], m) for m in ("auc", "cllr")
+        },
         "words": WORDS,
         "lower_is_better": sorted(WORDS[m] for m in LOWER_IS_BETTER if m in MEASURES),
         "n_bootstrap": n_bootstrap,
@@ -134,18 +136,17 @@ def comparison_page(comparison: Comparison, record: Sequence[tuple[str, str]], n
     return render("benchmark_comparison.html", context)
 
 
-def _forest(differences: Sequence[Difference]) -> str:
-    """Differences of AUC and Cllr by perturbation with their intervals; right is B larger."""
-    names = list(dict.fromkeys(d.perturbation for d in differences))
-    with plots.figure(9.2, 1.1 + 0.26 * len(names), columns=2) as (drawing, both):
-        for axes, measure, title in zip(both, ("auc", "cllr"), ("AUC", "Cllr"), strict=True):
-            rows = [d for d in differences if d.measure == measure]
-            y = np.arange(len(rows))[::-1]
-            change = np.array([d.b - d.a for d in rows])
-            spread = [change - [d.low for d in rows], np.array([d.high for d in rows]) - change]
-            axes.axvline(0, color=plots.MUTED, lw=0.8, ls=(0, (4, 3)))
-            axes.errorbar(change, y, xerr=np.maximum(spread, 0), fmt="o", ms=4, lw=1.2, color=plots.AUTHENTIC)
-            axes.set_yticks(y, ["as it is" if d.perturbation == "none" else d.perturbation for d in rows])
-            better = "left is better" if measure in LOWER_IS_BETTER else "right is better"
-            axes.set(title=f"{title}, B − A ({better})", ylim=(-0.6, len(rows) - 0.4))
+def _forest(differences: Sequence[Difference], measure: str) -> str:
+    """Differences by perturbation with their intervals; right is B larger."""
+    rows = [d for d in differences if d.measure == measure]
+    y = np.arange(len(rows))[::-1]
+    change = np.array([d.b - d.a for d in rows])
+    spread = np.array([change - [d.low for d in rows], np.array([d.high for d in rows]) - change])
+    with plots.figure(4.6, 1.1 + 0.26 * len(rows)) as (drawing, (axes,)):
+        axes.axvline(0, color=plots.MUTED, lw=0.8, ls=(0, (4, 3)))
+        axes.errorbar(change, y, xerr=np.maximum(spread, 0), fmt="o", ms=4, lw=1.2, color=plots.AUTHENTIC)
+        axes.set_yticks(y, ["as it is" if d.perturbation == "none" else d.perturbation for d in rows])
+        better = "left is better" if measure in LOWER_IS_BETTER else "right is better"
+        axes.set(title=f"{WORDS[measure]}, B − A ({better})", ylim=(-0.6, len(rows) - 0.4))
+        axes.locator_params(axis="x", nbins=5)
         return plots.svg_uri(drawing)

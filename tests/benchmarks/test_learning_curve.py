@@ -58,6 +58,8 @@ def test_means_are_means_with_an_interval_over_the_same_test_images() -> None:
     assert m.auc == pytest.approx(np.mean(aucs))
     assert m.sd_between_seeds == pytest.approx(np.std(aucs, ddof=1))
     assert m.low < m.auc < m.high
+    (alone, *_) = means(points[:1], tested, n_bootstrap=50)
+    assert alone.sd_between_seeds is None  # one training says nothing of the spread
     assert (m.n_seeds, m.n_authentic, m.n_synthetic) == (3, 40, 20)
 
 
