@@ -179,12 +179,15 @@ def means(points: Sequence[Point], tested: Pool, n_bootstrap: int = N_BOOTSTRAP)
 
 
 def power_law(curve: Sequence[Mean]) -> tuple[float, float] | None:
-    """(a, b) of 1 − AUC = a · n^−b by least squares on logarithms; None where it does not fall, or is at 0."""
+    """(a, b) of 1 − AUC = a · n^−b by least squares on logarithms.
+
+    None where the error is 0 or does not fall at every step: nothing is read into a curve that is noise.
+    """
     errors = np.array([1 - m.auc for m in curve])
-    if len(curve) < 3 or (errors <= 0).any():
+    if len(curve) < 3 or (errors <= 0).any() or (np.diff(errors) >= 0).any():
         return None
     slope, offset = np.polyfit(np.log([m.size for m in curve]), np.log(errors), 1)
-    return (float(np.exp(offset)), float(-slope)) if slope < 0 else None
+    return float(np.exp(offset)), float(-slope)
 
 
 def tables(points: Sequence[Point], curve: Sequence[Mean], tested: Pool) -> tuple[str, str]:

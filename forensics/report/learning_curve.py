@@ -13,7 +13,10 @@ _FURTHER = 4.0  # how far the dashed line goes beyond the largest training set
 
 
 def figure(means: Sequence[Mean], kind: str) -> bytes:
-    """SVG: a line a part, bars are bootstrap 95 % intervals of the mean over seeds, dashed is extrapolated."""
+    """SVG: a line a part, bars are bootstrap 95 % intervals of the mean over seeds, dashed is extrapolated.
+
+    A part whose error does not fall at every step is not extrapolated.
+    """
     with plots.figure(6.4, 4.0) as (drawing, (axes,)):
         parts = list(dict.fromkeys(m.part for m in means))
         for k, (part, colour) in enumerate(zip(parts, plots.SERIES, strict=False)):

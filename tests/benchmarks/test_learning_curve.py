@@ -71,6 +71,7 @@ def test_a_power_law_is_found_and_none_is_made_up() -> None:
     assert law == pytest.approx((2, 0.5))
     assert power_law(curve([0.1, 0.2, 0.3])) is None
     assert power_law(curve([0.1, 0.05, 0.0])) is None
+    assert power_law(curve([0.23, 0.26, 0.24, 0.21])) is None  # up and down: noise
     assert power_law(curve([0.2, 0.1])) is None
 
 
