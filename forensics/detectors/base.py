@@ -23,6 +23,7 @@ from forensics.errors import DetectorError
 
 if TYPE_CHECKING:
     from forensics.detectors.calibration import Calibration
+    from forensics.detectors.faces import FaceAnalyser
 
 Pixels = NDArray[np.uint8]  # [H, W, 3] RGB
 Floats = NDArray[np.float64]
@@ -121,6 +122,9 @@ class Detector(ABC):
     def evidence_map(self, image: Pixels) -> NDArray[np.float32] | None:
         """float32 [h, w] local log10 LR over the image (its mean is the uncapped score), or None."""
         return None
+
+    def use_faces(self, analyser: FaceAnalyser) -> None:  # noqa: B027
+        """Look for faces with `analyser`, where the detector looks for any; DetectorError where it needs another."""
 
     @property
     def thresholds(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from forensics.detectors.base import (
 from forensics.detectors.calibration import fit_logistic
 from forensics.detectors.views import working_view
 from forensics.errors import DetectorError
+
+if TYPE_CHECKING:
+    from forensics.detectors.faces import FaceAnalyser
 
 
 @dataclass
@@ -80,6 +83,11 @@ class EnsembleDetector(Detector):
             if mover is not None:
                 mover(device)
         return self
+
+    def use_faces(self, analyser: FaceAnalyser) -> None:
+        """Every part that looks for faces does so with `analyser`."""
+        for part in self.parts:
+            part.use_faces(analyser)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """An ensemble has no arrays of its own; its parts have."""

@@ -139,7 +139,7 @@ class FaceSignsDetector(Detector):
             analyser=analyser,
         )
 
-    def use(self, analyser: FaceAnalyser) -> None:
+    def use_faces(self, analyser: FaceAnalyser) -> None:
         """Look for faces with this pack; DetectorError where it is not the one of the training."""
         expected = self.config["pack_sha256"]
         if (found := analyser.weights_sha256()) != expected:
@@ -153,7 +153,7 @@ class FaceSignsDetector(Detector):
     def raw_scores(self, images: Sequence[Pixels]) -> Floats:
         """float64 [n] natural log odds; where there is no face, what is calibrated to a log10 LR of 0."""
         if self.analyser is None and len(images):
-            self.use(_named_pack(self.config["pack"]))
+            self.use_faces(_named_pack(self.config["pack"]))
         looks = [look(self.analyser, image) for image in images] if self.analyser else []
         found = [one for one in looks if one is not None]
         scores = np.full(len(images), self._neutral())

@@ -60,6 +60,8 @@ def examine_files(request: Request, *, as_json: bool) -> Outcome:
         raise ForensicsError(f"{', '.join(map(printable, request.paths))}: no images there")
     detector = load_on_device(request.detector, request.device)
     faces, warnings = _faces(request)
+    if faces is not None:
+        detector.use_faces(faces)
     limits = detector.thresholds
     note(
         f"{POLARITY}; synthetic from {limits['synthetic_at']:+.2f}, authentic up to {limits['authentic_at']:+.2f}; "

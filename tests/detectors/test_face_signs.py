@@ -12,6 +12,7 @@ from safetensors.numpy import load_file, save_file
 from forensics.benchmarks.metrics import auc
 from forensics.detectors.base import DESCRIPTION, WEIGHTS, load_detector
 from forensics.detectors.calibration import Calibration
+from forensics.detectors.ensemble import EnsembleDetector
 from forensics.detectors.face_signs import SIGNS, FaceSignsDetector, Gaussians, _look
 from forensics.detectors.faces import Face, FaceAnalyser, load_faces
 from forensics.detectors.fitting import Options, train_detector
@@ -44,7 +45,9 @@ def detector(trained: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Face
     monkeypatch.setenv("FORENSICS_FACE_ROOT", str(root))
     found = load_detector(trained)
     assert isinstance(found, FaceSignsDetector)
-    found.calibration = Calibration(0.4, 0.05, -2.0, 2.0)  # the bounds that 12 images support would hide the scores
+    found.calibration = Calibration(
+        0.4, 0.05, -2.0, 2.0
+    )  # the bounds that 12 images support would hide the scores
     return found
 
 
@@ -81,6 +84,15 @@ def test_the_pack_is_named_by_its_hashes_and_needed_at_scoring(
     with pytest.raises(DetectorError, match="is not the InsightFace pack 'scrfd_mbf'") as caught:
         load_detector(trained).score(faces.images[:1])
     assert "\n" not in str(caught.value)
+
+
+def test_an_ensemble_hands_the_examiners_pack_on(trained: Path, root: Path, faces: Pool) -> None:
+    part = load_detector(trained)
+    ensemble = EnsembleDetector({"parts": ["faces"], "weights": [1.0]}, part.calibration, parts=[part])
+    with pytest.raises(FacePackError):
+        ensemble.raw_scores(faces.images[:1])
+    ensemble.use_faces(load_faces("scrfd_mbf", root))
+    assert np.isfinite(ensemble.raw_scores(faces.images[:2])).all()
 
 
 def _with_embedding(size: int) -> Face:
