@@ -119,7 +119,7 @@ def quality(exhibits: Exhibits, name: str, rows: Sequence[Mapping[str, Any]]) ->
     shown = [
         m for m in _TITLES if m in whole and not np.isnan(float(whole[m] or np.nan if m != "kid" else 0))
     ]
-    lines = -(-(len(shown) + 1) // 2)
+    lines, ticks = -(-(len(shown) + 1) // 2), [0, *(100 * share for share in SHARES)]
     with plots.figure(8.8, 2.3 * lines) as (drawing, _):
         drawing.clear()
         grid = drawing.subplots(lines, 2, squeeze=False)
@@ -133,7 +133,8 @@ def quality(exhibits: Exhibits, name: str, rows: Sequence[Mapping[str, Any]]) ->
                 y = 100 * y / whole["gflop"] if measure == "gflop" else y
                 ax.plot(x, y, color=_COLOURS[ranking], marker="o", ms=3, lw=1.4, label=_LABELS[ranking])
             ax.set_title(_TITLES.get(measure, "Arithmetic left (% of the whole network's)"), fontsize=8.5)
-            ax.set_xticks([0, *(100 * share for share in SHARES)])
+            ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+            ax.set_xlim(-2.5, ticks[-1] + 2.5)  # all alike: a measure may have no value at large shares
         for ax in grid[-1]:
             ax.set_xlabel("channels taken out of every layer (%)")
         grid.flat[0].legend(loc="best")
