@@ -116,25 +116,32 @@ def fix_thresholds(
     targets: tuple[float, float],
     weights: ArrayLike | None = None,
     draws: int = 1,
+    sources: ArrayLike | None = None,
 ) -> Thresholds:
     """Thresholds that keep the error rates (`targets`: FPR, FNR) on these scores, neither beyond LR = 1.
 
     The errors allowed among n images of a class weigh (n + 1) · target − 1, so that a new image of the same kind errs
     with probability at most the target (split conformal prediction). `draws` scores come from each image, and weigh
-    `weights` [n], one on average. Where n is too small for the target, no error is allowed and `how` says so.
+    `weights` [n], one on average. Where n is too small for the target, no error is allowed and `how` says so. Where
+    `sources` [n] are given, the rate is kept on each that is large enough, so that an easy one hides no hard one.
     """
     scores, y, w = _checked(log10_lr, labels, weights)
+    origin = np.zeros(len(y), np.int64) if sources is None else np.asarray(sources)
     notes, cut, n_images = [], [], []
     for label, target, name in ((0, targets[0], "authentic"), (1, targets[1], "synthetic")):
         misleading = scores[y == label] * (1 if label == 0 else -1)
         n = round(len(misleading) / draws)
-        allowed = ((n + 1) * target - 1) * float(w[y == label].sum()) / n
-        if allowed < 0:
+        if (n + 1) * target < 1:
             notes.append(f"; {n} {name} images are too few for a rate of {target:g}: no error is allowed")
-        order = np.argsort(-misleading, kind="stable")
-        k = int(np.searchsorted(np.cumsum(w[y == label][order]), max(allowed, 0.0) + 1e-9, side="right"))
-        cut.append(float(misleading[order][min(k, len(order) - 1)]))
+        found = [_cut(misleading, w[y == label], n, target)]
+        for source in np.unique(origin[y == label]):
+            rows = origin[y == label] == source
+            own = round(rows.sum() / draws)
+            if (own + 1) * target >= 1:
+                found.append(_cut(misleading[rows], w[y == label][rows], own, target))
+        cut.append(max(found))
         n_images.append(n)
+    each = "" if sources is None else " of each source"
     return Thresholds(
         synthetic_at=round(max(cut[0], 0.01) + 1e-4, 4),
         authentic_at=round(min(-cut[1], -0.01) - 1e-4, 4),
@@ -142,9 +149,17 @@ def fix_thresholds(
         target_fnr=targets[1],
         n_authentic=n_images[0],
         n_synthetic=n_images[1],
-        how=f"errors allowed on the calibration pool weigh (n + 1) target - 1 of n images, {draws} views each, scored "
-        f"by calibrations fitted without them{''.join(notes)}",
+        how=f"errors allowed on the calibration pool weigh (n + 1) target - 1 of n images{each}, {draws} views each, "
+        f"scored by calibrations fitted without them{''.join(notes)}",
     )
+
+
+def _cut(misleading: Floats, weights: Floats, n: int, target: float) -> float:
+    """The score at and below which all but the allowed weight of the `misleading` scores of n images lies."""
+    allowed = ((n + 1) * target - 1) * float(weights.sum()) / n
+    order = np.argsort(-misleading, kind="stable")
+    k = int(np.searchsorted(np.cumsum(weights[order]), max(allowed, 0.0) + 1e-9, side="right"))
+    return float(misleading[order][min(k, len(order) - 1)])
 
 
 def _checked(

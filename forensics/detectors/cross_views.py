@@ -4,6 +4,10 @@ Every image is shown several times: as it is, with the past of the photographs, 
 smaller. Both classes pass the same draws, with one exception that makes them equal: where the photographs of a pool
 have been JPEG files at a larger size and the generated images have not (`synthetic_past`), the latter are given that
 past before anything else. As they are, without it, they are never learned from; they do count in the calibration.
+
+A likelihood ratio compares like with like: photographs of a source without generated counterparts (another size,
+another framing) are learned from, and the thresholds heed them, but calibrated is on the others. They would make it
+bolder.
 """
 
 from __future__ import annotations
@@ -46,7 +50,8 @@ class CrossViews:
     group: NDArray[np.int64]  # which image of the pool
     fold: NDArray[np.int64]
     training: Floats  # 1, or 0 for a view that is not learned from
-    calibration: Floats  # one on average
+    counts: Floats  # in calibration and thresholds, one on average
+    paired: NDArray[np.bool_]  # whether it calibrates
     draws: int
 
     def balanced(self) -> Floats:
@@ -67,6 +72,7 @@ def cross_views(pool: Pool, seed: int, synthetic_past: int = 0) -> CrossViews:
     for pixels, sha256, label in zip(pool.images, pool.sha256, pool.labels, strict=True):
         images += _views(pixels, sha256, seed, synthetic_past if label == 1 else 0)
     n, draws = len(pool), len(_DRAWS)
+    paired = ~np.isin(np.array(pool.sources, dtype=str), pool.unpaired)
     training = np.ones((n, draws))
     training[:, 0] = 0.0 if synthetic_past else 1.0
     return CrossViews(
@@ -76,7 +82,8 @@ def cross_views(pool: Pool, seed: int, synthetic_past: int = 0) -> CrossViews:
         group=np.repeat(np.arange(n), draws),
         fold=np.repeat(folds_of(pool, seed), draws),
         training=training.ravel(),
-        calibration=np.tile(np.array(_CALIBRATION) * draws, n),
+        counts=np.tile(np.array(_CALIBRATION) * draws, n),
+        paired=np.repeat(paired, draws),
         draws=draws,
     )
 

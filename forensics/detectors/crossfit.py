@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from forensics.detectors.base import Detector, Floats, detector_class
-from forensics.detectors.calibration import fit_calibration, fix_thresholds
+from forensics.detectors.base import Detector, Floats, Thresholds, detector_class
+from forensics.detectors.calibration import Calibration, fit_calibration, fix_thresholds
 from forensics.detectors.cross_views import FOLDS, SMALLEST_PX, CrossViews, cross_views
 from forensics.detectors.ensemble import EnsembleDetector, fit_weights
+from forensics.detectors.fitted_on import write_fitted_on
 from forensics.detectors.pools import Pool
 
 TARGETS: Final = (0.05, 0.12)  # rates at which a verdict may be wrong: on authentic images, on synthetic ones
@@ -54,25 +56,22 @@ def train_crossed(
         detector = _stacked(names, parts, np.stack(columns, axis=1), views)
     detector.card = {"data": data_card(pool, seed, synthetic_past), "domain": domain(pool)}
     detector.save(out)
+    write_fitted_on(out, pool, pool.take([]))
     return detector_class(kind).load(out)
 
 
 def _calibrate(detector: Detector, raw: Floats, views: CrossViews) -> None:
-    detector.calibration = fit_calibration(raw, views.labels, views.calibration, views.draws)
-    scores = _without_own_fold(raw[:, None], views)
-    detector.limits = fix_thresholds(scores, views.labels, TARGETS, views.calibration, views.draws)
+    detector.calibration = _calibration(raw, views, views.paired)
+    detector.limits = _limits(_without_own_fold(raw[:, None], views), views)
 
 
 def _stacked(
     names: Sequence[str], parts: list[Detector], table: Floats, views: CrossViews
 ) -> EnsembleDetector:
-    weights = [round(float(w), 6) for w in fit_weights(table, views.labels, views.calibration)]
+    weights = [round(float(w), 6) for w in _weights(table, views, views.paired)]
     ensemble = EnsembleDetector({"parts": list(names), "weights": weights}, parts=parts)
-    ensemble.calibration = fit_calibration(
-        table @ np.array(weights), views.labels, views.calibration, views.draws
-    )
-    scores = _without_own_fold(table, views)
-    ensemble.limits = fix_thresholds(scores, views.labels, TARGETS, views.calibration, views.draws)
+    ensemble.calibration = _calibration(table @ np.array(weights), views, views.paired)
+    ensemble.limits = _limits(_without_own_fold(table, views), views)
     return ensemble
 
 
@@ -80,12 +79,22 @@ def _without_own_fold(table: Floats, views: CrossViews) -> Floats:
     """log10 LR [n] of scores [n, k], each from weights and calibration fitted without the fold it belongs to."""
     scores = np.zeros(len(table))
     for number in range(FOLDS):
-        fit, rest = views.fold != number, views.fold == number
-        y, w = views.labels[fit], views.calibration[fit]
-        mix = fit_weights(table[fit], y, w) if table.shape[1] > 1 else np.ones(1)
-        calibration = fit_calibration(table[fit] @ mix, y, w, views.draws)
-        scores[rest] = calibration.uncapped(table[rest] @ mix)
+        fit, rest = views.paired & (views.fold != number), views.fold == number
+        mix = _weights(table, views, fit) if table.shape[1] > 1 else np.ones(1)
+        scores[rest] = _calibration(table @ mix, views, fit).uncapped(table[rest] @ mix)
     return scores
+
+
+def _weights(table: Floats, views: CrossViews, rows: NDArray[np.bool_]) -> Floats:
+    return fit_weights(table[rows], views.labels[rows], views.counts[rows])
+
+
+def _calibration(raw: Floats, views: CrossViews, rows: NDArray[np.bool_]) -> Calibration:
+    return fit_calibration(raw[rows], views.labels[rows], views.counts[rows], views.draws)
+
+
+def _limits(scores: Floats, views: CrossViews) -> Thresholds:
+    return fix_thresholds(scores, views.labels, TARGETS, views.counts, views.draws, views.sources)
 
 
 def domain(pool: Pool) -> dict[str, Any]:
@@ -96,10 +105,11 @@ def domain(pool: Pool) -> dict[str, Any]:
 
 def data_card(pool: Pool, seed: int, synthetic_past: int) -> dict[str, Any]:
     """Which images; training and calibration are of the same, crossed over folds."""
-    images = {"images": len(pool), "sources": pool.counts(), "sha256": pool.fingerprint()}
+    counts, fingerprint = pool.counts(), pool.fingerprint()
+    paired = {source: n for source, n in counts.items() if source not in pool.unpaired}
     return {
-        "training": images,
-        "calibration": {"folds": FOLDS, "sources": pool.counts(), "sha256": pool.fingerprint()},
+        "training": {"images": len(pool), "sources": counts, "sha256": fingerprint},
+        "calibration": {"folds": FOLDS, "sources": paired, "sha256": fingerprint},
         "seed": seed,
         "synthetic_past": synthetic_past,
         "trimmed_off_the_bottom": pool.trimmed,

@@ -39,6 +39,9 @@ class Pool:
     phash: tuple[str, ...] = ()
     origins: tuple[tuple[str, ...], ...] = ()
     places: tuple[tuple[str, str], ...] = ()
+    unpaired: tuple[
+        str, ...
+    ] = ()  # sources of photographs alone: no generated image was made to look like them
 
     def __len__(self) -> int:
         return len(self.images)
@@ -55,6 +58,7 @@ class Pool:
             tuple(self.phash[i] for i in chosen if self.phash),
             tuple(self.origins[i] for i in chosen if self.origins),
             tuple(self.places[i] for i in chosen if self.places),
+            self.unpaired,
         )
 
     def placed(self, places: Mapping[str, tuple[str, str]], wanted: Sequence[str]) -> Pool:
@@ -134,6 +138,7 @@ def read_pool(
         trim_bottom,
         tuple(image.phash for image in read),
         tuple(image.origins for image in read),
+        unpaired=tuple(sorted({folder.resolve().name for folder in authentic})),
     )
     if set(pool.labels.tolist()) != {0, 1}:
         raise CorpusError("training needs authentic and synthetic images; these corpora hold only one kind")
