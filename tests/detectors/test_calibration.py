@@ -148,3 +148,18 @@ def test_pools_that_cannot_calibrate(scores: list[float], labels: list[int], mes
 def test_damaged_calibration_is_refused(value: dict[str, float]) -> None:
     with pytest.raises(ValueError):
         Calibration.from_json(value)
+
+
+def test_an_easy_source_hides_no_hard_one() -> None:
+    rng = np.random.default_rng(0)
+    scores = np.concatenate([rng.normal(-3, 0.5, 300), rng.normal(-0.5, 1, 200), rng.normal(2, 1, 200)])
+    labels = np.repeat([0, 0, 1], [300, 200, 200])
+    sources = np.repeat(["easy", "hard", "made"], [300, 200, 200])
+    pooled = fix_thresholds(scores, labels, (0.05, 0.1))
+    each = fix_thresholds(scores, labels, (0.05, 0.1), sources=sources)
+    hard = scores[300:500]
+    assert (hard >= pooled.synthetic_at).mean() > 0.08
+    assert 0.03 < (hard >= each.synthetic_at).mean() <= 0.05
+    assert "each source" in each.how
+    few = np.repeat(["easy", "odd", "made"], [497, 3, 200])  # too few to keep a rate on by themselves
+    assert fix_thresholds(scores, labels, (0.05, 0.1), sources=few).synthetic_at < each.synthetic_at

