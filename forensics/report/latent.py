@@ -13,6 +13,7 @@ from forensics.evidence import evidence, write_evidence
 from forensics.files import write_bytes, write_text
 from forensics.generators.interrogate.latent import (
     FACTORS,
+    LADDER,
     PUBLISHED_DIMENSIONS,
     SPACES,
     LatentPlan,
@@ -109,6 +110,7 @@ def latent_section(subject: Subject, out: Path, plan: LatentPlan, workers: int) 
         "has_faces": plan.face_pack is not None,
         "has_detector": plan.detector is not None,
         "losses": latent_figures.faces_lost(exhibits, "faces-lost", dimensions) if plan.face_pack else None,
+        "ladder": [f"{step:g}" for step in LADDER],
         "never_lost": sum(row.get("lost_at") is None for row in dimensions),
         "has_discriminator": subject.discriminator is not None,
         "summary": {"strongest_dimensions": [row["dim"] for row in dimensions[:10]]},

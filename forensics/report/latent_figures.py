@@ -90,21 +90,20 @@ def _effect(rows: Rows, measure: str) -> np.ndarray:
 
 
 def faces_lost(exhibits: Exhibits, name: str, rows: Rows) -> str:
-    """How many dimensions lose the face at each step of the ladder, by sign."""
-    with plots.figure(6.2, 2.6) as (drawing, (ax,)):
-        at = np.arange(len(LADDER) + 1)
-        plus = [sum(row["lost_at"] == step for row in rows) for step in LADDER]
-        minus = [sum(row["lost_at"] == -step for row in rows) for step in LADDER]
-        never = sum(row["lost_at"] is None for row in rows)
-        ax.bar(at, [*minus, 0], color=plots.AUTHENTIC, label="less delta")
-        ax.bar(at, [*plus, 0], bottom=[*minus, 0], color=plots.SYNTHETIC, label="plus delta")
-        ax.bar(at[-1:], [never], color=plots.NEUTRAL)
-        ax.set_xticks(at, [*(f"{step:g}" for step in LADDER), "none"])
-        ax.set(
-            xlabel="smallest delta at which fewer than half of the images hold a face", ylabel="dimensions"
-        )
-        ax.grid(False, axis="x")
-        ax.legend(loc="upper left")
+    """How many dimensions have lost the face at each step of the ladder, in either direction."""
+    with plots.figure(6.2, 2.8) as (drawing, (ax,)):
+        for column, sign, label, colour in (
+            ("lost_minus", -1, "less delta", plots.AUTHENTIC),
+            ("lost_plus", 1, "plus delta", plots.SYNTHETIC),
+        ):
+            at = np.array([np.inf if row[column] is None else sign * row[column] for row in rows])
+            shares = [100 * float((at <= step).mean()) for step in LADDER]
+            ax.plot(LADDER, shares, color=colour, marker="o", ms=3, lw=1.4, label=label)
+        ax.set(xscale="log", xlabel="delta", ylabel="% of dimensions without a face", ylim=(-2, 104))
+        ticks = (1, 2, 5, 10, 20, 50, 100, 1000)
+        ax.set_xticks(ticks, [str(tick) for tick in ticks])
+        ax.minorticks_off()
+        ax.legend(loc="center right")
         return exhibits.figure(name, drawing)
 
 

@@ -27,7 +27,10 @@ from forensics.generators.interrogate.w_statistics import WStatistics, w_statist
 FACTORS = (0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.5, 5.0, 10.0)
 SPACES = ("w", "z", "w - w_avg")
 PUBLISHED_DIMENSIONS = (3, 70, 99, 125, 360)
-LADDER = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
+LADDER = (
+    *(1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 12.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0, 70.0),
+    *(100.0, 150.0, 200.0, 300.0, 500.0, 700.0, 1000.0),
+)
 PLACES = (
     ("top left", "top", "top right"),
     ("left", "centre", "right"),
@@ -128,13 +131,13 @@ class MovedLatents:
         row: dict[str, Any] = {"dim": dim, "delta_in_sigma": delta / spread, **measured, **signs}
         if self.plan.face_pack is not None:
             known = {s: r["face_yield"] for s, r in zip((-delta, delta), both, strict=True)}
-            row["lost_at"] = self.lost_at(dim, known)
+            row |= self.lost_at(dim, known)
         return row | where(change)
 
-    def lost_at(self, dim: int, known: Mapping[float, float] | None = None) -> float | None:
-        """The smallest delta of `LADDER`, of either sign, at which fewer than half of the images hold a face; None: at
-        none. Plus where both signs lose it at the same step. Found by bisection in each direction, so a face that is
-        lost and found again further out may be taken as lost at another step than the first.
+    def lost_at(self, dim: int, known: Mapping[float, float] | None = None) -> dict[str, float | None]:
+        """The deltas at which the face is lost: `lost_minus` and `lost_plus`, each the first of `LADDER` in its
+        direction at which fewer than half of the images hold a face (None: at none), and `lost_at`, the nearer one (plus
+        where both are as near). By bisection: a face that is lost and found again further out may be given a later step.
 
         known: share of images with a face at deltas already looked at.
         """
@@ -145,11 +148,11 @@ class MovedLatents:
                 yields[delta] = self.opinions.faces_left(self.pixels_of(self.moved(dim, delta)))
             return yields[delta] < 0.5
 
-        up = bisect_left(LADDER, True, key=is_lost)
-        down = bisect_left(LADDER[:up], True, key=lambda delta: is_lost(-delta))
-        if down < up:
-            return -LADDER[down]
-        return LADDER[up] if up < len(LADDER) else None
+        plus, minus = (bisect_left(LADDER, True, key=lambda d: is_lost(sign * d)) for sign in (1, -1))
+        steps = [*LADDER, None]
+        down, up = steps[minus], steps[plus]
+        lost: dict[str, float | None] = {"lost_minus": None if down is None else -down, "lost_plus": up}
+        return lost | {"lost_at": lost["lost_minus" if minus < plus else "lost_plus"]}
 
 
 def where(change: np.ndarray) -> dict[str, Any]:

@@ -63,10 +63,10 @@ def test_a_face_is_lost_at_the_first_step_of_the_ladder_that_loses_half(
     lost = Lost()
     monkeypatch.setattr(moved, "_opinions", lost)
     monkeypatch.setattr(moved, "pixels_of", lambda ws: ws.numpy())
-    assert moved.lost_at(5) == -20
-    assert moved.lost_at(6) is None
+    assert moved.lost_at(5) == {"lost_minus": -15, "lost_plus": 150, "lost_at": -15}
+    assert moved.lost_at(6) == {"lost_minus": None, "lost_plus": None, "lost_at": None}
     lost.asked = 0
-    assert moved.lost_at(5, {-10.0: 1.0, 10.0: 1.0}) == -20  # what is known is not asked again
+    moved.lost_at(5, {-15.0: 0.0, -12.0: 1.0, 100.0: 1.0, 150.0: 0.0})  # what is known is not asked again
     assert lost.asked <= 6
 
 
