@@ -24,9 +24,8 @@ from forensics.benchmarks.five_pools import Places
 from forensics.benchmarks.metrics import Estimate, evaluate, wilson
 from forensics.benchmarks.tables import unreachable
 from forensics.detectors.base import DESCRIPTION, Detector, load_detector, read_description
-from forensics.detectors.fitted_on import write_fitted_on
 from forensics.detectors.fitting import Options, train_detector
-from forensics.detectors.pools import Pool, split_pool
+from forensics.detectors.pools import Pool
 from forensics.errors import CorpusError, ForensicsError
 from forensics.files import sha256_bytes, write_json
 from forensics.terminal import Meter, printable
@@ -215,7 +214,6 @@ def _trained(task: Task, row: Row, fitted: Pool, progress: Progress) -> Detector
         work = task.out / "work" / row.folder
         options = Options(work=work, seed=task.seed, device=task.device, progress=progress)
         train_detector(task.kind, own, folder, options)
-        write_fitted_on(folder, *split_pool(own, options.calibration_share, task.seed))
     return load_detector(folder)
 
 

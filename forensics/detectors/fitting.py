@@ -18,6 +18,7 @@ from forensics.detectors.cross_views import cross_views
 from forensics.detectors.crossfit import TARGETS, can_cross, train_crossed
 from forensics.detectors.draws import degraded
 from forensics.detectors.ensemble import EnsembleDetector, fit_weights
+from forensics.detectors.fitted_on import write_fitted_on
 from forensics.detectors.network import NetworkDetector
 from forensics.detectors.pools import Pool, split_pool
 from forensics.detectors.training import Schedule, Trainer
@@ -107,6 +108,7 @@ def train_detector(kind: str, pool: Pool, out: Path, options: Options) -> Detect
     detector = fitted[0] if kind != EnsembleDetector.kind else _stacked(names, fitted, views)
     detector.card = {"data": _data_card(training, held, options), "domain": _domain(training)}
     detector.save(out)
+    write_fitted_on(out, training, held)
     return detector_class(kind).load(out)
 
 

@@ -35,7 +35,9 @@ class Request:
     weights: Path | None = None  # of a discriminator
     pack: str | None = None  # of a faces detector, as `load_faces` takes them
     pack_root: Path | None = None
-    synthetic_past: int = 0  # JPEG quality that the photographs had at 1024 px, and the generated images had not
+    synthetic_past: int = (
+        0  # JPEG quality that the photographs had at 1024 px, and the generated images had not
+    )
 
     def names(self) -> tuple[str, ...]:
         """What will be fitted: kinds, numbered where one occurs again; DetectorError where they make no sense."""

@@ -68,7 +68,9 @@ def test_network_with_few_steps(tree: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "npr-" in result.stdout
     assert (work / "npr" / "checkpoint.safetensors").is_file()
-    assert sorted(p.name for p in out.iterdir()) == ["detector.json", "evidence.json", "weights.safetensors"]
+    assert sorted(p.name for p in out.iterdir()) == [
+        "detector.json", "evidence.json", "fitted_on.csv", "weights.safetensors",
+    ]  # fmt: skip
 
 
 def test_impossible_requests(tree: Path, tmp_path: Path) -> None:

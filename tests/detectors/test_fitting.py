@@ -60,6 +60,7 @@ def test_ensemble_end_to_end_is_repeatable(faces: Pool, tmp_path: Path) -> None:
     )
     assert [str(file) for file in files] == [
         "detector.json",
+        "fitted_on.csv",
         "frequency/detector.json",
         "frequency/weights.safetensors",
         "npr/detector.json",
