@@ -136,8 +136,9 @@ class MovedLatents:
 
     def lost_at(self, dim: int, known: Mapping[float, float] | None = None) -> dict[str, float | None]:
         """The deltas at which the face is lost: `lost_minus` and `lost_plus`, each the first of `LADDER` in its
-        direction at which fewer than half of the images hold a face (None: at none), and `lost_at`, the nearer one (plus
-        where both are as near). By bisection: a face that is lost and found again further out may be given a later step.
+        direction at which fewer than half of the images hold a face (None: at none), and `lost_at`, the nearer one
+        (plus where both are as near). By bisection: a face that is lost and found again further out may be given a
+        later step.
 
         known: share of images with a face at deltas already looked at.
         """
