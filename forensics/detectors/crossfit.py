@@ -8,7 +8,8 @@ ships has seen a quarter more images than each of the classifiers behind these s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,9 +27,21 @@ TARGETS: Final = (0.05, 0.12)  # rates at which a verdict may be wrong: on authe
 _LOWEST_QUALITY: Final = 50  # of the JPEG files among the views
 
 
+@dataclass(frozen=True)
+class Crossing:
+    """How to fit. `synthetic_past`: see `cross_views`; `settings`: kind → what its `fit` takes besides."""
+
+    seed: int = 0
+    synthetic_past: int = 0
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
 def can_cross(names: Sequence[str]) -> bool:
-    """Whether all parts (kind, or kind_number) can be fitted this way."""
-    return all(hasattr(detector_class(name.partition("_")[0]), "fit_crossed") for name in names)
+    """Whether the parts (kind, or kind_number) are fitted this way: one is made for it, none is a trained network."""
+    kinds = [detector_class(name.partition("_")[0]) for name in names]
+    return any(hasattr(kind, "fit_crossed") for kind in kinds) and all(
+        hasattr(kind, "fit_crossed") or hasattr(kind, "fit") for kind in kinds
+    )
 
 
 def train_crossed(
@@ -36,28 +49,47 @@ def train_crossed(
     names: Sequence[str],
     pool: Pool,
     out: Path,
-    seed: int,
-    synthetic_past: int = 0,
+    how: Crossing,
     advance: Callable[[int, str], None] = lambda n, status: None,
 ) -> Detector:
     """Fit and calibrate a detector of `kind` on `pool`, write it to `out`, and return it as loaded from there."""
-    views = cross_views(pool, seed, synthetic_past)
+    views = cross_views(pool, how.seed, how.synthetic_past)
     advance(1, "views")
     parts, columns = [], []
     for name in names:
-        own, _, number = name.partition("_")
-        part, raw = detector_class(own).fit_crossed(views, int(number or 1))  # type: ignore[attr-defined]
+        part, raw = fit_part(name, pool, views, how)
         _calibrate(part, raw, views)
         parts.append(part)
-        columns.append(part.calibration.uncapped(raw))
+        columns.append(part._calibrated().uncapped(raw))
         advance(1, name)
     detector = parts[0]
     if kind == EnsembleDetector.kind:
         detector = _stacked(names, parts, np.stack(columns, axis=1), views)
-    detector.card = {"data": data_card(pool, seed, synthetic_past), "domain": domain(pool)}
+    detector.card = {"data": data_card(pool, how.seed, how.synthetic_past), "domain": domain(pool)}
     detector.save(out)
     write_fitted_on(out, pool, pool.take([]))
     return detector_class(kind).load(out)
+
+
+def fit_part(name: str, pool: Pool, views: CrossViews, how: Crossing) -> tuple[Detector, Floats]:
+    """The part fitted to all images, and the raw score of every view [n] by one fitted without its fold.
+
+    A kind that fits to a pool is given the images with the photographs' past (see `cross_views`).
+    """
+    own, _, number = name.partition("_")
+    found: Any = detector_class(own)
+    if hasattr(found, "fit_crossed"):
+        fitted: tuple[Detector, Floats] = found.fit_crossed(views, int(number or 1))
+        return fitted
+    equal = replace(pool, images=tuple(views.images[1 :: views.draws]))
+    fold = views.fold[:: views.draws]
+    settings = how.settings.get(own, {})
+    crossed = np.zeros(len(views.images))
+    for k in range(FOLDS):
+        without: Detector = found.fit(equal.take(np.flatnonzero(fold != k)), seed=how.seed, **settings)
+        rest = np.flatnonzero(views.fold == k)
+        crossed[rest] = without.raw_scores([views.images[i] for i in rest])
+    return found.fit(equal, seed=how.seed, **settings), crossed
 
 
 def _calibrate(detector: Detector, raw: Floats, views: CrossViews) -> None:

@@ -15,7 +15,7 @@ from forensics.detectors.augmentation import Augmentation
 from forensics.detectors.base import Detector, Floats, Pixels, detector_class
 from forensics.detectors.calibration import fit_calibration, fix_thresholds
 from forensics.detectors.cross_views import cross_views
-from forensics.detectors.crossfit import TARGETS, can_cross, train_crossed
+from forensics.detectors.crossfit import TARGETS, Crossing, can_cross, train_crossed
 from forensics.detectors.draws import degraded
 from forensics.detectors.ensemble import EnsembleDetector, fit_weights
 from forensics.detectors.fitted_on import write_fitted_on
@@ -97,7 +97,8 @@ def train_detector(kind: str, pool: Pool, out: Path, options: Options) -> Detect
     names = options.parts if kind == EnsembleDetector.kind else (kind,)
     if not pool.places and can_cross(names):
         with options.progress("fit", len(names) + 1) as meter:
-            return train_crossed(kind, names, pool, out, options.seed, options.synthetic_past, meter.advance)
+            how = Crossing(options.seed, options.synthetic_past, options.settings)
+            return train_crossed(kind, names, pool, out, how, meter.advance)
     training, held = split_pool(pool, options.calibration_share, options.seed)
     views = calibration_views(held, options.seed)
     with options.progress("calibration", len(names)) as meter:

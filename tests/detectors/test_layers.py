@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from forensics.benchmarks.metrics import auc
+from forensics.detectors import crossfit
 from forensics.detectors.base import load_detector
 from forensics.detectors.cross_views import FOLDS, CrossViews, cross_views, folds_of
 from forensics.detectors.crossfit import can_cross
@@ -131,7 +132,9 @@ def test_scores_that_calibrate_know_nothing_of_their_own_labels(views: CrossView
 
 def test_ensemble_of_two_networks_end_to_end(pool: Pool, tmp_path: Path) -> None:
     assert can_cross(("layers", "layers_2"))
+    assert can_cross(("layers", "frequency"))
     assert not can_cross(("layers", "cnn"))
+    assert not can_cross(("frequency",))
     detector = train_detector(
         "ensemble", pool, tmp_path / "out", Options(tmp_path / "work", synthetic_past=75)
     )
@@ -149,6 +152,32 @@ def test_ensemble_of_two_networks_end_to_end(pool: Pool, tmp_path: Path) -> None
     assert found.mean() == pytest.approx(
         again.calibration.uncapped(again.raw_scores(images[1:2]))[0], abs=1e-3
     )
+
+
+class _Remembers:
+    """A kind that knows the images it was fitted to, and nothing else."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.known = {image.tobytes() for image in pool.images}
+
+    @classmethod
+    def fit(cls, pool: Pool, *, seed: int) -> _Remembers:
+        return cls(pool)
+
+    def raw_scores(self, images: list[np.ndarray]) -> np.ndarray:
+        return np.array([float(image.tobytes() in self.known) for image in images])
+
+
+def test_a_part_that_fits_to_a_pool_scores_no_image_it_was_fitted_to(
+    pool: Pool, views: CrossViews, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crossfit, "detector_class", lambda kind: _Remembers)
+    part, crossed = crossfit.fit_part("remembers", pool, views, crossfit.Crossing())
+    equal = views.images[1 :: views.draws]
+    assert part.raw_scores(equal).all()
+    assert not crossed[1 :: views.draws].any()
+    fake = pool.sources.index("stylegan3")
+    assert not part.raw_scores([pool.images[fake]]).any()  # learned from with the photographs' past only
 
 
 def test_other_networks_are_refused() -> None:
