@@ -149,6 +149,7 @@ def test_ensemble_of_two_networks_end_to_end(pool: Pool, tmp_path: Path) -> None
     assert np.array_equal(detector.score(images), again.score(images))
     found = again.evidence_map(images[1])
     assert found is not None
+    assert again.calibration is not None
     assert found.mean() == pytest.approx(
         again.calibration.uncapped(again.raw_scores(images[1:2]))[0], abs=1e-3
     )
