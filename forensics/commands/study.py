@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from forensics.commands.equilibrium import equilibrium
 from forensics.commands.monsters import monsters
 
 app = typer.Typer(
@@ -98,6 +99,7 @@ def walk(
 
 
 app.command("monsters")(monsters)
+app.command("equilibrium")(equilibrium)
 
 
 def _print(summary: dict[str, Any], lines: list[str], json: bool) -> None:

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from forensics.generators.base import load_generator, weights_path
 from forensics.generators.training import metrics
-from forensics.generators.training.loading import load_images
+from forensics.generators.training.loading import load_images, square
 from forensics.generators.training.metrics import Evaluation
 from forensics.generators.training.presets import resolve
 from forensics.generators.training.run import run_training
 from forensics.generators.training.trainer import Trainer
+from forensics.images import decode, encode_png
 
 
 @pytest.mark.slow
@@ -37,3 +39,23 @@ def test_two_kimg_on_200_faces_bring_kid_down(
     assert after["kid"] < before["kid"] - (after["kid_sd"] + before["kid_sd"])
     assert after["precision"] > before["precision"]
     assert (out / "training.html").is_file()
+
+
+@pytest.mark.slow
+def test_fine_tuning_the_embedded_generator_on_close_crops_brings_kid_down(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crops = tmp_path / "crops"
+    crops.mkdir()
+    for path in sorted((shared / "data" / "faces256" / "train" / "real").iterdir())[:100]:
+        (crops / path.name).write_bytes(encode_png(square(decode(path).pixels[64:204, 58:198], 64)))
+    out = tmp_path / "run"
+    run_training(
+        out, [crops], "stylegan2-64-projected", {},
+        kimg=0.24, snap_kimg=1, device="cpu", start=weights_path("default-64"), keep_preset=True,
+    )  # fmt: skip
+    monkeypatch.setattr(metrics, "_MOST", 100)
+    evaluation = Evaluation(load_images([crops], 64, out / "training-images.npz"), torch.device("cpu"))
+    before = evaluation.score(load_generator("default-64", "cpu"))
+    after = evaluation.score(load_generator(next(out.glob("network-*.safetensors")), "cpu"))
+    assert after["kid"] < before["kid"] - 2 * (after["kid_sd"] + before["kid_sd"])
