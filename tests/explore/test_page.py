@@ -166,7 +166,7 @@ def test_an_opinion_is_given_when_asked_for_and_ages(page: Browser) -> None:
     page.evaluate("document.getElementById('ask').click()")
     page.wait_for("!document.getElementById('opinion').hidden")
     assert "log10 LR" in text(page, "after-opinion")
-    assert "validated from 128 px" in text(page, "opinion-note")
+    assert "higher = more likely synthetic" in text(page, "opinion-note")
     page.evaluate("document.getElementById('next').click()")
     assert page.evaluate("!document.getElementById('stale').hidden")
     assert text(page, "after-opinion") == ""
