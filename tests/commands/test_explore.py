@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,10 +24,25 @@ from forensics.generators.base import load_generator
 PROGRAM = [sys.executable, "-c", "from forensics.cli import main; main()", "explore"]
 
 
+@contextmanager
+def started(command: list[str]) -> Iterator[subprocess.Popen[str]]:
+    """The program as a terminal starts it, where Ctrl-C counts; a job in the background inherits it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with server:
+        try:
+            yield server
+        finally:
+            server.kill()
+
+
 @pytest.mark.enable_socket
 def test_it_serves_says_where_and_ends_with_ctrl_c() -> None:
     command = [*PROGRAM, "--port", "0", "--host", "0.0.0.0", "--seed", "9"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+    with started(command) as server:
         assert server.stdout is not None
         address = server.stdout.readline().strip()
         assert address.startswith("http://127.0.0.1:")
