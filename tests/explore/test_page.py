@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -32,9 +31,10 @@ def served() -> Iterator[dict[str, Any]]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as server:
         assert server.stdout is not None
-        yield json.loads(server.stdout.readline())
-        server.send_signal(signal.SIGINT)
-        assert server.wait(20) == 130
+        try:
+            yield json.loads(server.stdout.readline())
+        finally:
+            server.kill()
 
 
 @pytest.fixture(scope="module")
