@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import signal
 import statistics
 import subprocess
 import sys
@@ -32,7 +31,7 @@ KINDS: dict[str, Callable[[int], dict[str, Any]]] = {
 
 
 def measure(name: str, runs: int = _RUNS, requests: int = _REQUESTS) -> dict[str, list[float]]:
-    """Pictures a second of each run, by kind of request; the server is started, and ended as Ctrl-C ends it."""
+    """Pictures a second of each run, by kind of request."""
     program = "from forensics.cli import main; main()"
     command = [sys.executable, "-c", program, "explore", name, "--json", "--port", "0", "--no-browser"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
@@ -45,7 +44,7 @@ def measure(name: str, runs: int = _RUNS, requests: int = _REQUESTS) -> dict[str
             connection = http.client.HTTPConnection(facts["host"], facts["port"], timeout=120)
             return {kind: _rates(connection, facts["token"], kind, runs, requests) for kind in KINDS}
         finally:
-            server.send_signal(signal.SIGINT)
+            server.kill()
 
 
 def _rates(
