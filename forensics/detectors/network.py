@@ -121,5 +121,5 @@ class NetworkDetector(Detector):
 
 
 def as_tensor(batch: NDArray[np.uint8]) -> Tensor:
-    """uint8 [n, h, w, 3] → uint8 tensor [n, 3, h, w] in channels_last layout (no copy)."""
+    """uint8 [n, h, w, 3] → uint8 tensor [n, 3, h, w] in channels_last layout: a copy, as images may be read-only."""
     return torch.from_numpy(np.array(batch, order="C")).permute(0, 3, 1, 2)

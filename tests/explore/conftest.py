@@ -20,8 +20,7 @@ from forensics.explore.opinion import Opinion
 from forensics.explore.server import ExploreServer
 from forensics.explore.settings import Settings
 from forensics.generators.base import Generator, load_generator
-from forensics.generators.checkpoints import NetworkState, write_native
-from forensics.generators.stylegan2 import StyleGAN2Generator
+from tests.small_stylegan2 import write_small_stylegan2
 
 CONFIG = {
     "z_dim": 16, "w_dim": 16, "img_resolution": 16, "channel_base": 256, "channel_max": 16, "num_mapping_layers": 2,
@@ -40,16 +39,7 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A StyleGAN2 of 16 px with noise in every layer and w_avg where it belongs."""
-    torch.manual_seed(0)
-    generator = StyleGAN2Generator(**CONFIG)
-    with torch.no_grad():
-        for name, parameter in generator.named_parameters():
-            if name.endswith("noise_strength"):
-                parameter.fill_(0.3)
-        generator.w_avg.copy_(generator.map(generator.sample_z(500, seed=9))[:, 0].mean(dim=0))
-    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    write_native(path, {"G_ema": NetworkState("stylegan2", CONFIG, generator.state_dict())})
-    return path
+    return write_small_stylegan2(tmp_path_factory.mktemp("weights"), CONFIG)
 
 
 @pytest.fixture(scope="session")

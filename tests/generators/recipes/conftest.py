@@ -9,10 +9,9 @@ import pytest
 import torch
 
 from forensics.generators.base import Generator, load_generator
-from forensics.generators.checkpoints import NetworkState, write_native
-from forensics.generators.stylegan2 import StyleGAN2Generator
 from forensics.generators.training.loading import square
 from forensics.images import decode, encode_png
+from tests.small_stylegan2 import write_small_stylegan2
 
 CONFIG = {
     "z_dim": 16,
@@ -36,16 +35,7 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A StyleGAN2 of 32 px with noise in every layer and w_avg where it belongs."""
-    torch.manual_seed(0)
-    generator = StyleGAN2Generator(**CONFIG)
-    with torch.no_grad():
-        for name, parameter in generator.named_parameters():
-            if name.endswith("noise_strength"):
-                parameter.fill_(0.3)
-        generator.w_avg.copy_(generator.map(generator.sample_z(500, seed=9))[:, 0].mean(dim=0))
-    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    write_native(path, {"G_ema": NetworkState("stylegan2", CONFIG, generator.state_dict())})
-    return path
+    return write_small_stylegan2(tmp_path_factory.mktemp("weights"), CONFIG)
 
 
 @pytest.fixture(scope="session")
