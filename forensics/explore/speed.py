@@ -8,6 +8,7 @@ Every request asks for another picture, as a slider that is moved does. "change"
 
 from __future__ import annotations
 
+import argparse
 import http.client
 import json
 import statistics
@@ -72,7 +73,9 @@ def _ask(connection: http.client.HTTPConnection, token: str, settings: dict[str,
 
 def main() -> None:
     """Measure and print the median of each kind, with the slowest and fastest run."""
-    for kind, rates in measure(sys.argv[1] if len(sys.argv) > 1 else "default").items():
+    parser = argparse.ArgumentParser(prog="python -m forensics.explore.speed")
+    parser.add_argument("generator", nargs="?", default="default", help="embedded name or weights file")
+    for kind, rates in measure(parser.parse_args().generator).items():
         low, middle, high = min(rates), statistics.median(rates), max(rates)
         print_line(
             f"{kind:<8} {middle:6.1f} pictures a second (median of {len(rates)} runs, {low:.1f} to {high:.1f})"
