@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from forensics.detectors.augmentation import Augmentation
-from forensics.detectors.network import LocalLogits, as_tensor
+from forensics.detectors.network import LocalLogits, as_tensor, uses_bfloat16
 from forensics.detectors.pools import Pool
 from forensics.errors import DetectorError
 from forensics.files import sha256_bytes, write_bytes
@@ -195,14 +195,6 @@ class Trainer:
             index, _, name = key.partition(".")
             state.setdefault(int(index), {})[name] = value
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": state})
-
-
-def uses_bfloat16(device: str) -> bool:
-    """Whether training multiplies in bfloat16: on GPUs, and on CPUs whose matrix unit (AMX) makes it faster."""
-    if torch.device(device).type != "cpu":
-        return torch.device(device).type == "cuda"
-    with_tiles = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return bool(with_tiles is not None and with_tiles())
 
 
 def _chances(pool: Pool, crop_px: int) -> list[NDArray[np.float64]]:

