@@ -75,7 +75,7 @@ def test_it_is_the_logit_of_the_network_in_the_file(faces: Pool) -> None:
 
 
 def test_it_knows_the_generator_it_was_trained_against(shared: Path) -> None:
-    generator = load_generator("default")
+    generator = load_generator("default-64")
     made = generator.to_uint8(generator.synthesize(generator.map(generator.sample_z(24, seed=5), psi=1.0)))
     photographs = read_pool([shared / "data" / "faces256" / "val"]).images[:24]
     images = (*photographs, *made)
