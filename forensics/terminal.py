@@ -6,11 +6,12 @@ honoured (rich does). Text that came from a file is escaped before it reaches th
 
 from __future__ import annotations
 
+import json
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,6 +40,15 @@ def note(message: str) -> None:
 def print_line(line: str) -> None:
     """One line of data on stdout, flushed so that a reader at the other end of a pipe gets it now."""
     print(line, flush=True)
+
+
+def print_summary(summary: Mapping[str, Any], lines: Iterable[str], *, as_json: bool) -> None:
+    """What a command found, on stdout: one JSON object with sorted keys, or the lines for a person."""
+    if as_json:
+        print_line(json.dumps(summary, sort_keys=True))
+        return
+    for line in lines:
+        print_line(printable(line))
 
 
 class Meter(Protocol):

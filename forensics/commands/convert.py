@@ -7,22 +7,18 @@ from typing import Annotated
 
 import typer
 
+from forensics.commands.options import Json
+
 
 def convert(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A weights file of any known format.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="OUT.safetensors, or OUT.pt for rosinality.")],
     half: Annotated[bool, typer.Option(help="Store large tensors as float16 (.safetensors).")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Convert a weights file: any known format to safetensors, StyleGAN2 to rosinality's .pt with D and latent_avg."""
     from forensics.generators.checkpoints.converting import convert_file, described
-    from forensics.terminal import print_line, printable
+    from forensics.terminal import print_summary
 
     report = convert_file(source, target, half=half)
-    if json:
-        from json import dumps
-
-        print_line(dumps(report, sort_keys=True))
-        return
-    for line in described(report):
-        print_line(printable(line))
+    print_summary(report, described(report), as_json=json)

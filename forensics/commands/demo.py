@@ -7,20 +7,20 @@ from typing import Annotated
 
 import typer
 
+from forensics.commands.options import Device, Json
+
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the corpus, the walk and the report.")] = Path(
         "out/demo"
     ),
     seed: Annotated[int, typer.Option(help="Same seed, same faces.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
+    device: Device = "auto",
+    json: Json = False,
 ) -> None:
     """Make faces, walk, detect, and write one report; needs no network and no data."""
-    from json import dumps
-
     from forensics.demo import run_demo
-    from forensics.terminal import print_line
+    from forensics.terminal import print_summary
 
     summary = run_demo(out, seed=seed, device=device)
-    print_line(dumps(summary, sort_keys=True) if json else f"report: {summary['report']}")
+    print_summary(summary, [f"report: {summary['report']}"], as_json=json)

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from forensics.commands.options import Detector, Device, Pack, PackRoot, Paths
+
 
 class FailOn(StrEnum):
     """Which verdict makes the exit code 1."""
@@ -14,25 +16,19 @@ class FailOn(StrEnum):
 
 
 def detect(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Image files and folders.")],
-    detector: Annotated[
-        str, typer.Option("--detector", help="`default`, or a folder that train-detector wrote.")
-    ] = "default",
+    paths: Paths,
+    detector: Detector = "default",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object an image, one a line.")] = False,
     report: Annotated[Path | None, typer.Option(help="Also write one self-contained HTML page.")] = None,
     fail_on: Annotated[
         FailOn | None, typer.Option(help="Exit with 1 where an image got this verdict.")
     ] = None,
     no_faces: Annotated[bool, typer.Option("--no-faces", help="Do not look for faces.")] = False,
-    pack: Annotated[
-        str | None, typer.Option(help="InsightFace pack (FORENSICS_FACE_PACK, else buffalo_l).")
-    ] = None,
-    pack_root: Annotated[
-        Path | None, typer.Option(help="Folder with models/PACK (FORENSICS_FACE_ROOT, else ~/.insightface).")
-    ] = None,
+    pack: Pack = None,
+    pack_root: PackRoot = None,
     include: Annotated[list[str] | None, typer.Option(help="In folders, only files like this glob.")] = None,
     exclude: Annotated[list[str] | None, typer.Option(help="In folders, no files like this glob.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Device = "auto",
     seed: Annotated[int, typer.Option(help="Recorded in the report; detection draws nothing.")] = 0,
 ) -> None:
     """Say of each image whether it is synthetic: verdict, log10 LR, probability at even prior odds, faces found.

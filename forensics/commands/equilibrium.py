@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from forensics.commands.options import Device, Json, Seed, Workers
+
 
 def equilibrium(
     snapshots: Annotated[
@@ -18,20 +20,17 @@ def equilibrium(
         Path | None, typer.Option(help="Photographs: a folder, a corpus or a zip archive.")
     ] = None,
     images: Annotated[int, typer.Option("-n", min=8, help="Photographs at most, and latents.")] = 400,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the latents.")] = 0,
-    workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one a processor.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
+    seed: Seed = 0,
+    workers: Workers = 0,
+    device: Device = "auto",
+    json: Json = False,
 ) -> None:
     """Histograms of what the discriminator says of photographs and of generated images, with their overlap."""
-    from json import dumps
-
     from forensics.generators.interrogate.equilibrium import EquilibriumPlan
     from forensics.generators.interrogate.resumable import usual_workers
     from forensics.report.equilibrium import study_equilibrium, summary_lines
-    from forensics.terminal import print_line, printable
+    from forensics.terminal import print_summary
 
     plan = EquilibriumPlan(images, seed, device)
     summary = study_equilibrium(snapshots, out, data, plan, workers=workers or usual_workers(device))
-    for line in [dumps(summary, sort_keys=True)] if json else summary_lines(summary):
-        print_line(printable(line))
+    print_summary(summary, summary_lines(summary), as_json=json)

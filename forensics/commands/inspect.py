@@ -7,29 +7,26 @@ from typing import Annotated
 
 import typer
 
+from forensics.commands.options import Json
+
 
 def inspect(
     file: Annotated[Path, typer.Argument(help="NVIDIA .pkl, rosinality or SrcNet .pt, or .safetensors.")],
-    json: Annotated[bool, typer.Option("--json", help="Print the facts as JSON.")] = False,
+    json: Json = False,
     weights: Annotated[
         Path | None, typer.Option(help="Also write the statistics of every layer's weights to this folder.")
     ] = None,
 ) -> None:
     """Architecture, size, classes, parameters and hashes of the networks in a weights file."""
     from forensics.generators.checkpoints.inspecting import described, inspect_file
-    from forensics.terminal import print_line, printable
+    from forensics.terminal import print_summary
 
     facts = inspect_file(file)
     if weights is not None:
         from forensics.report.weights import write_weight_statistics
 
         facts["weights"] = write_weight_statistics(str(file), weights)
-    if json:
-        from json import dumps
-
-        print_line(dumps(facts, sort_keys=True))
-        return
-    for line in described(facts):
-        print_line(printable(line))
+    lines = list(described(facts))
     if weights is not None:
-        print_line(f"report    {printable(weights / 'weights.html')}")
+        lines.append(f"report    {weights / 'weights.html'}")
+    print_summary(facts, lines, as_json=json)

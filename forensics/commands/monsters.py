@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from forensics.commands.options import (
+    DetectorOrNone,
+    Device,
+    Json,
+    Network,
+    Pack,
+    PackRoot,
+    StudyFolder,
+    Workers,
+)
+
 
 def monsters(
-    file: Annotated[str, typer.Argument(help="default, default-64, or a weights file.")],
-    out: Annotated[Path, typer.Option(help="Folder of the study; the same command again resumes it.")],
-    pack: Annotated[
-        str | None, typer.Option(help="InsightFace pack (FORENSICS_FACE_PACK, else buffalo_l).")
-    ] = None,
-    pack_root: Annotated[
-        Path | None,
-        typer.Option(help="Folder with models/PACK (FORENSICS_FACE_ROOT, else ~/.insightface)."),
-    ] = None,
-    detector: Annotated[str, typer.Option(help="Detector (default or a folder), or none.")] = "default",
+    file: Network,
+    out: StudyFolder,
+    pack: Pack = None,
+    pack_root: PackRoot = None,
+    detector: DetectorOrNone = "default",
     random: Annotated[int, typer.Option(min=0, help="Random directions in W.")] = 64,
     mapped: Annotated[int, typer.Option(min=0, help="Directions from w_avg towards f(z).")] = 64,
     components: Annotated[
@@ -39,19 +44,17 @@ def monsters(
     ] = None,
     walks: Annotated[int, typer.Option(min=0, help="Walks of each step size.")] = 10,
     seed: Annotated[int, typer.Option(min=0, help="Seed of directions, draws and walks.")] = 0,
-    workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one a processor.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
+    workers: Workers = 0,
+    device: Device = "auto",
+    json: Json = False,
 ) -> None:
     """Search many directions for the first image without a face; map, walks, galleries, and the detector's rates."""
-    from json import dumps
-
     from forensics.detectors.base import load_detector
     from forensics.detectors.faces import load_faces
     from forensics.generators.base import load_generator
     from forensics.generators.interrogate.resumable import usual_workers
     from forensics.report.monsters import MonsterOptions, study_monsters, summary_lines
-    from forensics.terminal import print_line
+    from forensics.terminal import print_summary
 
     options = MonsterOptions(
         seed=seed,
@@ -69,5 +72,4 @@ def monsters(
     generator, faces = load_generator(file, device), load_faces(pack, pack_root)
     judge = None if detector == "none" else load_detector(detector)
     summary = study_monsters(generator, faces, judge, out, options)
-    for line in [dumps(summary, sort_keys=True)] if json else summary_lines(summary):
-        print_line(line)
+    print_summary(summary, summary_lines(summary), as_json=json)

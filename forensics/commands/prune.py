@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from forensics.commands.options import DetectorToo, Device, FacesToo, Json, Network, Seed, Workers
 from forensics.errors import ForensicsError
 
 
 def prune(
-    file: Annotated[str, typer.Argument(help="default, default-64, or a weights file.")],
+    file: Network,
     out: Annotated[Path, typer.Option(help="Folder of the sweep; the same command again resumes it.")] = Path(
         "out/prune"
     ),
@@ -33,25 +34,19 @@ def prune(
     every: Annotated[int, typer.Option(min=1, help="Grids, KID, faces: every so many thresholds.")] = 20,
     images: Annotated[int, typer.Option("-n", min=4, help="Latents, the same at every threshold.")] = 32,
     space: Annotated[str, typer.Option(help="What stays the same: w (as published) or z.")] = "w",
-    pack: Annotated[
-        str | None, typer.Option(help="InsightFace pack (name or folder): face curves too.")
-    ] = None,
-    detector: Annotated[
-        str | None, typer.Option(help="Detector (default or a folder): its curve too.")
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the latents.")] = 0,
-    workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one a processor.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
+    pack: FacesToo = None,
+    detector: DetectorToo = None,
+    seed: Seed = 0,
+    workers: Workers = 0,
+    device: Device = "auto",
+    json: Json = False,
 ) -> None:
     """Sweep a pruning threshold over all weights, each layer and each block, take channels out; tables and a page."""
-    from json import dumps
-
     from forensics.generators.interrogate.pruning_sweep import SweepPlan
     from forensics.generators.interrogate.resumable import usual_workers
     from forensics.report.channels import channels_out
     from forensics.report.pruning import single_threshold, summary_lines, write_pruning
-    from forensics.terminal import print_line
+    from forensics.terminal import print_summary
 
     plan = SweepPlan(stop, steps, every, images, seed, space, pack, detector, device)
     if threshold is not None and (channels is not None or save is not None):
@@ -64,6 +59,4 @@ def prune(
         summary = single_threshold(file, threshold, plan)
     else:
         summary = write_pruning(file, out, plan, workers=workers or usual_workers(device))
-    lines = [dumps(summary, sort_keys=True)] if json else summary_lines(summary)
-    for line in lines:
-        print_line(line)
+    print_summary(summary, summary_lines(summary), as_json=json)

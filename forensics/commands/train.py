@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from forensics.commands.options import Json
+
 
 def train(
     out: Annotated[Path, typer.Argument(help="Folder of the run; the same command again resumes it.")],
@@ -51,14 +53,14 @@ def train(
     device: Annotated[
         str, typer.Option(help="auto, cpu, cuda or cuda:N; with torchrun each rank its own.")
     ] = "auto",
-    json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
+    json: Json = False,
 ) -> None:
     """Train a face generator; killed and rerun, it goes on with the same numbers.
 
     On several GPUs: torchrun --nproc-per-node N --no-python forensics train ...
     """
     from forensics.generators.training.run import run_training
-    from forensics.terminal import print_line
+    from forensics.terminal import print_summary
 
     changes = {
         "resolution": resolution, "batch": batch, "lr_g": lr, "lr_d": lr, "r1_gamma": gamma, "augment": augment,
@@ -79,9 +81,5 @@ def train(
     )
     if not summary:
         return  # another rank speaks
-    if json:
-        from json import dumps
-
-        print_line(dumps(summary, sort_keys=True))
-    else:
-        print_line(f"{summary['network']}: {summary['kimg']:.1f} kimg")
+    line = f"{summary['network']}: {summary['kimg']:.1f} kimg"
+    print_summary(summary, [line], as_json=json)

@@ -1,0 +1,54 @@
+"""Options that several commands take, worded once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_NETWORKS = "default, default-64, or a weights file."
+
+Network = Annotated[str, typer.Argument(help=_NETWORKS)]
+NetworkOption = Annotated[str, typer.Option("--generator", help=_NETWORKS)]
+Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Image files and folders.")]
+
+CorpusFolder = Annotated[
+    Path, typer.Argument(help="Folder of the corpus; the same command again resumes it.")
+]
+StudyFolder = Annotated[
+    Path, typer.Option("--out", help="Folder of the study; the same command again resumes it.")
+]
+
+Step = Annotated[
+    float, typer.Option("--step", help="Size of a step; in s in standard deviations of each style.")
+]
+Space = Annotated[str, typer.Option("--space", help="w, z, w+ (a w for every layer) or s (style scales).")]
+Direction = Annotated[str, typer.Option("--direction", help="gaussian, momentum or fixed.")]
+Noise = Annotated[str, typer.Option("--noise", help="Per-pixel noise: const, random or none.")]
+
+Pack = Annotated[
+    str | None, typer.Option("--pack", help="InsightFace pack (FORENSICS_FACE_PACK, else buffalo_l).")
+]
+PackRoot = Annotated[
+    Path | None,
+    typer.Option("--pack-root", help="Folder with models/PACK (FORENSICS_FACE_ROOT, else ~/.insightface)."),
+]
+FacesToo = Annotated[
+    str | None, typer.Option("--pack", help="InsightFace pack (name or folder): what becomes of faces too.")
+]
+Detector = Annotated[
+    str, typer.Option("--detector", help="`default`, or a folder that train-detector wrote.")
+]
+DetectorOrNone = Annotated[
+    str, typer.Option("--detector", help="`default`, a folder that train-detector wrote, or none.")
+]
+DetectorToo = Annotated[
+    str | None, typer.Option("--detector", help="`default` or a folder: what that detector says too.")
+]
+
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the latents.")]
+WalkSeed = Annotated[int, typer.Option("--seed", min=0, help="Walk k is a function of (seed, k).")]
+Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0: one a processor.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+Json = Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")]
