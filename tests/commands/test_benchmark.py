@@ -10,12 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from forensics import cli
 from forensics.benchmarks import five_pools
 from forensics.detectors.fitted_on import write_fitted_on
 from forensics.detectors.fitting import Options, train_detector
@@ -26,20 +26,9 @@ PROGRAM = "import sys; from forensics.cli import main; main()"
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+def run(command_line: Run) -> Run:
     """Run `forensics benchmark ARGS` in this process; exit code, stdout, stderr."""
-
-    def call(*args: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["forensics", "benchmark", *map(str, args)])
-        try:
-            cli.main()
-            code: object = 0
-        except SystemExit as leaving:
-            code = leaving.code
-        out, err = capfd.readouterr()
-        return int(code or 0), out, err  # type: ignore[call-overload]
-
-    return call
+    return partial(command_line, "benchmark")
 
 
 @pytest.fixture(scope="session")

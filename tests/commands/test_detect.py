@@ -8,31 +8,20 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from forensics import cli
 from forensics.images import encode_png, resize
 
 Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+def run(command_line: Run) -> Run:
     """Run `forensics detect ARGS` in this process; exit code, stdout, stderr."""
-
-    def call(*args: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["forensics", "detect", *map(str, args)])
-        try:
-            cli.main()
-            code: object = 0
-        except SystemExit as leaving:
-            code = leaving.code
-        out, err = capfd.readouterr()
-        return int(code or 0), out, err  # type: ignore[call-overload]
-
-    return call
+    return partial(command_line, "detect")
 
 
 @pytest.fixture(scope="session")

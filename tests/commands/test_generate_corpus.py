@@ -6,39 +6,19 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 from typer.testing import CliRunner
 
 from forensics.cli import app
 from forensics.corpus import Corpus
 from forensics.errors import CheckpointError, ForensicsError
-from forensics.generators.checkpoints import NetworkState, write_native
-from forensics.generators.stylegan2 import StyleGAN2Generator
-
-CONFIG = {
-    "z_dim": 8,
-    "w_dim": 8,
-    "img_resolution": 16,
-    "channel_base": 128,
-    "channel_max": 16,
-    "num_mapping_layers": 2,
-}
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    write_native(path, {"G": NetworkState("stylegan2", CONFIG, StyleGAN2Generator(**CONFIG).state_dict())})
-    return str(path)
-
-
-def test_json_summary_is_all_that_is_on_stdout(weights: str, tmp_path: Path) -> None:
+def test_json_summary_is_all_that_is_on_stdout(small: Path, tmp_path: Path) -> None:
     arguments = [
         "generate-corpus",
         str(tmp_path / "out"),
         "--generator",
-        weights,
+        str(small),
         "-n",
         "12",
         "--psi",
@@ -57,7 +37,7 @@ def test_json_summary_is_all_that_is_on_stdout(weights: str, tmp_path: Path) -> 
     assert json.loads(again.stdout)["made_now"] == 0
 
 
-def test_photographs_beside_them_and_a_broken_one(weights: str, shared: Path, tmp_path: Path) -> None:
+def test_photographs_beside_them_and_a_broken_one(small: Path, shared: Path, tmp_path: Path) -> None:
     real = tmp_path / "real"
     real.mkdir()
     for path in sorted((shared / "data" / "wild128").glob("*.jpg"))[:3]:
@@ -65,7 +45,7 @@ def test_photographs_beside_them_and_a_broken_one(weights: str, shared: Path, tm
     (real / "broken.jpg").write_bytes(b"<html>")
     out = tmp_path / "out"
     result = CliRunner().invoke(
-        app, ["generate-corpus", str(out), "--generator", weights, "-n", "5", "--real", str(real)]
+        app, ["generate-corpus", str(out), "--generator", str(small), "-n", "5", "--real", str(real)]
     )
     assert result.exit_code == 2
     assert result.stdout == f"{out}: 8 images, 8 made now\n"

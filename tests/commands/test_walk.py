@@ -5,34 +5,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import torch
 from typer.testing import CliRunner
 
 from forensics.cli import app
 from forensics.corpus import Corpus
 from forensics.errors import ForensicsError
-from forensics.generators.checkpoints import NetworkState, write_native
-from forensics.generators.stylegan2 import StyleGAN2Generator
-
-CONFIG = {
-    "z_dim": 8,
-    "w_dim": 8,
-    "img_resolution": 16,
-    "channel_base": 128,
-    "channel_max": 16,
-    "num_mapping_layers": 2,
-}
 
 
-def test_a_walk_with_its_radii(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    weights, out = tmp_path / "small.safetensors", tmp_path / "walk"
-    write_native(weights, {"G": NetworkState("stylegan2", CONFIG, StyleGAN2Generator(**CONFIG).state_dict())})
+def test_a_walk_with_its_radii(small: Path, tmp_path: Path) -> None:
+    out = tmp_path / "walk"
     arguments = [
         "walk",
         str(out),
         "--generator",
-        str(weights),
+        str(small),
         "-n",
         "6",
         "--walks",
@@ -51,13 +37,8 @@ def test_a_walk_with_its_radii(tmp_path: Path) -> None:
     assert Corpus.open(out).verify() == []
 
 
-def test_unknown_space_is_one_line(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    weights = tmp_path / "small.safetensors"
-    write_native(weights, {"G": NetworkState("stylegan2", CONFIG, StyleGAN2Generator(**CONFIG).state_dict())})
-    result = CliRunner().invoke(
-        app, ["walk", str(tmp_path / "o"), "--generator", str(weights), "--space", "q"]
-    )
+def test_unknown_space_is_one_line(small: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["walk", str(tmp_path / "o"), "--generator", str(small), "--space", "q"])
     assert isinstance(result.exception, ForensicsError)
     assert "choose one of w, z, w+, s" in str(result.exception)
     assert not (tmp_path / "o").exists()

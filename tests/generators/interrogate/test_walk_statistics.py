@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,13 +26,10 @@ CONFIG = {
 
 
 @pytest.fixture
-def generator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Generator]:
+def generator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator:
     monkeypatch.setenv("FORENSICS_CACHE", str(tmp_path / "cache"))
     torch.manual_seed(3)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield StyleGAN2Generator(**CONFIG).eval().requires_grad_(False)
-    torch.set_num_threads(threads)
+    return StyleGAN2Generator(**CONFIG).eval().requires_grad_(False)
 
 
 def kept() -> list[Path]:
