@@ -11,7 +11,10 @@ from forensics.commands.options import Json
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(help="NVIDIA .pkl, rosinality or SrcNet .pt, or .safetensors.")],
+    file: Annotated[
+        str,
+        typer.Argument(help="default, default-64, or NVIDIA .pkl, rosinality or SrcNet .pt, .safetensors."),
+    ],
     json: Json = False,
     weights: Annotated[
         Path | None, typer.Option(help="Also write the statistics of every layer's weights to this folder.")
@@ -19,13 +22,14 @@ def inspect(
 ) -> None:
     """Architecture, size, classes, parameters and hashes of the networks in a weights file."""
     from forensics.generators.checkpoints.inspecting import described, inspect_file
+    from forensics.shipped import weights_file
     from forensics.terminal import print_summary
 
-    facts = inspect_file(file)
+    facts = inspect_file(weights_file(file))
     if weights is not None:
         from forensics.report.weights import write_weight_statistics
 
-        facts["weights"] = write_weight_statistics(str(file), weights)
+        facts["weights"] = write_weight_statistics(file, weights)
     lines = list(described(facts))
     if weights is not None:
         lines.append(f"report    {weights / 'weights.html'}")

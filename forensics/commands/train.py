@@ -28,7 +28,8 @@ def train(
     resume: Annotated[
         Path | None,
         typer.Option(
-            help="Begin with this network (.pkl, .pt, .safetensors): its shape is kept, or with --preset what fits."
+            help="Begin with this network (default-64, or a .pkl, .pt, .safetensors): its shape is kept, or "
+            "with --preset what fits."
         ),
     ] = None,
     resolution: Annotated[

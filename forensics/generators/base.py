@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from forensics.shipped import weights_file
+
 Noise = str | Sequence[Tensor]
 Psi = float | Sequence[float] | Tensor
 
@@ -190,15 +192,6 @@ class Generator(nn.Module):
         return y.permute(0, 2, 3, 1).cpu().numpy()
 
 
-# Names of generators that ship inside the package, and their folder under forensics/weights.
-EMBEDDED = {"default": "default-64", "default-64": "default-64"}
-
-
-def weights_path(name: str) -> Path:
-    """Where the embedded generator `name` is kept."""
-    return Path(__file__).parents[1] / "weights" / EMBEDDED[name] / "weights.safetensors"
-
-
 def pick_device(name: str = "auto") -> torch.device:
     """`auto` is CUDA where there is one, else the CPU; a device named and not there is an error.
 
@@ -230,8 +223,7 @@ def load_generator(
     from forensics.errors import CheckpointError
     from forensics.generators.checkpoints import build, read_checkpoint
 
-    name = str(name_or_path)
-    path = weights_path(name) if name in EMBEDDED else Path(name_or_path)
+    path = weights_file(name_or_path)
     checkpoint = read_checkpoint(path)
     state = checkpoint.networks.get("G_ema") or checkpoint.networks.get("G")
     if state is None:
@@ -239,7 +231,7 @@ def load_generator(
         raise CheckpointError(f"{path}: no generator inside (found {inside}); give a file with G_ema or G")
     generator = build(state)
     assert isinstance(generator, Generator)
-    generator.weights_sha256, generator.source = checkpoint.sha256, name
+    generator.weights_sha256, generator.source = checkpoint.sha256, str(name_or_path)
     where = pick_device(device)
     generator.eval().requires_grad_(False).to(where)
     generator.lay_out()

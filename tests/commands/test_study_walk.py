@@ -18,11 +18,11 @@ from typer.testing import CliRunner
 from forensics.cli import app
 from forensics.corpus import Corpus
 from forensics.errors import FacePackError, ForensicsError
-from forensics.generators.base import weights_path
 from forensics.generators.checkpoints import NetworkState, read_checkpoint, write_native
 from forensics.generators.interrogate.monsters_options import MonsterOptions
 from forensics.generators.stylegan2 import StyleGAN2Generator
 from forensics.report.study_walk import WalkStudy, study_walk
+from forensics.shipped import weights_file
 
 FEW = ["--walks", "3", "-n", "20", "--step", "0.1", "--no-monsters", "--detector", "none"]
 
@@ -30,7 +30,7 @@ FEW = ["--walks", "3", "-n", "20", "--step", "0.1", "--no-monsters", "--detector
 @pytest.fixture(scope="module")
 def worse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The embedded generator with noise on the weights of its largest layers: next to no faces."""
-    state = read_checkpoint(weights_path("default-64")).networks["G_ema"]
+    state = read_checkpoint(weights_file("default-64")).networks["G_ema"]
     torch.manual_seed(0)
     noisy = {
         k: v + 2.0 * torch.randn_like(v) if k.startswith("synthesis.b32.conv") and k.endswith("weight") else v

@@ -17,7 +17,6 @@ from torch import Tensor
 
 from forensics.errors import CheckpointError, ForensicsError
 from forensics.files import sha256_file
-from forensics.generators.base import EMBEDDED, weights_path
 from forensics.generators.interrogate.resumable import Job, Parts, complete
 from forensics.generators.interrogate.subject import Subject, load_subject, read_subject
 from forensics.generators.training import discriminator_outputs
@@ -25,6 +24,7 @@ from forensics.generators.training.data import TrainingImages
 from forensics.generators.training.discriminator_outputs import OutputLog, counts
 from forensics.generators.training.loading import load_images
 from forensics.generators.training.trainer import imagenet_normalised
+from forensics.shipped import weights_file
 
 _FROM_A_LOG = 6
 _RESAMPLED = 1000
@@ -131,7 +131,7 @@ def equilibrium_rows(
     ForensicsError: a snapshot without D or with classes, a folder without a log, no data, or `out` made otherwise.
     """
     rows = [row for folder in snapshots if folder.is_dir() for row in _logged(folder)]
-    files = [weights_path(str(p)) if str(p) in EMBEDDED else p for p in snapshots if not p.is_dir()]
+    files = [weights_file(p) for p in snapshots if not p.is_dir()]
     if files:
         if data is None:
             raise ForensicsError("--data: give the photographs that D is asked about beside the snapshots")

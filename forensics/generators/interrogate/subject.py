@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from forensics.errors import CheckpointError
-from forensics.generators.base import EMBEDDED, Generator, pick_device, weights_path
+from forensics.generators.base import Generator, pick_device
+from forensics.shipped import weights_file
 
 if TYPE_CHECKING:
     from forensics.generators.checkpoints.checkpoint import Checkpoint
@@ -73,8 +74,7 @@ def read_subject(name_or_path: str | Path) -> tuple[Checkpoint, str]:
     """
     from forensics.generators.checkpoints import read_checkpoint
 
-    name = str(name_or_path)
-    path = weights_path(name) if name in EMBEDDED else Path(name_or_path)
+    path = weights_file(name_or_path)
     checkpoint = read_checkpoint(path)
     network = next((key for key in GENERATORS if key in checkpoint.networks), None)
     if network is None:

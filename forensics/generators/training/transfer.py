@@ -13,6 +13,7 @@ from forensics.errors import CheckpointError
 from forensics.generators.checkpoints import Checkpoint, NetworkState, read_checkpoint
 from forensics.generators.training.networks import ARCHITECTURE_OF_KIND
 from forensics.generators.training.options import TrainingOptions, check
+from forensics.shipped import weights_file
 
 _FIELDS_OF_GENERATOR = ("z_dim", "w_dim", "c_dim", "channel_base", "channel_max", "num_mapping_layers")
 
@@ -31,8 +32,11 @@ class Transferred:
 
 
 def read_start(path: Path) -> Checkpoint:
-    """The weights file a run begins with. Raises `CheckpointError` where it holds no generator."""
-    checkpoint = read_checkpoint(path)
+    """The weights file, or shipped generator of that name, that a run begins with.
+
+    Raises `CheckpointError` where it holds no generator.
+    """
+    checkpoint = read_checkpoint(weights_file(path))
     if not {"G", "G_ema"} & set(checkpoint.networks):
         raise CheckpointError(f"{path}: no generator inside to train on; give a file with G or G_ema")
     return checkpoint

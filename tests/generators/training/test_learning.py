@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from forensics.generators.base import load_generator, weights_path
+from forensics.generators.base import load_generator
 from forensics.generators.training import metrics
 from forensics.generators.training.loading import load_images, square
 from forensics.generators.training.metrics import Evaluation
@@ -16,6 +16,7 @@ from forensics.generators.training.presets import resolve
 from forensics.generators.training.run import run_training
 from forensics.generators.training.trainer import Trainer
 from forensics.images import decode, encode_png
+from forensics.shipped import weights_file
 
 
 @pytest.mark.slow
@@ -52,7 +53,7 @@ def test_fine_tuning_the_embedded_generator_on_close_crops_brings_kid_down(
     out = tmp_path / "run"
     run_training(
         out, [crops], "stylegan2-64-projected", {},
-        kimg=0.32, snap_kimg=1, device="cpu", start=weights_path("default-64"), keep_preset=True,
+        kimg=0.32, snap_kimg=1, device="cpu", start=weights_file("default-64"), keep_preset=True,
     )  # fmt: skip
     monkeypatch.setattr(metrics, "_MOST", 100)
     evaluation = Evaluation(load_images([crops], 64, out / "training-images.npz"), torch.device("cpu"))
