@@ -37,6 +37,7 @@ COMMANDS = {
     "models": ("models", "app"),
     "convert": ("convert", "convert"),
     "export": ("export", "export"),
+    "doctor": ("doctor", "doctor"),
     "demo": ("demo", "demo"),
 }
 
