@@ -15,8 +15,8 @@ from forensics.files import sha256_file, write_text
 FOLDER: Final = Path(__file__).parent / "weights"
 SUMS: Final = "SHA256SUMS"
 # Names of generators, and their folders.
-GENERATORS: Final = {"default": "default-64", "default-64": "default-64"}
-_OTHERS: Final = {"detector": "detector", "spectrum": "spectrum"}
+GENERATORS: Final = {"default": "default", "default-64": "default-64"}
+_OTHERS: Final = {"detector": "detector", "spectrum": "spectrum", "upsamplers": "upsamplers"}
 _READ_BY_PROGRAMS: Final = (".safetensors", ".json", ".csv")
 
 

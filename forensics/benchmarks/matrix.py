@@ -25,12 +25,12 @@ from forensics.benchmarks.metrics import Estimate, evaluate, wilson
 from forensics.benchmarks.tables import unreachable
 from forensics.detectors.base import DESCRIPTION, Detector, load_detector, read_description
 from forensics.detectors.fitting import Options, train_detector
+from forensics.detectors.fitting_run import FITTED as FITTED
 from forensics.detectors.pools import Pool
 from forensics.errors import CorpusError, ForensicsError
 from forensics.files import sha256_bytes, write_json
 from forensics.terminal import Meter, printable
 
-FITTED: Final = ("train", "calibrate")
 SHARES: Final = (
     0.5,
     0.0,
@@ -112,6 +112,7 @@ class Task:
     seed: int = 0
     device: str = "cpu"
     n_bootstrap: int = 1000
+    synthetic_past: int = 0  # see `forensics.detectors.cross_views`
 
     def how(self) -> dict[str, Any]:
         """What is compared before cells are reused."""
@@ -119,6 +120,7 @@ class Task:
         return {
             "format_version": 1,
             "kind": self.kind,
+            "synthetic_past": self.synthetic_past,
             "images": self.pool.fingerprint(),
             "pools": sha256_bytes(json.dumps(places).encode()),
             "seed": self.seed,
@@ -212,7 +214,13 @@ def _trained(task: Task, row: Row, fitted: Pool, progress: Progress) -> Detector
     if not (folder / DESCRIPTION).exists():
         own = fitted.take([i for i, source in enumerate(fitted.sources) if source in row.sources])
         work = task.out / "work" / row.folder
-        options = Options(work=work, seed=task.seed, device=task.device, progress=progress)
+        options = Options(
+            work=work,
+            seed=task.seed,
+            device=task.device,
+            synthetic_past=task.synthetic_past,
+            progress=progress,
+        )
         train_detector(task.kind, own, folder, options)
     return load_detector(folder)
 

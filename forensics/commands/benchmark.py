@@ -40,6 +40,16 @@ def benchmark(
     trim_bottom: Annotated[
         float, typer.Option(min=0.0, max=0.5, help="With --matrix: share of the height cut off every image.")
     ] = 0.0,
+    synthetic_past: Annotated[
+        int,
+        typer.Option(
+            "--synthetic-past",
+            min=0,
+            max=100,
+            help="With --matrix: JPEG quality that the photographs had at 1024 px and the generated images had not "
+            "(0: none).",
+        ),
+    ] = 0,
     compare: Annotated[
         tuple[Path, Path] | None,
         typer.Option(metavar="A B", help="What changed beyond chance between two --out folders."),
@@ -76,6 +86,7 @@ def benchmark(
         matrix,
         trim_bottom,
         compare,
+        synthetic_past,
     )
     answer = benchmarking.answer(request)
     if as_json:

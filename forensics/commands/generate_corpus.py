@@ -11,12 +11,18 @@ import typer
 def generate_corpus(
     out: Annotated[Path, typer.Argument(help="Folder of the corpus; the same command again resumes it.")],
     generator: Annotated[str, typer.Option(help="default, default-64, or a weights file.")] = "default",
-    n: Annotated[int, typer.Option("-n", min=1, help="How many synthetic faces.")] = 1000,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many synthetic faces (rebuilt: at most).")] = 1000,
     psi: Annotated[float, typer.Option(help="Truncation: 1 is the full variety, 0 the mean face.")] = 0.7,
-    recipe: Annotated[str, typer.Option(help="How each face is made: synthesis.")] = "synthesis",
+    recipe: Annotated[
+        str,
+        typer.Option(
+            help="How each face is made: synthesis, or rebuilt (a photograph of --real, halved and up-sampled)."
+        ),
+    ] = "synthesis",
     noise: Annotated[str, typer.Option(help="Per-pixel noise: const, random or none.")] = "const",
     real: Annotated[
-        Path | None, typer.Option(help="Add the photographs of this folder, at the same size.")
+        Path | None,
+        typer.Option(help="Photographs to add at the same size; with --recipe rebuilt, to rebuild."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Image i is a function of (seed, i).")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",

@@ -13,9 +13,11 @@ from forensics.commands.options import (
     FacesToo,
     Json,
     Network,
+    PackRoot,
     Seed,
     StudyFolder,
     Workers,
+    pack_with_root,
 )
 
 
@@ -29,6 +31,7 @@ def latent(
     delta: Annotated[float, typer.Option(help="How far single dimensions are moved.")] = 10.0,
     images: Annotated[int, typer.Option("-n", min=4, help="Latents, the same everywhere.")] = 8,
     pack: FacesToo = None,
+    pack_root: PackRoot = None,
     detector: DetectorToo = None,
     seed: Seed = 0,
     workers: Workers = 0,
@@ -41,7 +44,7 @@ def latent(
     from forensics.report.latent import single_dimensions, summary_lines, write_latent
     from forensics.terminal import print_summary
 
-    plan = LatentPlan(images, seed, delta, pack, device, detector)
+    plan = LatentPlan(images, seed, delta, pack_with_root(pack, pack_root), device, detector)
     if dim:
         summary = single_dimensions(file, dim, out, plan)
     else:

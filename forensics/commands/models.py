@@ -31,7 +31,7 @@ def list_models(json: Json = False) -> None:
 
 @app.command("path")
 def path(
-    name: Annotated[str, typer.Argument(help="default, default-64, detector or spectrum.")],
+    name: Annotated[str, typer.Argument(help="default, default-64, detector, spectrum or upsamplers.")],
     json: Json = False,
 ) -> None:
     """The folder of one of them."""

@@ -52,3 +52,8 @@ WalkSeed = Annotated[int, typer.Option("--seed", min=0, help="Walk k is a functi
 Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0: one a processor.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 Json = Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")]
+
+
+def pack_with_root(pack: str | None, root: Path | None) -> str | None:
+    """A pack named beside its root, as the folder it is in; without a root as it was named."""
+    return pack if pack is None or root is None else str(root / "models" / pack)

@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from forensics.commands.options import DetectorToo, Device, FacesToo, Json, Network, Seed, Workers
+from forensics.commands.options import (
+    DetectorToo,
+    Device,
+    FacesToo,
+    Json,
+    Network,
+    PackRoot,
+    Seed,
+    Workers,
+    pack_with_root,
+)
 from forensics.errors import ForensicsError
 
 
@@ -35,6 +45,7 @@ def prune(
     images: Annotated[int, typer.Option("-n", min=4, help="Latents, the same at every threshold.")] = 32,
     space: Annotated[str, typer.Option(help="What stays the same: w (as published) or z.")] = "w",
     pack: FacesToo = None,
+    pack_root: PackRoot = None,
     detector: DetectorToo = None,
     seed: Seed = 0,
     workers: Workers = 0,
@@ -48,7 +59,9 @@ def prune(
     from forensics.report.pruning import single_threshold, summary_lines, write_pruning
     from forensics.terminal import print_summary
 
-    plan = SweepPlan(stop, steps, every, images, seed, space, pack, detector, device)
+    plan = SweepPlan(
+        stop, steps, every, images, seed, space, pack_with_root(pack, pack_root), detector, device
+    )
     if threshold is not None and (channels is not None or save is not None):
         raise ForensicsError("give --threshold or --channels (with --save), not both")
     if save is not None and channels is None:

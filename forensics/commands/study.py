@@ -23,6 +23,7 @@ from forensics.commands.options import (
     StudyFolder,
     WalkSeed,
     Workers,
+    pack_with_root,
 )
 
 app = typer.Typer(
@@ -44,6 +45,7 @@ def weights(
     ] = "w",
     delta: Annotated[float, typer.Option(help="How far single dimensions of w are moved.")] = 10.0,
     pack: FacesToo = None,
+    pack_root: PackRoot = None,
     detector: DetectorToo = None,
     seed: Seed = 0,
     workers: Workers = 0,
@@ -57,8 +59,9 @@ def weights(
     from forensics.report.study_weights import WeightStudy, study_weights, summary_lines
     from forensics.terminal import print_summary
 
-    pruning = SweepPlan(1.0, steps, every, images, seed, space, pack, detector, device)
-    study = WeightStudy(pruning, LatentPlan(min(images, 8), seed, delta, pack, device))
+    faces = pack_with_root(pack, pack_root)
+    pruning = SweepPlan(1.0, steps, every, images, seed, space, faces, detector, device)
+    study = WeightStudy(pruning, LatentPlan(min(images, 8), seed, delta, faces, device))
     summary = study_weights(file, out, study, workers=workers or usual_workers(device))
     print_summary(summary, summary_lines(summary), as_json=json)
 

@@ -34,6 +34,21 @@ def train_detector(
             "--authentic", metavar="DIR", help="A folder of photographs; may be given several times."
         ),
     ] = None,
+    self_made: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--self-made",
+            metavar="DIR",
+            help="A corpus, or a folder of corpora, of generators at hand, best with photographs at their size: "
+            "learned from, and not calibrated on. May be given several times.",
+        ),
+    ] = None,
+    pools: Annotated[
+        Path | None,
+        typer.Option(
+            "--pools", help="A pools.json: train on its pool `train`, calibrate on `calibrate`, no more."
+        ),
+    ] = None,
     epochs: Annotated[
         float | None, typer.Option("--epochs", min=0.01, help="Passes over the images, for the networks.")
     ] = None,
@@ -117,6 +132,8 @@ def train_detector(
         pack=pack,
         pack_root=pack_root,
         synthetic_past=synthetic_past,
+        self_made=tuple(self_made or ()),
+        pools=pools,
     )
     summary = run(request)
     if as_json:

@@ -7,12 +7,13 @@ past before anything else. As they are, without it, they are never learned from;
 
 A likelihood ratio compares like with like: photographs of a source without generated counterparts (another size,
 another framing) are learned from, and the thresholds heed them, but calibrated is on the others. They would make it
-bolder.
+bolder. The same holds of self-made images, and of the photographs beside them: how easily they are told apart says
+nothing about generators at large.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -88,6 +89,16 @@ def cross_views(pool: Pool, seed: int, synthetic_past: int = 0) -> CrossViews:
     )
 
 
+def with_equal_past(pool: Pool, synthetic_past: int) -> Pool:
+    """The pool with the photographs' past given to its generated images (a JPEG quality; 0: as it is)."""
+    if not synthetic_past:
+        return pool
+    images = zip(pool.images, pool.labels, strict=True)
+    return replace(
+        pool, images=tuple(with_past(pixels, synthetic_past) if y == 1 else pixels for pixels, y in images)
+    )
+
+
 def _views(pixels: Pixels, sha256: str, seed: int, past: int) -> list[Pixels]:
     def rng(draw: int) -> np.random.Generator:
         return np.random.default_rng(int(sha256_bytes(f"{seed} {draw} {sha256}".encode())[:16], 16))
@@ -127,8 +138,12 @@ def folds_of(pool: Pool, seed: int) -> NDArray[np.int64]:
     ]
     groups = groups_of(traces)
     fold: dict[str, int] = {}
-    for source in sorted(set(pool.sources)):
-        names = {groups[i] for i, own in enumerate(pool.sources) if own == source} - fold.keys()
-        ordered = sorted(names, key=lambda name: sha256_bytes(f"{seed} {name}".encode()))
+    # What calibrates first, in an order of its own images: what is added to a pool leaves the folds of the rest alone.
+    for source in sorted(set(pool.sources), key=lambda name: (name in pool.unpaired, name)):
+        first: dict[str, str] = {}
+        for own, name, sha256 in zip(pool.sources, groups, pool.sha256, strict=True):
+            if own == source and name not in fold:
+                first[name] = min(first.get(name, sha256), sha256)
+        ordered = sorted(first, key=lambda name: sha256_bytes(f"{seed} {first[name][:16]}".encode()))
         fold |= {name: number % FOLDS for number, name in enumerate(ordered)}
     return np.array([fold[name] for name in groups], np.int64)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from shutil import rmtree
 from typing import Any, Final
 
 import numpy as np
@@ -34,6 +35,7 @@ class Crossing:
     seed: int = 0
     synthetic_past: int = 0
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    work: Path | None = None  # where a part may keep what takes long; removed once the detector is written
 
 
 def can_cross(names: Sequence[str]) -> bool:
@@ -68,6 +70,8 @@ def train_crossed(
     detector.card = {"data": data_card(pool, how.seed, how.synthetic_past), "domain": domain(pool)}
     detector.save(out)
     write_fitted_on(out, pool, pool.take([]))
+    if how.work is not None:
+        rmtree(how.work, ignore_errors=True)
     return detector_class(kind).load(out)
 
 
@@ -79,7 +83,7 @@ def fit_part(name: str, pool: Pool, views: CrossViews, how: Crossing) -> tuple[D
     own, _, number = name.partition("_")
     found: Any = detector_class(own)
     if hasattr(found, "fit_crossed"):
-        fitted: tuple[Detector, Floats] = found.fit_crossed(views, int(number or 1))
+        fitted: tuple[Detector, Floats] = found.fit_crossed(views, int(number or 1), how.work)
         return fitted
     equal = replace(pool, images=tuple(views.images[1 :: views.draws]))
     fold = views.fold[:: views.draws]

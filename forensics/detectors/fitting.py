@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from forensics.detectors.augmentation import Augmentation
 from forensics.detectors.base import Detector, Floats, Pixels, detector_class
-from forensics.detectors.calibration import fit_calibration, fix_thresholds
-from forensics.detectors.cross_views import cross_views
+from forensics.detectors.calibration import Calibration, fit_calibration, fix_thresholds
+from forensics.detectors.cross_views import cross_views, with_equal_past
 from forensics.detectors.crossfit import TARGETS, Crossing, can_cross, train_crossed
 from forensics.detectors.draws import degraded
 from forensics.detectors.ensemble import EnsembleDetector, fit_weights
@@ -25,7 +25,7 @@ from forensics.detectors.training import Schedule, Trainer
 from forensics.errors import DetectorError
 
 CALIBRATION_SHARE: Final = 0.2
-ENSEMBLE_PARTS: Final = ("layers", "layers_2")  # kind, then a number where a kind occurs again
+ENSEMBLE_PARTS: Final = ("layers", "layers_2", "fingerprint")  # kind, then a number where a kind occurs again
 _DRAWS: Final = 4  # of each calibration image: as it is, and three times degraded
 _WEIGHT_AS_IT_IS: Final = 0.5  # what the first of them counts; the rest share the other half
 _FOLDS: Final = 5
@@ -86,6 +86,7 @@ class CalibrationViews:
     weights: Floats
     group: NDArray[np.int64]  # which image of the pool
     draws: int
+    paired: NDArray[np.bool_]  # whether it calibrates (see `cross_views`); the thresholds heed all
 
 
 def train_detector(kind: str, pool: Pool, out: Path, options: Options) -> Detector:
@@ -97,7 +98,8 @@ def train_detector(kind: str, pool: Pool, out: Path, options: Options) -> Detect
     names = options.parts if kind == EnsembleDetector.kind else (kind,)
     if not pool.places and can_cross(names):
         with options.progress("fit", len(names) + 1) as meter:
-            how = Crossing(options.seed, options.synthetic_past, options.settings)
+            kept = options.work / "crossed"
+            how = Crossing(options.seed, options.synthetic_past, options.settings, kept)
             return train_crossed(kind, names, pool, out, how, meter.advance)
     training, held = split_pool(pool, options.calibration_share, options.seed)
     views = calibration_views(held, options.seed)
@@ -128,6 +130,7 @@ def calibration_views(pool: Pool, seed: int, draws: int = _DRAWS) -> Calibration
         np.tile(np.array(share) * draws, len(pool)),
         np.repeat(np.arange(len(pool)), draws),
         draws,
+        np.repeat(~np.isin(np.array(pool.sources, dtype=str), pool.unpaired), draws),
     )
 
 
@@ -141,7 +144,8 @@ def _fit(name: str, pool: Pool, options: Options) -> Detector:
         alone: Detector = found.fit_crossed(views, int(number or 1))[0]
         return alone
     if (fit := getattr(found, "fit", None)) is not None:
-        fitted: Detector = fit(pool, seed=seed, **options.settings.get(kind, {}))
+        equal = with_equal_past(pool, options.synthetic_past)
+        fitted: Detector = fit(equal, seed=seed, **options.settings.get(kind, {}))
         return fitted
     if not issubclass(found, NetworkDetector):
         raise DetectorError(f"a detector of kind {kind!r} is not trained by itself")
@@ -168,7 +172,7 @@ def _fit(name: str, pool: Pool, options: Options) -> Detector:
 def _calibrated(detector: Detector, views: CalibrationViews) -> Detector:
     """Give a detector its calibration, and thresholds from scores calibrated on other images than their own."""
     raw = detector.raw_scores(views.images)
-    detector.calibration = fit_calibration(raw, views.labels, views.weights, views.draws)
+    detector.calibration = _calibration(raw, views, views.paired)
     crossed = _crossed(raw[:, None], views)
     detector.limits = fix_thresholds(crossed, views.labels, TARGETS, views.weights, views.draws)
     return detector
@@ -177,10 +181,11 @@ def _calibrated(detector: Detector, views: CalibrationViews) -> Detector:
 def _stacked(names: tuple[str, ...], parts: list[Detector], views: CalibrationViews) -> EnsembleDetector:
     ensemble = EnsembleDetector({"parts": list(names), "weights": [1.0] * len(parts)}, parts=parts)
     table = ensemble.part_scores(views.images)
-    weights = fit_weights(table, views.labels, views.weights)
+    own = views.paired
+    weights = fit_weights(table[own], views.labels[own], views.weights[own])
     ensemble.config["weights"] = [round(float(weight), 6) for weight in weights]
     raw = table @ np.array(ensemble.config["weights"])
-    ensemble.calibration = fit_calibration(raw, views.labels, views.weights, views.draws)
+    ensemble.calibration = _calibration(raw, views, own)
     crossed = _crossed(table, views)
     ensemble.limits = fix_thresholds(crossed, views.labels, TARGETS, views.weights, views.draws)
     return ensemble
@@ -191,12 +196,15 @@ def _crossed(table: Floats, views: CalibrationViews) -> Floats:
     scores = np.zeros(len(table))
     fold = _folds(views)
     for number in range(_FOLDS):
-        fit, rest = fold != number, fold == number
+        fit, rest = views.paired & (fold != number), fold == number
         y, w = views.labels[fit], views.weights[fit]
         mix = fit_weights(table[fit], y, w) if table.shape[1] > 1 else np.ones(1)
-        calibration = fit_calibration(table[fit] @ mix, y, w, views.draws)
-        scores[rest] = calibration.uncapped(table[rest] @ mix)
+        scores[rest] = _calibration(table @ mix, views, fit).uncapped(table[rest] @ mix)
     return scores
+
+
+def _calibration(raw: Floats, views: CalibrationViews, rows: NDArray[np.bool_]) -> Calibration:
+    return fit_calibration(raw[rows], views.labels[rows], views.weights[rows], views.draws)
 
 
 def _folds(views: CalibrationViews) -> NDArray[np.int64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from forensics.detectors.base import detector_class
 from forensics.detectors.ensemble import EnsembleDetector
@@ -14,7 +14,9 @@ from forensics.detectors.pools import Pool, read_pool
 from forensics.errors import DetectorError
 from forensics.evidence import write_evidence
 from forensics.images import ImageFailure
-from forensics.terminal import note, progress
+from forensics.terminal import note, printable, progress
+
+FITTED: Final = ("train", "calibrate")  # of five pools, those that a detector may be fitted on
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Request:
     synthetic_past: int = (
         0  # JPEG quality that the photographs had at 1024 px, and the generated images had not
     )
+    self_made: tuple[Path, ...] = ()  # as `read_pool` takes them
+    pools: Path | None = None  # a split to obey: only what it lets train and calibrate is used
 
     def names(self) -> tuple[str, ...]:
         """What will be fitted: kinds, numbered where one occurs again; DetectorError where they make no sense."""
@@ -84,7 +88,11 @@ def run(request: Request) -> dict[str, Any]:
         failures.append(failure)
         note(f"error: {failure.message}")
 
-    pool = read_pool(request.corpora, request.authentic, request.trim_bottom, on_failure=report)
+    pool = read_pool(
+        request.corpora, request.authentic, request.trim_bottom, report, self_made=request.self_made
+    )
+    if request.pools is not None:
+        pool = _allowed(pool, request.pools)
     note("training on " + ", ".join(f"{n} {source}" for source, n in pool.counts().items()))
     work = request.work or request.out.with_name(request.out.name + ".work")
     options = Options(
@@ -113,11 +121,28 @@ def run(request: Request) -> dict[str, Any]:
     }
 
 
+def _allowed(pool: Pool, path: Path) -> Pool:
+    """What the split in `path` puts into its pools `train` and `calibrate`; DetectorError where a class is missing."""
+    from forensics.benchmarks.five_pools import read_pools
+
+    kept = pool.placed(read_pools(path), FITTED)
+    for name in FITTED:
+        labels = {int(y) for y, (own, _) in zip(kept.labels, kept.places, strict=True) if own == name}
+        if labels != {0, 1}:
+            raise DetectorError(
+                f"{printable(path)}: its pool {name!r} holds not both kinds of these images; split these corpora again"
+            )
+    note(f"{len(pool) - len(kept)} of {len(pool)} images are in other pools, or in none, and are left alone")
+    return kept
+
+
 def _leave_evidence(request: Request, pool: Pool, device: str) -> None:
     command = ["forensics", "train-detector", str(request.out), *map(str, request.corpora)]
     command += ["--kind", request.kind, "--seed", str(request.seed)]
     for folder in request.authentic:
         command += ["--authentic", str(folder)]
+    for folder in request.self_made:
+        command += ["--self-made", str(folder)]
     if request.epochs is not None:
         command += ["--epochs", f"{request.epochs:g}"]
     if request.trim_bottom:
@@ -130,6 +155,7 @@ def _leave_evidence(request: Request, pool: Pool, device: str) -> None:
         ("--weights", request.weights),
         ("--pack", request.pack),
         ("--pack-root", request.pack_root),
+        ("--pools", request.pools),
     ):
         command += [option, str(value)] if value is not None else []
     options = {"kind": request.kind, "epochs": request.epochs, "device": device, "images": len(pool)}

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -19,10 +21,12 @@ from forensics.detectors.cross_views import FOLDS, CrossViews
 from forensics.detectors.layer_statistics import LayerStatistics
 from forensics.detectors.views import working_view
 from forensics.errors import DetectorError
+from forensics.files import replacing
 
 VARIANTS: Final = (0, 2, 1)  # the first part of this kind, the second (`layers_2`), the third
 _CLIP: Final = 5.0  # standard deviations; a strange image must not extrapolate far
 _RIDGE: Final = 6.0
+_BLOCK: Final = 16 * 7  # views whose statistics are computed, and kept, together
 _DEPTHS: Final = (0.5, 0.5, 1.0, 2.0, 1.0)  # what a fifth of the layers counts, from the first to the last
 
 
@@ -39,24 +43,31 @@ class LayersDetector(Detector):
     kind: ClassVar[str] = "layers"
 
     @classmethod
-    def fit_crossed(cls, views: CrossViews, number: int = 1) -> tuple[LayersDetector, Floats]:
-        """Fitted to all views, and the score float64 [n] of each by a classifier that was fitted without its fold."""
+    def fit_crossed(
+        cls, views: CrossViews, number: int = 1, work: Path | None = None
+    ) -> tuple[LayersDetector, Floats]:
+        """Fitted to all views, and the score float64 [n] of each by a classifier that was fitted without its fold.
+
+        The statistics, nearly all of the time it takes, are kept below `work` until somebody removes them.
+        """
         if not 1 <= number <= len(VARIANTS):
             raise DetectorError(f"there are {len(VARIANTS)} networks for a layers detector, not {number}")
         statistics = LayerStatistics.from_imagenet(VARIANTS[number - 1 : number])
-        table = statistics([working_view(image) for image in views.images])
+        table = _kept_statistics(statistics, views.images, work)
         learned = views.training > 0
         mean, scale = table[learned].mean(0), table[learned].std(0) + 1e-6
         depth = _depth_weights(statistics)
         table = _standard(table, mean, scale) * depth
         targets = (2 * views.labels - 1).astype(np.float64)
         importance = views.balanced()
+        products = table @ table.T
         crossed = np.zeros(len(table))
-        for number in range(FOLDS):
-            fit, rest = learned & (views.fold != number), views.fold == number
-            weights, offset = ridge(table[fit], targets[fit], importance[fit], views.group[fit])
+        for fold in range(FOLDS):
+            fit, rest = np.flatnonzero(learned & (views.fold != fold)), views.fold == fold
+            weights, offset = ridge(table, targets, importance, views.group, fit, products)
             crossed[rest] = table[rest] @ weights + offset
-        weights, offset = ridge(table[learned], targets[learned], importance[learned], views.group[learned])
+        every = np.flatnonzero(learned)
+        weights, offset = ridge(table, targets, importance, views.group, every, products)
         config = {"variants": list(statistics.variants), "ridge": _RIDGE, "clip": _CLIP}
         weights = (weights * depth).astype(np.float32)
         return cls(
@@ -118,23 +129,62 @@ class LayersDetector(Detector):
         return cls(config, statistics=statistics, mean=mean, scale=scale, weights=weights, offset=offset)
 
 
-def ridge(
-    table: NDArray[np.float32], targets: Floats, importance: Floats, group: NDArray[np.int64]
-) -> tuple[NDArray[np.float32], float]:
-    """Weights [d] and offset of a weighted ridge regression of `targets` [n] on `table` [n, d], solved in its dual.
+def _kept_statistics(
+    statistics: LayerStatistics, images: Sequence[Pixels], work: Path | None
+) -> NDArray[np.float32]:
+    """float32 [n, d] of images, block by block; with `work` each block is a file there, and is not computed twice."""
+    found = np.empty((len(images), statistics.length()), np.float32)
+    for start in range(0, len(images), _BLOCK):
+        block = [working_view(image) for image in images[start : start + _BLOCK]]
+        rows = found[start : start + len(block)]
+        file = None if work is None else work / _block_name(statistics, block)
+        if file is None or not file.exists():
+            rows[:] = statistics(block)
+            if file is not None:
+                with replacing(file) as temporary, temporary.open("wb") as stream:
+                    np.save(stream, rows)
+        else:
+            rows[:] = np.load(file, allow_pickle=False)
+    return found
 
-    The penalty is in units of the rows' mean square length, per image: views of one image (`group`) go together.
+
+def _block_name(statistics: LayerStatistics, block: Sequence[Pixels]) -> str:
+    digest = sha256(repr((statistics.variants, [view.shape for view in block])).encode())
+    for view in block:
+        digest.update(view.tobytes())
+    return f"layers-{digest.hexdigest()[:32]}.npy"
+
+
+def ridge(
+    table: NDArray[np.float32],
+    targets: Floats,
+    importance: Floats,
+    group: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    products: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], float]:
+    """Weights [d] and offset of a weighted ridge regression of `targets` [n] on the `rows` of `table` [n, d].
+
+    It is solved in its dual, from the inner `products` [n, n] of the table's rows, which several fits can share. The
+    penalty is in units of the rows' mean square length, per image: views of one image (`group`) go together.
     """
-    share = importance / importance.sum()
-    centre = (share.astype(np.float32) @ table).astype(np.float32)
-    level = float(share @ targets)
-    root = np.sqrt(share)
-    rows = (table - centre) * root[:, None].astype(np.float32)
-    gram = (rows @ rows.T).astype(np.float64)
-    penalty = _RIDGE * np.trace(gram) * len(np.unique(group)) / len(rows) ** 2
-    gram[np.diag_indices(len(rows))] += penalty
-    dual = np.linalg.solve(gram, root * (targets - level))
-    weights = rows.T @ dual.astype(np.float32)
+    from scipy.linalg import solve
+
+    share = importance[rows] / importance[rows].sum()
+    level = float(share @ targets[rows])
+    root = np.sqrt(share).astype(np.float32)
+    gram = products[np.ix_(rows, rows)]
+    towards = gram @ share.astype(np.float32)  # inner products with the weighted centre
+    gram -= towards[:, None]
+    gram -= towards[None, :] - np.float32(share @ towards)
+    gram *= root[:, None]
+    gram *= root[None, :]
+    penalty = _RIDGE * float(np.trace(gram)) * len(np.unique(group[rows])) / len(rows) ** 2
+    gram[np.diag_indices(len(rows))] += np.float32(penalty)
+    aims = root * (targets[rows] - level).astype(np.float32)
+    dual = root * solve(gram, aims, assume_a="pos", overwrite_a=True, check_finite=False)
+    centre = share.astype(np.float32) @ table[rows]
+    weights = dual @ table[rows] - dual.sum() * centre
     return weights, level - float(centre.astype(np.float64) @ weights.astype(np.float64))
 
 

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from forensics.corpus import AUTHENTIC, Corpus
+from forensics.corpus import AUTHENTIC, SYNTHETIC, Corpus
 from forensics.corpus.likeness import origins, perceptual_hash
+from forensics.corpus.manifest import MANIFEST
 from forensics.detectors.views import working_view
 from forensics.errors import CorpusError, DetectorError
 from forensics.files import sha256_bytes
@@ -39,9 +40,7 @@ class Pool:
     phash: tuple[str, ...] = ()
     origins: tuple[tuple[str, ...], ...] = ()
     places: tuple[tuple[str, str], ...] = ()
-    unpaired: tuple[
-        str, ...
-    ] = ()  # sources of photographs alone: no generated image was made to look like them
+    unpaired: tuple[str, ...] = ()  # sources that are learned from and do not calibrate
 
     def __len__(self) -> int:
         return len(self.images)
@@ -93,8 +92,14 @@ def read_pool(
     authentic: Sequence[Path] = (),
     trim_bottom: float = 0.0,
     on_failure: Callable[[ImageFailure], None] | None = None,
+    self_made: Sequence[Path] = (),
 ) -> Pool:
-    """Every image of `corpora`, and of the folders `authentic` (photographs, whatever their folders' names).
+    """Every image of `corpora`, of the folders `authentic` (photographs, whatever their folders' names) and
+    `self_made`.
+
+    Each of `self_made` is a corpus, or a folder of corpora, of generators at hand and, best, of photographs at the same
+    size. Whatever its rows say, their sources are the folder's name and that name with " photographs": what matters is
+    which family of generators made them, not which file. Neither they nor `authentic` calibrate (`unpaired`).
 
     An image that occurs twice is taken once; DetectorError where it occurs with both labels. A source is the corpus's
     own word; `on_failure` hears of what could not be read. `trim_bottom` is the share of the height cut off the bottom
@@ -102,23 +107,28 @@ def read_pool(
     """
     rows: dict[str, _Image] = {}
 
-    def add(row: Mapping[str, Any], pixels: Pixels) -> None:
+    def add(row: Mapping[str, Any], pixels: Pixels, source: str = "") -> None:
         sha256, label = row["sha256"], int(row["label"])
         if sha256 in rows and rows[sha256].label != label:
             raise DetectorError(
                 f"one image (sha256 {sha256[:16]}…) is labelled authentic and synthetic; remove one"
             )
         kept = pixels[: len(pixels) - round(len(pixels) * trim_bottom)]
-        found = _Image(working_view(kept), label, row["source"], perceptual_hash(pixels), origins(row))
+        found = _Image(
+            working_view(kept), label, source or row["source"], perceptual_hash(pixels), origins(row)
+        )
         rows.setdefault(sha256, found)
 
-    for path in corpora:
+    def add_corpus(path: Path, names: Mapping[int, str]) -> None:
         corpus = Corpus.open(path)
         for failure in corpus.failures:
             _report(failure, on_failure)
         for batch_rows, images in corpus.images(on_failure=on_failure):
             for row, pixels in zip(batch_rows, images, strict=True):
-                add(row, pixels)
+                add(row, pixels, names.get(int(row["label"]), ""))
+
+    for path in corpora:
+        add_corpus(path, {})
     for folder in authentic:
         found = find_images([folder])
         for failure in found.failures:
@@ -129,7 +139,12 @@ def read_pool(
             else:
                 row = {"sha256": image.sha256, "label": AUTHENTIC, "source": folder.resolve().name}
                 add(row, image.pixels)
+    for folder in self_made:
+        for path in _corpora_in(folder):
+            add_corpus(path, _self_made_names(folder))
     read = list(rows.values())
+    unpaired = {folder.resolve().name for folder in authentic}
+    unpaired |= {name for folder in self_made for name in _self_made_names(folder).values()}
     pool = Pool(
         tuple(image.view for image in read),
         np.array([image.label for image in read], np.int64),
@@ -138,11 +153,22 @@ def read_pool(
         trim_bottom,
         tuple(image.phash for image in read),
         tuple(image.origins for image in read),
-        unpaired=tuple(sorted({folder.resolve().name for folder in authentic})),
+        unpaired=tuple(sorted(unpaired)),
     )
     if set(pool.labels.tolist()) != {0, 1}:
         raise CorpusError("training needs authentic and synthetic images; these corpora hold only one kind")
     return pool
+
+
+def _corpora_in(folder: Path) -> list[Path]:
+    """The folder itself where it is a corpus; else the corpora directly below it, sorted."""
+    below = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
+    return below if below and not (folder / MANIFEST).exists() else [folder]
+
+
+def _self_made_names(folder: Path) -> dict[int, str]:
+    name = folder.resolve().name
+    return {SYNTHETIC: name, AUTHENTIC: f"{name} photographs"}
 
 
 def _report(failure: ImageFailure, on_failure: Callable[[ImageFailure], None] | None) -> None:

@@ -39,6 +39,7 @@ class Asked:
     trim_bottom: float = 0.0
     seed: int = 0
     device: str = "cpu"
+    synthetic_past: int = 0
 
 
 def matrix_of(asked: Asked, progress: Progress) -> tuple[Matrix, int]:
@@ -55,7 +56,15 @@ def matrix_of(asked: Asked, progress: Progress) -> tuple[Matrix, int]:
     pool = read_pool(asked.corpora, trim_bottom=asked.trim_bottom, on_failure=failures.append)
     for failure in failures:
         note(f"error: {failure.message}")
-    task = Task(asked.kind, pool, read_pools(pools), asked.out, asked.seed, asked.device)
+    task = Task(
+        asked.kind,
+        pool,
+        read_pools(pools),
+        asked.out,
+        asked.seed,
+        asked.device,
+        synthetic_past=asked.synthetic_past,
+    )
     matrix = run_matrix(task, progress)
     if words := unequal_psi([vars(item) for item in listing.items]):
         matrix = replace(matrix, notes=(*matrix.notes, words))
@@ -69,7 +78,12 @@ def matrix_of(asked: Asked, progress: Progress) -> tuple[Matrix, int]:
 
 def _write(matrix: Matrix, asked: Asked, inputs: Mapping[str, str], counts: Mapping[str, int]) -> None:
     words = ["forensics", "benchmark", *map(printable, asked.corpora), "--matrix", asked.kind]
-    options = {"kind": asked.kind, "trim_bottom": asked.trim_bottom, "device": asked.device}
+    options: dict[str, Any] = {
+        "kind": asked.kind,
+        "trim_bottom": asked.trim_bottom,
+        "synthetic_past": asked.synthetic_past,
+        "device": asked.device,
+    }
     record = words, inputs, {"seed": asked.seed}, options
     write_json(asked.out / "matrix.json", matrix.to_json() | {"counts": counts})
     write_text(asked.out / "matrix.csv", _table(matrix.cells))

@@ -45,6 +45,7 @@ class Request:
     matrix: str | None = None
     trim_bottom: float = 0.0
     compare: tuple[Path, Path] | None = None
+    synthetic_past: int = 0
 
 
 @dataclass(frozen=True)
@@ -68,12 +69,22 @@ def answer(request: Request) -> Answer:
         )
     if request.matrix is not None:
         _nothing_else(request, "--matrix", ("detectors", "perturb"))
-        own = (request.pools, request.trim_bottom, request.seed, resolve_device(request.device))
+        own = (
+            request.pools,
+            request.trim_bottom,
+            request.seed,
+            resolve_device(request.device),
+            request.synthetic_past,
+        )
         matrix, n_failed = matrix_of(Asked(request.corpora, request.matrix, request.out, *own), progress)
         where = {"out": str(request.out), "report": str(request.out / "report.html")}
         return Answer(matrix.to_json() | where, matrix_lines(matrix, request.out), n_failed)
     if request.trim_bottom:
         raise ForensicsError("--trim-bottom goes with --matrix only: a benchmark measures images as they are")
+    if request.synthetic_past:
+        raise ForensicsError(
+            "--synthetic-past goes with --matrix only: a benchmark measures images as they are"
+        )
     start = time.monotonic()
     outcome = benchmark_corpora(request, request.out)
     speed = _speed(outcome, time.monotonic() - start)

@@ -29,6 +29,7 @@ class Authentic(Plan):
     name: ClassVar[str] = "authentic"
     rejected: list[ImageFailure] = field(default_factory=list, init=False)
     _paths: list[Path] = field(default_factory=list, init=False, repr=False)
+    _smallest_px: int = field(default=0, init=False, repr=False)  # the shortest side of them all
 
     def __post_init__(self) -> None:
         if not self.folder.exists():
@@ -36,14 +37,16 @@ class Authentic(Plan):
         found = find_images([self.folder])
         self.rejected = list(found.failures)
         decoded = tracked(decode_many(found.paths), "checking photographs", len(found.paths))
+        sides = []
         for path, item in zip(found.paths, decoded, strict=True):
             if isinstance(item, ImageFailure):
                 self.rejected.append(item)
             else:
                 self._paths.append(path)
+                sides.append(min(item.pixels.shape[:2]))
         if not self._paths:
             raise CorpusError(f"{self.folder}: no readable photograph in it ({len(self.rejected)} rejected)")
-        self.count = len(self._paths)
+        self.count, self._smallest_px = len(self._paths), min(sides)
 
     def how(self) -> dict[str, Any]:
         """The list of files stands for the photographs: a changed folder is another corpus."""

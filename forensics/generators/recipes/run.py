@@ -12,11 +12,12 @@ from forensics.evidence import write_evidence
 from forensics.generators.base import Generator, load_generator
 from forensics.generators.recipes.authentic import Authentic
 from forensics.generators.recipes.plan import Plan, write_corpus
+from forensics.generators.recipes.rebuilt import Rebuilt
 from forensics.generators.recipes.synthesis import Synthesis
 from forensics.generators.recipes.walk import Walk
 from forensics.terminal import note, progress
 
-RECIPES = ("synthesis",)
+RECIPES = ("synthesis", "rebuilt")
 _NOISE = ("const", "random", "none")
 
 
@@ -34,10 +35,13 @@ def run_generate_corpus(
 ) -> dict[str, Any]:
     """A corpus of `count` synthetic faces and, with `real`, that folder's photographs at the same size.
 
+    Recipe `rebuilt` is of the photographs `real` and of no generator: at most `count` of them, each rebuilt.
     Returns {corpus, images, made_now, rejected}; `rejected` lists [path, why] of photographs that cannot be read.
     """
     if recipe not in RECIPES:
         raise ForensicsError(f"no recipe {recipe!r}: choose one of {', '.join(RECIPES)}")
+    if recipe == Rebuilt.name:
+        return _rebuild(out, real, count, seed)
     _check_noise(noise)
     network = load_generator(generator, device)
     plans: list[Plan] = [Synthesis(network, count, seed=seed, psi=psi, noise=noise)]
@@ -47,10 +51,24 @@ def run_generate_corpus(
         photographs = Authentic(real, network.img_resolution)
         plans.append(photographs)
         options["real"] = str(real)
-        rejected = [[failure.path, failure.message] for failure in photographs.rejected]
-        for failure in photographs.rejected:
-            note(f"rejected {failure.message}")
-    return {**_make(out, plans, network, "generate-corpus", seed, options), "rejected": rejected}
+        rejected = _noted(photographs)
+    return {**_make(out, plans, _inputs(network), "generate-corpus", seed, options), "rejected": rejected}
+
+
+def _rebuild(out: Path, real: Path | None, at_most: int, seed: int) -> dict[str, Any]:
+    if real is None:
+        raise ForensicsError("recipe rebuilt is made of photographs: name their folder with --real")
+    plan = Rebuilt(real, at_most=at_most)
+    rejected = _noted(plan)
+    options = {"recipe": plan.name, "n": at_most, "real": str(real)}
+    return {**_make(out, [plan], plan.inputs(), "generate-corpus", seed, options), "rejected": rejected}
+
+
+def _noted(photographs: Authentic) -> list[list[str]]:
+    """[path, why] of what cannot be read, said on stderr, too."""
+    for failure in photographs.rejected:
+        note(f"rejected {failure.message}")
+    return [[failure.path, failure.message] for failure in photographs.rejected]
 
 
 def run_walk(
@@ -60,9 +78,12 @@ def run_walk(
     _check_noise(noise)
     network = load_generator(generator, device)
     walk = Walk(network, seed=seed, noise=noise, **options)
-    return _make(
-        out, [walk], network, "walk", seed, {**options, "noise": noise, "device": str(network.device)}
-    )
+    options |= {"noise": noise, "device": str(network.device)}
+    return _make(out, [walk], _inputs(network), "walk", seed, options)
+
+
+def _inputs(network: Generator) -> dict[str, str]:
+    return {network.source: network.weights_sha256}
 
 
 def _check_noise(noise: str) -> None:
@@ -73,7 +94,7 @@ def _check_noise(noise: str) -> None:
 def _make(
     out: Path,
     plans: Sequence[Plan],
-    network: Generator,
+    inputs: dict[str, str],
     command: str,
     seed: int,
     options: dict[str, Any],
@@ -83,7 +104,7 @@ def _make(
     write_evidence(
         out,
         sys.argv,
-        inputs={network.source: network.weights_sha256},
+        inputs=inputs,
         seeds={"seed": seed},
         options=options,
     )
