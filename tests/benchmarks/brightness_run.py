@@ -1,0 +1,30 @@
+"""A benchmark of the detector that measures brightness: every number is known by hand."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from forensics.benchmarks import protocol
+from forensics.benchmarks.perturbations import parse
+from forensics.benchmarks.protocol import Outcome, run_benchmark
+from tests.benchmarks.brightness import Brightness, brightness
+
+
+class Silent:
+    def advance(self, n: int = 1, status: str = "") -> None:
+        pass
+
+
+def run(
+    folder: Path, out: Path, perturb: str = "", detector: Brightness | None = None, **more: Any
+) -> Outcome:
+    """A benchmark; the metadata baseline, which costs most of the time here, only where `metadata` is given."""
+    own: dict[str, Any] = {"progress": lambda title, n: nullcontext(Silent()), "n_bootstrap": 50} | more
+    with pytest.MonkeyPatch.context() as patch:
+        if not own.pop("metadata", False):
+            patch.setattr(protocol, "metadata_baseline", lambda *_, **__: {"leaking": False})
+        return run_benchmark([folder], [detector or brightness()], out, perturbations=parse(perturb), **own)
