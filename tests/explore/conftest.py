@@ -24,6 +24,8 @@ from tests.small_stylegan2 import write_small_stylegan2
 CONFIG = {
     "z_dim": 16, "w_dim": 16, "img_resolution": 16, "channel_base": 256, "channel_max": 16, "num_mapping_layers": 2,
 }  # fmt: skip
+# What the page asks for when one slider was moved.
+PICTURE = {"view": "one", "settings": {"moves": [[3, 5.0]]}}
 
 
 @pytest.fixture(scope="session")
