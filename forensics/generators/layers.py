@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from forensics.generators.convolution import conv2d, conv_transpose2d
+
 LRELU_SLOPE = 0.2
 LRELU_GAIN = math.sqrt(2.0)
 
@@ -72,13 +74,13 @@ def needs_gradient(*tensors: Tensor | None) -> bool:
 def upsample2d(x: Tensor, kernel: Tensor) -> Tensor:
     """Double the size of `x` [n, c, h, w]: zero-stuffing, then the FIR `kernel` (even size) with gain 4."""
     weight = (kernel * 4.0).expand(x.shape[1], 1, *kernel.shape)
-    return F.conv_transpose2d(x, weight, stride=2, padding=kernel.shape[0] // 2 - 1, groups=x.shape[1])
+    return conv_transpose2d(x, weight, stride=2, padding=kernel.shape[0] // 2 - 1, groups=x.shape[1])
 
 
 def downsample2d(x: Tensor, kernel: Tensor) -> Tensor:
     """Halve the size of `x` [n, c, h, w]: the FIR `kernel` (even size) evaluated at every second pixel."""
     weight = kernel.flip((0, 1)).expand(x.shape[1], 1, *kernel.shape)
-    return F.conv2d(x, weight, stride=2, padding=kernel.shape[0] // 2 - 1, groups=x.shape[1])
+    return conv2d(x, weight, stride=2, padding=kernel.shape[0] // 2 - 1, groups=x.shape[1])
 
 
 class FullyConnectedLayer(nn.Module):
@@ -152,15 +154,15 @@ class Conv2dLayer(nn.Module):
 
     def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if self.up == 1 and self.down == 1:
-            return F.conv2d(x, weight, bias, padding=self.kernel_size // 2)
+            return conv2d(x, weight, bias, padding=self.kernel_size // 2)
         if self.kernel_size == 1:
             if self.down == 2:
-                return F.conv2d(downsample2d(x, self.resample_filter), weight, bias)
-            return upsample2d(F.conv2d(x, weight, bias), self.resample_filter)
+                return conv2d(downsample2d(x, self.resample_filter), weight, bias)
+            return upsample2d(conv2d(x, weight, bias), self.resample_filter)
         if self.down == 2:
             # 3x3 kernel: the FIR's pad of 2 leaves h + 1 pixels, of which the strided kernel makes h / 2.
             blurred = fir(x, self.resample_filter.flip((0, 1)), padding=2)
-            return F.conv2d(blurred, weight, bias, stride=2)
+            return conv2d(blurred, weight, bias, stride=2)
         raise ValueError("a 3x3 Conv2dLayer upsamples nowhere in this family")
 
 
@@ -172,8 +174,8 @@ def modulated_conv2d(x: Tensor, weight: Tensor, styles: Tensor, *, up_filter: Te
     """
     x = x * styles[:, :, None, None]
     if up_filter is None:
-        return F.conv2d(x, weight, padding=weight.shape[-1] // 2)
-    y = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
+        return conv2d(x, weight, padding=weight.shape[-1] // 2)
+    y = conv_transpose2d(x, weight.transpose(0, 1), stride=2)
     return fir(y, up_filter.flip((0, 1)) * 4.0, padding=1)
 
 

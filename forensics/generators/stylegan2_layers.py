@@ -73,8 +73,9 @@ class SynthesisLayer(nn.Module):
             y = modulated_conv2d(
                 x, self.weight, styles, up_filter=self.resample_filter if self.up == 2 else None
             )
-            # Bias first, then noise: their sum would be a tensor as large as y, and not in its layout.
-            y = torch.addcmul((self.bias * scale)[None, :, None, None], y, d[:, :, None, None])
+            # Bias first, then noise: their sum would be a tensor as large as y, and not in its layout. Not addcmul,
+            # whose derivative makes one more copy of y.
+            y = (y * d[:, :, None, None]).add_((self.bias * scale)[:, None, None])
             if noise is not None:
                 y.add_(noise * strength)
         y = F.leaky_relu(y, LRELU_SLOPE, inplace=True)
