@@ -9,16 +9,7 @@ from collections.abc import Callable
 
 from PIL import Image
 
-
-def chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def png(width: int, height: int, rows: bytes, extra: bytes = b"", colour_type: int = 2) -> bytes:
-    """A PNG whose IDAT holds the already compressed `rows`, with `extra` chunks before it."""
-    header = struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)
-    end = chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + extra + end
+from tests.images.encoded import chunk, png
 
 
 def deflated_zeros(n_bytes: int) -> bytes:
@@ -79,27 +70,15 @@ def solid_webp() -> bytes:
 
 
 JPEG_50K = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffc0001108c350c35003012200021101031101ffd9")
-
-
 BMP_50K = (
     b"BM"
     + struct.pack("<IHHIIiiHHIIiiII", 1000, 0, 0, 54, 40, 50_000, 50_000, 1, 24, 0, 0, 0, 0, 0, 0)
     + bytes(900)
 )
-
-
 SMALL_ROWS = zlib.compress((b"\0" + bytes(64 * 3)) * 64)
-
-
 ZTXT_BOMB = b"Comment\0\0" + deflated_zeros(300 << 20)
-
-
 ICCP_BOMB = b"profile\0\0" + deflated_zeros(300 << 20)
-
-
 ITXT_BOMB = b"Comment\0\1\0\0\0" + deflated_zeros(300 << 20)
-
-
 REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "header-50k.png": (
         lambda: png(50_000, 50_000, b"\x78\x9c"),

@@ -13,11 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from forensics.errors import ImageError
-from forensics.images import (
-    decode,
-    decode_bytes,
-)
-from tests.images.encoded import encoded, pixels_of
+from forensics.images import decode, decode_bytes
+from tests.images.encoded import encoded, pixels_of, png
 
 
 def png_16_bit(samples: NDArray[np.uint16]) -> bytes:
@@ -25,17 +22,7 @@ def png_16_bit(samples: NDArray[np.uint16]) -> bytes:
     height, width = samples.shape[:2]
     colour_type = {1: 0, 3: 2, 4: 6}[samples.size // (height * width)]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(rows, 1))
-        + chunk(b"IEND", b"")
-    )
+    return png(width, height, zlib.compress(rows, 1), colour_type=colour_type, depth=16)
 
 
 @pytest.mark.parametrize(
@@ -152,8 +139,6 @@ def matrix_profile(gamma: float, primaries: NDArray[np.float64]) -> bytes:
 
 
 ADOBE_RGB = np.array([[0.60974, 0.20528, 0.14919], [0.31111, 0.62567, 0.06322], [0.01947, 0.06087, 0.74457]])
-
-
 SRGB_FROM_D50 = np.linalg.inv(
     np.array(
         [

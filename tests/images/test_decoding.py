@@ -10,13 +10,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from forensics.files import sha256_bytes, sha256_file
-from forensics.images import (
-    DecodedImage,
-    decode,
-    decode_bytes,
-    decode_many,
-    find_images,
-)
+from forensics.images import DecodedImage, decode, decode_bytes, decode_many, find_images
 from tests.images.encoded import encoded
 
 LOSSLESS = [

@@ -10,12 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from forensics.images import (
-    contact_sheet,
-    encode_jpeg,
-    encode_png,
-    resize,
-)
+from forensics.images import contact_sheet, encode_jpeg, encode_png, resize
 from tests.images.encoded import encoded, pixels_of
 
 

@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from forensics.images import (
-    find_images,
-)
+from forensics.images import find_images
 from tests.images.encoded import encoded
 
 

@@ -13,8 +13,9 @@ from PIL import Image
 
 from forensics.errors import ImageError
 from forensics.images import ImageFailure, Limits, decode, decode_bytes, decode_many
+from tests.images.encoded import chunk, png
 from tests.images.fresh_process import outcome
-from tests.images.hostile_files import REFUSED, SMALL_ROWS, chunk, gif_frames, png, tiff
+from tests.images.hostile_files import REFUSED, SMALL_ROWS, gif_frames, tiff
 
 
 @pytest.mark.parametrize("name", REFUSED)

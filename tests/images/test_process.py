@@ -14,15 +14,7 @@ from PIL import Image
 
 from forensics.errors import ImageError
 from forensics.files import sha256_file
-from forensics.images import (
-    DecodedImage,
-    ImageFailure,
-    Limits,
-    decode,
-    decode_bytes,
-    decode_many,
-    process,
-)
+from forensics.images import DecodedImage, ImageFailure, Limits, decode, decode_bytes, decode_many, process
 from tests.images.encoded import encoded, pixels_of
 
 
@@ -86,14 +78,10 @@ def test_a_decoder_killed_from_outside_costs_no_image(photograph: Image.Image):
 DYING = (
     "import sys; sys.stdin.buffer.read(9000); sys.stdout.buffer.write({answer!r}); sys.stdout.flush(); {end}"
 )
-
-
 HEADER = (
     b'{"width": 9, "height": 9, "turn": 1, "n_frames": 1, "orientation": 1, "format": "PNG", "mode": "RGB",'
     b' "warnings": [], "jpeg_tables": null}'
 )
-
-
 HUGE = HEADER.replace(b'"width": 9', b'"width": 90000')
 
 

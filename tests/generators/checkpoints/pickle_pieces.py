@@ -32,8 +32,6 @@ def in_bytes(data: bytes) -> bytes:
 
 
 ORDERED = named("collections", "OrderedDict")
-
-
 FROM_BYTES = named("torch.storage", "_load_from_bytes")
 
 

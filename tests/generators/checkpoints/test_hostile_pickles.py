@@ -31,11 +31,7 @@ from tests.generators.checkpoints.pickle_pieces import (
 )
 
 MARKER = "marker-of-executed-code"
-
-
 COMMAND = text(f"touch {MARKER}")
-
-
 SIZE_10_GB = 10 * 2**30
 
 

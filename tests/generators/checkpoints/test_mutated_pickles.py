@@ -51,8 +51,6 @@ def test_mutated_pickles_give_an_error_or_a_result(
 
 
 OPCODES = [bytes([ord(opcode.code)]) for opcode in pickletools.opcodes if opcode.name != "STOP"]
-
-
 PIECES = st.one_of(
     st.sampled_from(OPCODES),
     st.sampled_from([named(*pair) for pair in sorted(set(CONSTRUCTORS) | TAGS)]),
