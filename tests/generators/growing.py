@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import pytest
@@ -18,6 +19,24 @@ class Grown(Protocol):
 
     def set_stage(self, resolution: int, alpha: float = 1.0) -> None:
         """Use the blocks up to `resolution`, the last one faded in by `alpha`."""
+
+
+def check_generator_grows(generator_of: Callable[[int], Generator]) -> None:
+    """A generator of 32 px against one of 16 px with the same blocks."""
+    large, small = generator_of(32), generator_of(16)
+    small.load_state_dict(shared_state(large, small))
+    check_generator_fades(large, small)
+    check_stages_are_refused(large)
+
+
+def check_discriminator_grows(discriminator_of: Callable[[int], nn.Module]) -> None:
+    """The same of its opponent, which R1 must reach too."""
+    large, small = discriminator_of(32), discriminator_of(16)
+    small.load_state_dict(shared_state(large, small))
+    images = torch.randn(4, 3, 32, 32)
+    check_discriminator_fades(large, small, images)
+    check_stages_are_refused(large)  # type: ignore[arg-type]
+    check_second_derivatives(large, images)
 
 
 def check_generator_fades(large: Generator, small: Generator) -> None:
