@@ -190,11 +190,12 @@ class AugmentPipe(nn.Module):
         taps = self.Hz_geom
         pad = taps.numel() // 4
         x0, y0, x1, y1 = self._margins(g_inv, width, height, pad)
-        images = F.pad(images, [x0, x1, y0, y1], mode="reflect")
+        # Both filters as dense products: for three channels a fifth of the time of depthwise convolutions.
+        rows = _upsampling(height, y0, y1, taps).t()
+        images = rows @ (images @ _upsampling(width, x0, x1, taps))
         ones = torch.ones(n, device=images.device)
         g_inv = _translate2d(ones * ((x0 - x1) / 2), ones * ((y0 - y1) / 2)) @ g_inv
 
-        images = _upsample_separable(images, taps)
         g_inv = _scale2d(2 * ones, 2 * ones) @ g_inv @ _scale2d(ones / 2, ones / 2)
         g_inv = _translate2d(-ones / 2, -ones / 2) @ g_inv @ _translate2d(ones / 2, ones / 2)
 
@@ -203,7 +204,7 @@ class AugmentPipe(nn.Module):
         g_inv = to_unit @ g_inv @ _scale2d(ones * (out_w / 2), ones * (out_h / 2))
         grid = F.affine_grid(g_inv[:, :2], [n, c, out_h, out_w], align_corners=False)
         images = F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-        return _downsample_separable(images, taps, crop=1)
+        return _downsampling(out_h, 1, taps).t() @ (images @ _downsampling(out_w, 1, taps))
 
     @staticmethod
     def _margins(g_inv: Tensor, width: int, height: int, pad: int) -> list[int]:
@@ -282,19 +283,14 @@ class AugmentPipe(nn.Module):
         return images
 
 
-def _upsample_separable(x: Tensor, taps: Tensor) -> Tensor:
-    """x2 by the even-length filter `taps` in each direction: zero-stuffing, convolution, gain 4."""
-    c, k = x.shape[1], taps.numel()
-    row = (taps * 2).expand(c, 1, 1, k)
-    crop = k // 2 - 1
-    x = F.conv_transpose2d(x, row, stride=(1, 2), padding=(0, crop), groups=c)
-    return F.conv_transpose2d(x, row.transpose(2, 3), stride=(2, 1), padding=(crop, 0), groups=c)
+def _upsampling(size: int, before: int, after: int, taps: Tensor) -> Tensor:
+    """Matrix [size, 2 (before + size + after)] that reflects a row at its ends, and doubles it by the filter `taps`."""
+    k = taps.numel()
+    padded = F.pad(torch.eye(size, device=taps.device)[:, None], [before, after], mode="reflect")
+    return F.conv_transpose1d(padded, (taps * 2).expand(1, 1, k), stride=2, padding=k // 2 - 1)[:, 0]
 
 
-def _downsample_separable(x: Tensor, taps: Tensor, crop: int) -> Tensor:
-    """Every second pixel of the correlation with `taps`, after cutting `crop` pixels from each side."""
-    c, k = x.shape[1], taps.numel()
-    row = taps.expand(c, 1, 1, k)
-    x = x[:, :, crop:-crop, crop:-crop]
-    x = F.conv2d(x, row, stride=(1, 2), groups=c)
-    return F.conv2d(x, row.transpose(2, 3), stride=(2, 1), groups=c)
+def _downsampling(size: int, crop: int, taps: Tensor) -> Tensor:
+    """Matrix [size, size'] to every second pixel of a row's correlation with `taps`, without `crop` pixels a side."""
+    row = torch.eye(size, device=taps.device)[:, None, crop:-crop]
+    return F.conv1d(row, taps.expand(1, 1, -1), stride=2)[:, 0]
