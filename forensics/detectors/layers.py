@@ -15,13 +15,14 @@ from typing import Any, ClassVar, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.numpy import load, save
 
 from forensics.detectors.base import Detector, Floats, Pixels, expect_shapes
 from forensics.detectors.cross_views import FOLDS, CrossViews
 from forensics.detectors.layer_statistics import LayerStatistics
 from forensics.detectors.views import working_view
 from forensics.errors import DetectorError
-from forensics.files import replacing
+from forensics.files import write_bytes
 
 VARIANTS: Final = (0, 2, 1)  # the first part of this kind, the second (`layers_2`), the third
 _CLIP: Final = 5.0  # standard deviations; a strange image must not extrapolate far
@@ -141,10 +142,9 @@ def _kept_statistics(
         if file is None or not file.exists():
             rows[:] = statistics(block)
             if file is not None:
-                with replacing(file) as temporary, temporary.open("wb") as stream:
-                    np.save(stream, rows)
+                write_bytes(file, save({"rows": rows}))
         else:
-            rows[:] = np.load(file, allow_pickle=False)
+            rows[:] = load(file.read_bytes())["rows"]
     return found
 
 
@@ -152,7 +152,7 @@ def _block_name(statistics: LayerStatistics, block: Sequence[Pixels]) -> str:
     digest = sha256(repr((statistics.variants, [view.shape for view in block])).encode())
     for view in block:
         digest.update(view.tobytes())
-    return f"layers-{digest.hexdigest()[:32]}.npy"
+    return f"layers-{digest.hexdigest()[:32]}.safetensors"
 
 
 def ridge(

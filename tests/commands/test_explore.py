@@ -64,7 +64,14 @@ def test_a_saved_picture_is_made_again(tmp_path: Path) -> None:
         picture = explorer.picture(settings)
         recipe = recipe_of(explorer, settings, picture)
     (tmp_path / "recipe.json").write_text(to_text(recipe))
-    words = ["explore", "--remake", str(tmp_path / "recipe.json"), "--out", str(tmp_path / "a" / "face.png")]
+    words = [
+        "explore",
+        "default-64",
+        "--remake",
+        str(tmp_path / "recipe.json"),
+        "--out",
+        str(tmp_path / "a" / "face.png"),
+    ]
     result = CliRunner().invoke(app, [*words, "--json", "--device", "cpu"], catch_exceptions=False)
     assert result.exit_code == 0
     made = json.loads(result.stdout)
@@ -72,7 +79,7 @@ def test_a_saved_picture_is_made_again(tmp_path: Path) -> None:
     assert Path(made["file"]).read_bytes() == picture.png()
     (tmp_path / "recipe.json").write_text(to_text({**recipe, "generator_sha256": "0" * 64}))
     with pytest.raises(ForensicsError, match="weights 000000000000"):
-        CliRunner().invoke(app, [*words[:3], "--out", str(tmp_path / "b.png")], catch_exceptions=False)
+        CliRunner().invoke(app, [*words[:4], "--out", str(tmp_path / "b.png")], catch_exceptions=False)
     assert not (tmp_path / "b.png").exists()
 
 

@@ -107,8 +107,9 @@ def test_ridge_agrees_with_its_primal_and_ignores_the_scale_of_weights() -> None
     table = rng.normal(0, 1, (60, 8)).astype(np.float32)
     targets = np.sign(table[:, 0] + 0.3 * rng.normal(0, 1, 60))
     importance, group = rng.uniform(0.5, 1.5, 60), np.arange(60)
-    weights, offset = ridge(table, targets, importance, group)
-    again, _ = ridge(table, targets, 7 * importance, group)
+    rows, products = np.arange(60), table @ table.T
+    weights, offset = ridge(table, targets, importance, group, rows, products)
+    again, _ = ridge(table, targets, 7 * importance, group, rows, products)
     assert np.allclose(weights, again, atol=1e-5)
     share = importance / importance.sum()
     centred = table - share @ table
@@ -136,7 +137,10 @@ def test_ensemble_of_two_networks_end_to_end(pool: Pool, tmp_path: Path) -> None
     assert not can_cross(("layers", "cnn"))
     assert not can_cross(("frequency",))
     detector = train_detector(
-        "ensemble", pool, tmp_path / "out", Options(tmp_path / "work", synthetic_past=75)
+        "ensemble",
+        pool,
+        tmp_path / "out",
+        Options(tmp_path / "work", synthetic_past=75, parts=("layers", "layers_2")),
     )
     assert isinstance(detector, EnsembleDetector)
     assert [part.config["variants"] for part in detector.parts] == [[0], [2]]

@@ -27,7 +27,7 @@ PROGRAM = [sys.executable, "-c", "from forensics.cli import main; main()"]
 @pytest.fixture(scope="module")
 def served() -> Iterator[dict[str, Any]]:
     """What the command says of the page it serves."""
-    command = [*PROGRAM, "explore", "--json", "--port", "0", "--no-browser"]
+    command = [*PROGRAM, "explore", "default-64", "--json", "--port", "0", "--no-browser"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as server:
         assert server.stdout is not None
