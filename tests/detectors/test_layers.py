@@ -106,11 +106,15 @@ def test_ridge_agrees_with_its_primal_and_ignores_the_scale_of_weights() -> None
     rng = np.random.default_rng(0)
     table = rng.normal(0, 1, (60, 8)).astype(np.float32)
     targets = np.sign(table[:, 0] + 0.3 * rng.normal(0, 1, 60))
-    importance, group = rng.uniform(0.5, 1.5, 60), np.arange(60)
-    rows, products = np.arange(60), table @ table.T
-    weights, offset = ridge(table, targets, importance, group, rows, products)
-    again, _ = ridge(table, targets, 7 * importance, group, rows, products)
+    importance, group, rows = rng.uniform(0.5, 1.5, 60), np.arange(60), np.arange(60)
+    weights, offset = ridge(table, targets, importance, group, rows, table @ table.T)
+    again, _ = ridge(table, targets, 7 * importance, group, rows, table @ table.T)
     assert np.allclose(weights, again, atol=1e-5)
+    strange = rng.normal(3, 1, (20, 8)).astype(np.float32)  # rows that are not asked for
+    wider = np.concatenate([table, strange])
+    padded = [np.concatenate([values, np.ones(20)]) for values in (targets, importance)]
+    same, _ = ridge(wider, padded[0], padded[1], np.arange(80), rows, wider @ wider.T)
+    assert np.allclose(weights, same, atol=1e-5)
     share = importance / importance.sum()
     centred = table - share @ table
     penalty = 6.0 * (share * (centred**2).sum(1)).sum() / 60
@@ -148,6 +152,7 @@ def test_ensemble_of_two_networks_end_to_end(pool: Pool, tmp_path: Path) -> None
     assert detector.card["data"]["calibration"]["sources"] == {"real": 16, "stylegan2": 8, "stylegan3": 8}
     assert detector.card["domain"]["min_side_px"] == 64
     assert detector.thresholds["n"] == 40
+    assert not (tmp_path / "work" / "crossed").exists()  # hundreds of MB that nobody needs again
     again = load_detector(tmp_path / "out")
     images = [pool.images[0], pool.images[20], pool.images[39]]
     assert np.array_equal(detector.score(images), again.score(images))
@@ -157,6 +162,25 @@ def test_ensemble_of_two_networks_end_to_end(pool: Pool, tmp_path: Path) -> None
     assert found.mean() == pytest.approx(
         again.calibration.uncapped(again.raw_scores(images[1:2]))[0], abs=1e-3
     )
+
+
+def test_statistics_that_were_kept_are_not_computed_again(
+    pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    views = cross_views(pool.take([0, 1, 16, 17, 24, 32]), seed=0, synthetic_past=75)
+    first, crossed = LayersDetector.fit_crossed(views, work=tmp_path)
+    assert list(tmp_path.glob("layers-*.safetensors"))
+
+    def fail(*_: object) -> None:
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(LayerStatistics, "__call__", fail)
+    again, repeated = LayersDetector.fit_crossed(views, work=tmp_path)
+    assert np.array_equal(first.weights, again.weights)
+    assert np.array_equal(crossed, repeated)
+    other = replace(views, images=[*views.images[:-1], views.images[0]])
+    with pytest.raises(AssertionError, match="computed again"):
+        LayersDetector.fit_crossed(other, work=tmp_path)
 
 
 class _Remembers:
