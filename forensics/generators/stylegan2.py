@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from forensics.generators.base import Generator, Noise
 from forensics.generators.layers import needs_gradient
 from forensics.generators.mapping import MappingNetwork
-from forensics.generators.stylegan2_layers import SynthesisBlock, SynthesisLayer, ToRGBLayer
+from forensics.generators.stylegan2_layers import Scaled, SynthesisBlock, SynthesisLayer, ToRGBLayer
 
 
 def channels_at(resolution: int, channel_base: int, channel_max: int) -> int:
@@ -100,11 +100,11 @@ class SynthesisNetwork(nn.Module):
 
 def _features(
     steps: Sequence[BlockStep],
-    x: Tensor | None,
+    x: Tensor | Scaled | None,
     img: Tensor | None,
     styles: Sequence[Tensor],
     maps: Sequence[Tensor | None],
-) -> tuple[Tensor | None, Tensor | None]:
+) -> tuple[Tensor | Scaled | None, Tensor | None]:
     for step in steps:
         x, img = step.block(x, img, list(styles[step.styles]), list(maps[step.noise]))
     return x, img
@@ -214,6 +214,7 @@ class StyleGAN2Generator(Generator):
         # the processor's caches, run sample by sample.
         together = [step for step in steps if not step.block.large]
         x, img = _features(together, None, None, styles, maps)
+        assert not isinstance(x, Scaled)  # that is for gradients
         images = []
         for k in range(n):
             own_maps = [m if m is None or len(m) == 1 else m[k : k + 1] for m in maps]

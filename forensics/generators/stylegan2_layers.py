@@ -2,7 +2,8 @@
 
 Each layer computes the same numbers in two ways. Where gradients may be wanted: one shared convolution between two
 channel scalings. For images alone: a convolution with the sample's own weights, demodulation and gains already in
-them, the bias inside it, and everything after it in place.
+them, the bias inside it, and everything after it in place. In training a block goes further: a layer's demodulation
+waits for the next layer, whose styles take it up (`Scaled`).
 
 Source: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (CVPR 2020), section 2.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -32,6 +33,21 @@ from forensics.generators.layers import (
 
 # Weights of a layer that stay in a core's second-level cache while they are scaled (float32, 1 MB).
 _CACHED_WEIGHTS = 1 << 18
+
+
+class Scaled(NamedTuple):
+    """Feature maps in two factors: `x` [n, c, h, w] times `scale` [n, c].
+
+    Whoever convolves the maps scales them first, by styles that can be multiplied by `scale` beforehand: two passes
+    over maps less, and four less for their gradient.
+    """
+
+    x: Tensor
+    scale: Tensor
+
+    def whole(self) -> Tensor:
+        """The product."""
+        return self.x * self.scale[:, :, None, None]
 
 
 class SynthesisLayer(nn.Module):
@@ -80,6 +96,24 @@ class SynthesisLayer(nn.Module):
                 y.add_(noise * strength)
         y = F.leaky_relu(y, LRELU_SLOPE, inplace=True)
         return y if self.conv_clamp is None else y.clamp(-self.conv_clamp * gain, self.conv_clamp * gain)
+
+    def scaled(self, x: Tensor | Scaled, styles: Tensor, noise: Tensor | None) -> Scaled:
+        """What the layer puts out, in two factors. Not for a layer that clamps."""
+        d = demodulation(self.weight, styles)
+        if isinstance(x, Scaled):
+            styles = styles * x.scale
+            x = x.x
+        y = modulated_conv2d(x, self.weight, styles, up_filter=self.resample_filter if self.up == 2 else None)
+        n, c, h, w = y.shape
+        # lrelu(d y + b + s noise) = d lrelu(y + b / d + s noise / d), as d > 0. The sum is one product of few terms,
+        # and so are the gradients of b, s and d.
+        maps, weights = y.new_ones(n, h * w, 1), self.bias.expand(n, 1, c)
+        if noise is not None:
+            maps = torch.cat([maps, noise.flatten(1)[:, :, None].expand(n, -1, -1)], dim=2)
+            weights = torch.cat([weights, self.noise_strength.expand(n, 1, c)], dim=1)
+        pixels = torch.baddbmm(y.permute(0, 2, 3, 1).reshape(n, h * w, c), maps, weights / d[:, None])
+        pixels = F.leaky_relu(pixels, LRELU_SLOPE, inplace=True)
+        return Scaled(pixels.reshape(n, h, w, c).permute(0, 3, 1, 2), d * LRELU_GAIN)
 
     @property
     def folds(self) -> bool:
@@ -184,23 +218,46 @@ class SynthesisBlock(nn.Module):
                 yield name, getattr(self, name)
 
     def forward(
-        self, x: Tensor | None, img: Tensor | None, styles: list[Tensor], noise: list[Tensor | None]
-    ) -> tuple[Tensor, Tensor | None]:
+        self, x: Tensor | Scaled | None, img: Tensor | None, styles: list[Tensor], noise: list[Tensor | None]
+    ) -> tuple[Tensor | Scaled, Tensor | None]:
         """Features and image of the block before to those of this one; `styles` and `noise` as `layers()`."""
+        in_factors = self._works_in_factors(x, *styles)
+        if isinstance(x, Scaled) and not in_factors:
+            x = x.whole()
         if x is None:
             n = styles[0].shape[0]
-            start = self.const[None].expand(n, -1, -1, -1).contiguous(memory_format=torch.channels_last)
-            x = self.conv1(start, styles[0], noise[0])
-        elif self.architecture == "resnet":
-            y = self.skip(x, gain=math.sqrt(0.5))
-            x = self.conv0(x, styles[0], noise[0])
-            x = y + self.conv1(x, styles[1], noise[1], gain=math.sqrt(0.5))
+            x = self.const[None].expand(n, -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        if in_factors:
+            for k, conv in enumerate([self.conv1] if self.in_channels == 0 else [self.conv0, self.conv1]):
+                x = conv.scaled(x, styles[k], noise[k])
         else:
-            x = self.conv0(x, styles[0], noise[0])
-            x = self.conv1(x, styles[1], noise[1])
+            assert isinstance(x, Tensor)
+            x = self._convolved(x, styles, noise)
         if img is not None:
             img = upsample2d(img, self.resample_filter)
         if self.has_torgb:
-            y = self.torgb(x, styles[-1])
+            y = self.torgb(x.x, styles[-1] * x.scale) if isinstance(x, Scaled) else self.torgb(x, styles[-1])
             img = y if img is None else img + y
         return x, img
+
+    def _convolved(self, x: Tensor, styles: list[Tensor], noise: list[Tensor | None]) -> Tensor:
+        """Through the block's convolutions, one layer after the other."""
+        if self.in_channels == 0:
+            y: Tensor = self.conv1(x, styles[0], noise[0])
+        elif self.architecture == "resnet":
+            y = self.skip(x, gain=math.sqrt(0.5))
+            x = self.conv0(x, styles[0], noise[0])
+            y = y + self.conv1(x, styles[1], noise[1], gain=math.sqrt(0.5))
+        else:
+            y = self.conv1(self.conv0(x, styles[0], noise[0]), styles[1], noise[1])
+        return y
+
+    def _works_in_factors(self, x: Tensor | Scaled | None, *styles: Tensor) -> bool:
+        """Whether gradients are wanted, and nobody is to see, add to or clamp what a single layer puts out."""
+        if self.architecture == "resnet" or self.conv1.conv_clamp is not None:
+            return False
+        if torch.compiler.is_compiling() or torch.is_autocast_enabled(styles[0].device.type):
+            return False
+        if any(module._forward_hooks for module in self.modules()):
+            return False
+        return isinstance(x, Scaled) or needs_gradient(x, *styles, *self.parameters())

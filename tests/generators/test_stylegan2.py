@@ -227,3 +227,34 @@ def test_unknown_architectures_are_refused() -> None:
         StyleGAN2Generator(img_resolution=8, architecture="swagan")
     with pytest.raises(ValueError, match="resnet, skip or orig, not 'swagan'"):
         StyleGAN2Discriminator(img_resolution=8, architecture="swagan")
+
+
+@pytest.mark.parametrize("architecture", ["skip", "orig"])
+@pytest.mark.parametrize("noise", ["const", "none"])
+def test_maps_in_factors_have_the_gradients_of_whole_ones(architecture: str, noise: str) -> None:
+    """Training hands maps on in two factors; where a layer is looked at it hands on what it puts out."""
+    generator = generator_of(architecture).double()
+    ws = generator.broadcast_w(torch.randn(2, 16, dtype=torch.float64), None).detach().requires_grad_()
+    probe = torch.randn(2, 3, 32, 32, dtype=torch.float64)
+
+    def image_and_gradients() -> list[Tensor]:
+        image = generator.synthesize(ws, noise)
+        (gradient,) = torch.autograd.grad((image * probe).sum(), ws, create_graph=True)
+        generator.zero_grad()
+        (image.square().sum() + gradient.square().sum()).backward()  # type: ignore[no-untyped-call]
+        grads = [p.grad.clone() for p in generator.synthesis.parameters() if p.grad is not None]
+        return [image.detach(), gradient.detach(), *grads]
+
+    in_factors = image_and_gradients()
+    seen: list[Tensor] = []
+    for at in ("b4.conv1", "b16.conv0"):  # the other blocks go on in factors
+        layer = generator.synthesis.get_submodule(at)
+        layer.register_forward_hook(lambda _module, _inputs, out: seen.append(out))
+    half_whole = image_and_gradients()
+    assert [tuple(out.shape[2:]) for out in seen] == [(4, 4), (16, 16)]
+    for name, _ in generator.synthesis.blocks():
+        generator.synthesis.get_submodule(name).register_forward_hook(lambda *_: None)
+    whole = image_and_gradients()
+    for found, mixed, expected in zip(in_factors, half_whole, whole, strict=True):
+        assert float((found - expected).norm()) <= 1e-10 * float(expected.norm())
+        assert float((mixed - expected).norm()) <= 1e-10 * float(expected.norm())
