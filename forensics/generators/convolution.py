@@ -62,9 +62,9 @@ def conv_transpose2d(x: Tensor, weight: Tensor, *, stride: int, padding: int = 0
 def _differentiated(x: Tensor, *others: Tensor | None) -> bool:
     """Whether a gradient may be asked for. Not under autocast, which casts what goes into PyTorch's own operations,
     and not while a graph is exported, where there is none."""
-    if torch.compiler.is_compiling() or torch.is_autocast_enabled(x.device.type):
+    if not torch.is_grad_enabled() or all(t is None or not t.requires_grad for t in (x, *others)):
         return False
-    return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, *others))
+    return not (torch.compiler.is_compiling() or torch.is_autocast_enabled(x.device.type))
 
 
 def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, shape: _Shape) -> Tensor:

@@ -59,7 +59,7 @@ class DiscriminatorBlock(nn.Module):
         assert x is not None
         if self.architecture == "resnet":
             y = self.skip(x, gain=math.sqrt(0.5))
-            return y + self.conv1(self.conv0(x), gain=math.sqrt(0.5)), img
+            return y.add_(self.conv1(self.conv0(x), gain=math.sqrt(0.5))), img
         return self.conv1(self.conv0(x)), img
 
 

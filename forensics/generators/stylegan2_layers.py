@@ -254,7 +254,7 @@ class SynthesisBlock(nn.Module):
 
     def _works_in_factors(self, x: Tensor | Scaled | None, *styles: Tensor) -> bool:
         """Whether gradients are wanted, and nobody is to see, add to or clamp what a single layer puts out."""
-        if self.architecture == "resnet" or self.conv1.conv_clamp is not None:
+        if not torch.is_grad_enabled() or self.architecture == "resnet" or self.conv1.conv_clamp is not None:
             return False
         if torch.compiler.is_compiling() or torch.is_autocast_enabled(styles[0].device.type):
             return False
