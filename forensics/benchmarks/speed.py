@@ -88,9 +88,8 @@ def measure(case: Case, batch: int, rounds: int, peak: float) -> Measured:
     error = 0.0 if a is None or b is None else float((a - b).norm() / b.norm())
     del a, b
     ours, plain = _in_turns(work, rounds)
-    images = batch * work.batches
-    flops = work.flops() / images
-    mine, theirs = statistics.median(ours) / images, statistics.median(plain) / images
+    flops = work.flops() / batch
+    mine, theirs = statistics.median(ours) / batch, statistics.median(plain) / batch
     floor = flops / peak
     return Measured(
         case=case.name,

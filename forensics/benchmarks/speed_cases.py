@@ -28,12 +28,11 @@ from forensics.generators.training.losses import LogisticLoss, Real
 @dataclass(frozen=True)
 class Work:
     """Both sides of a case for one batch, and how to count the operations (2 a multiply-add) of its convolutions and
-    products, which runs our side once. A call is as many batches as `batches` says."""
+    products, which runs our side once."""
 
     ours: Callable[[], Tensor | None]
     plain: Callable[[], Tensor | None]
     flops: Callable[[], float]
-    batches: int = 1
 
 
 @dataclass(frozen=True)
@@ -127,12 +126,9 @@ _SG2 = plain.stylegan2_synthesis
 _SG3 = plain.stylegan3_synthesis
 
 
-_ITERATIONS = 4
-
-
 def _training(batch: int) -> Work:
-    """Four iterations of a step of G and a step of D, with the lazy regularisers that fall to them: path length once,
-    on half the batch, and of R1, which comes every 16th iteration, a quarter of the batch."""
+    """One iteration: a step of G, a step of D, and the lazy regularisers' share of it (R1 every 16th iteration on
+    the batch, path length every 4th on half of it, so on a sixteenth and an eighth of the batch each time)."""
     sizes: dict[str, Any] = {"img_resolution": 64, "channel_base": 4096, "channel_max": 128}
     real = torch.rand(batch, 3, 64, 64) * 2 - 1
     sides = []
@@ -146,7 +142,7 @@ def _training(batch: int) -> Work:
             g.lay_out()
             d.to(memory_format=torch.channels_last)
             loss = LogisticLoss(g, d, pipe, mixing_prob=0.0)
-        sides.append(_iterations(loss, g, d, real, fused=not plainly))
+        sides.append(_iteration(loss, g, d, real, fused=not plainly))
 
     def flops() -> float:
         with torch.no_grad():
@@ -155,42 +151,31 @@ def _training(batch: int) -> Work:
         # Passes over each network: forward 1, gradient of inputs 1, of weights 1; a regulariser differentiates twice.
         passes_g = 3 + 1 + 6 / 8
         passes_d = 2 + 2 * 3 + 6 / 16
-        return _ITERATIONS * batch * (passes_g * per_g + passes_d * per_d)
+        return batch * (passes_g * per_g + passes_d * per_d)
 
-    return Work(sides[0], sides[1], flops, batches=_ITERATIONS)
+    return Work(sides[0], sides[1], flops)
 
 
-def _iterations(
+def _iteration(
     loss: LogisticLoss, g: StyleGAN2Generator, d: StyleGAN2Discriminator, real: Tensor, *, fused: bool
 ) -> Callable[[], None]:
     n = len(real)
     opt_g = torch.optim.Adam(g.parameters(), lr=1e-4, betas=(0.0, 0.99), fused=fused)
     opt_d = torch.optim.Adam(d.parameters(), lr=1e-4, betas=(0.0, 0.99), fused=fused)
 
-    def step_g() -> None:
+    def iteration() -> None:
+        d.requires_grad_(False)
+        loss.generator_step(n, 0.995)
+        loss.path_length_step(max(n // 8, 1), 2.0, 0.01, 4)
         opt_g.step()
         opt_g.zero_grad(set_to_none=True)
-
-    def step_d() -> None:
+        d.requires_grad_(True)
+        loss.discriminator_step(Real(real), n)
+        loss.r1_step(Real(real[: max(n // 16, 1)]), 0.1, 16)
         opt_d.step()
         opt_d.zero_grad(set_to_none=True)
 
-    def iterations() -> None:
-        for k in range(_ITERATIONS):
-            d.requires_grad_(False)
-            loss.generator_step(n, 0.995)
-            step_g()
-            if k == 0:
-                loss.path_length_step(max(n // 2, 1), 2.0, 0.01, 4)
-                step_g()
-            d.requires_grad_(True)
-            loss.discriminator_step(Real(real), n)
-            step_d()
-            if k == 0:
-                loss.r1_step(Real(real[: max(n // 4, 1)]), 0.1, 16)
-                step_d()
-
-    return iterations
+    return iteration
 
 
 _SG2_64 = _stylegan2(img_resolution=64, channel_base=4096, channel_max=128)
