@@ -11,6 +11,7 @@ from typing import Final
 
 from forensics.errors import ForensicsError
 from forensics.files import sha256_file, write_text
+from forensics.terminal import print_line
 
 FOLDER: Final = Path(__file__).parent / "weights"
 SUMS: Final = "SHA256SUMS"
@@ -89,4 +90,4 @@ def _files(folder: Path) -> list[Path]:
 
 
 if __name__ == "__main__":
-    print(write_sums())
+    print_line(str(write_sums()))

@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 
 from forensics.benchmarks import weighted
 from forensics.benchmarks.five_pools import Rules, make_pools, read_pools
-from forensics.benchmarks.matrix import FITTED, SHARES, Progress
+from forensics.benchmarks.matrix import SHARES, Progress
 from forensics.benchmarks.metrics import evaluate
 from forensics.detectors.fitting import Options, train_detector
-from forensics.detectors.pools import Pool
+from forensics.detectors.pools import FITTED, Pool
 from forensics.errors import CorpusError, ForensicsError
 from forensics.evidence import write_evidence
 from forensics.files import sha256_bytes, sha256_file, write_bytes, write_json, write_text

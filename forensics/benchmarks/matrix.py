@@ -25,8 +25,7 @@ from forensics.benchmarks.metrics import Estimate, evaluate, wilson
 from forensics.benchmarks.tables import unreachable
 from forensics.detectors.base import DESCRIPTION, Detector, load_detector, read_description
 from forensics.detectors.fitting import Options, train_detector
-from forensics.detectors.fitting_run import FITTED as FITTED
-from forensics.detectors.pools import Pool
+from forensics.detectors.pools import FITTED, Pool
 from forensics.errors import CorpusError, ForensicsError
 from forensics.files import sha256_bytes, write_json
 from forensics.terminal import Meter, printable

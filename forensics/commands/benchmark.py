@@ -5,12 +5,11 @@ from typing import Annotated
 
 import typer
 
+from forensics.commands.options import Corpora, Device, Json, SyntheticPast, TrimBottom
+
 
 def benchmark(
-    corpora: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="CORPUS...", help="Corpora, or trees with real/ and fake.../ folders."),
-    ] = None,
+    corpora: Annotated[list[Path] | None, Corpora] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for tables, figures and the report.")
     ] = None,
@@ -37,19 +36,8 @@ def benchmark(
             metavar="KIND", help="Train detectors of this kind on parts of the corpora, test on each part."
         ),
     ] = None,
-    trim_bottom: Annotated[
-        float, typer.Option(min=0.0, max=0.5, help="With --matrix: share of the height cut off every image.")
-    ] = 0.0,
-    synthetic_past: Annotated[
-        int,
-        typer.Option(
-            "--synthetic-past",
-            min=0,
-            max=100,
-            help="With --matrix: JPEG quality that the photographs had at 1024 px and the generated images had not "
-            "(0: none).",
-        ),
-    ] = 0,
+    trim_bottom: TrimBottom = 0.0,
+    synthetic_past: SyntheticPast = 0,
     compare: Annotated[
         tuple[Path, Path] | None,
         typer.Option(metavar="A B", help="What changed beyond chance between two --out folders."),
@@ -57,8 +45,8 @@ def benchmark(
     seed: Annotated[
         int, typer.Option(help="Of what perturbations draw, of the bootstrap, and of training.")
     ] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
+    device: Device = "auto",
+    as_json: Json = False,
 ) -> None:
     """Measure detectors on labelled images: AUC, error rates, Cllr, calibration, by source and perturbation.
 
@@ -70,10 +58,8 @@ def benchmark(
     --matrix frequency: trained on all sources, without one, on one alone, tested on each: OUT/matrix.json and the rest.
     --compare A B: paired differences of two finished benchmarks, with --out as a page.
     """
-    import json
-
     from forensics.report import benchmarking
-    from forensics.terminal import print_line
+    from forensics.terminal import print_summary
 
     request = benchmarking.Request(
         tuple(corpora or ()),
@@ -89,10 +75,6 @@ def benchmark(
         synthetic_past,
     )
     answer = benchmarking.answer(request)
-    if as_json:
-        print_line(json.dumps(answer.summary, sort_keys=True))
-    else:
-        for line in answer.lines:
-            print_line(line)
+    print_summary(answer.summary, answer.lines, as_json=as_json)
     if answer.n_failed:
         raise typer.Exit(2)

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from forensics.commands.options import CorpusFolder, Device, Json, NetworkOption, Noise
+
 
 def generate_corpus(
-    out: Annotated[Path, typer.Argument(help="Folder of the corpus; the same command again resumes it.")],
-    generator: Annotated[str, typer.Option(help="default, default-64, or a weights file.")] = "default",
+    out: CorpusFolder,
+    generator: NetworkOption = "default",
     n: Annotated[int, typer.Option("-n", min=1, help="How many synthetic faces (rebuilt: at most).")] = 1000,
     psi: Annotated[float, typer.Option(help="Truncation: 1 is the full variety, 0 the mean face.")] = 0.7,
     recipe: Annotated[
@@ -19,30 +21,26 @@ def generate_corpus(
             help="How each face is made: synthesis, or rebuilt (a photograph of --real, halved and up-sampled)."
         ),
     ] = "synthesis",
-    noise: Annotated[str, typer.Option(help="Per-pixel noise: const, random or none.")] = "const",
+    noise: Noise = "const",
     real: Annotated[
         Path | None,
         typer.Option(help="Photographs to add at the same size; with --recipe rebuilt, to rebuild."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Image i is a function of (seed, i).")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
+    device: Device = "auto",
+    json: Json = False,
 ) -> None:
     """Make a corpus: images, a manifest of how each was made, latents; resumable, same seed same bytes.
 
     Photographs that cannot be read are named and left out, and the exit code is then 2.
     """
     from forensics.generators.recipes.run import run_generate_corpus
-    from forensics.terminal import print_line
+    from forensics.terminal import print_summary
 
     summary = run_generate_corpus(
         out, generator, count=n, psi=psi, recipe=recipe, noise=noise, real=real, seed=seed, device=device
     )
-    if json:
-        from json import dumps
-
-        print_line(dumps(summary, sort_keys=True))
-    else:
-        print_line(f"{summary['corpus']}: {summary['images']} images, {summary['made_now']} made now")
+    line = f"{summary['corpus']}: {summary['images']} images, {summary['made_now']} made now"
+    print_summary(summary, [line], as_json=json)
     if summary["rejected"]:
         raise typer.Exit(2)

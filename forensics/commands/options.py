@@ -27,6 +27,28 @@ Space = Annotated[str, typer.Option("--space", help="w, z, w+ (a w for every lay
 Direction = Annotated[str, typer.Option("--direction", help="gaussian, momentum or fixed.")]
 Noise = Annotated[str, typer.Option("--noise", help="Per-pixel noise: const, random or none.")]
 
+Corpora = typer.Argument(metavar="CORPUS...", help="Corpora, or trees with real/ and fake.../ folders.")
+TrimBottom = Annotated[
+    float,
+    typer.Option(
+        "--trim-bottom",
+        min=0.0,
+        max=0.5,
+        help="For training (benchmark: with --matrix), share of the height to cut off every image's bottom, where "
+        "captions are.",
+    ),
+]
+SyntheticPast = Annotated[
+    int,
+    typer.Option(
+        "--synthetic-past",
+        min=0,
+        max=100,
+        help="For training (benchmark: with --matrix), JPEG quality that the photographs had at 1024 px and the "
+        "generated images had not, which are given it then (0: none).",
+    ),
+]
+
 Pack = Annotated[
     str | None, typer.Option("--pack", help="InsightFace pack (FORENSICS_FACE_PACK, else buffalo_l).")
 ]

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from forensics.commands.options import Corpora, Device, Json, Pack, PackRoot, SyntheticPast, TrimBottom
+
 
 class Kind(StrEnum):
     """What can be trained."""
@@ -23,10 +25,7 @@ class Kind(StrEnum):
 
 def train_detector(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write the detector to.")],
-    corpora: Annotated[
-        list[Path],
-        typer.Argument(metavar="CORPUS...", help="Corpora, or trees with real/ and fake.../ folders."),
-    ],
+    corpora: Annotated[list[Path], Corpora],
     kind: Annotated[Kind, typer.Option("--kind", help="What to train.")] = Kind.ensemble,
     authentic: Annotated[
         list[Path] | None,
@@ -52,25 +51,8 @@ def train_detector(
     epochs: Annotated[
         float | None, typer.Option("--epochs", min=0.01, help="Passes over the images, for the networks.")
     ] = None,
-    trim_bottom: Annotated[
-        float,
-        typer.Option(
-            "--trim-bottom",
-            min=0.0,
-            max=0.5,
-            help="Share of the height to cut off every image's bottom, where captions are.",
-        ),
-    ] = 0.0,
-    synthetic_past: Annotated[
-        int,
-        typer.Option(
-            "--synthetic-past",
-            min=0,
-            max=100,
-            help="JPEG quality that the photographs had at 1024 px and the generated images had not (0: none); "
-            "the latter are given it for training.",
-        ),
-    ] = 0,
+    trim_bottom: TrimBottom = 0.0,
+    synthetic_past: SyntheticPast = 0,
     parts: Annotated[
         str,
         typer.Option("--parts", metavar="KIND,...", help="Of an ensemble: its parts; cnn_2 is a second cnn."),
@@ -87,22 +69,14 @@ def train_detector(
         Path | None,
         typer.Option("--weights", metavar="CKPT", help="Of discriminator: a weights file that holds one."),
     ] = None,
-    pack: Annotated[
-        str | None,
-        typer.Option("--pack", help="Of faces: InsightFace pack (FORENSICS_FACE_PACK, else buffalo_l)."),
-    ] = None,
-    pack_root: Annotated[
-        Path | None,
-        typer.Option(
-            "--pack-root", help="Folder with models/PACK (FORENSICS_FACE_ROOT, else ~/.insightface)."
-        ),
-    ] = None,
+    pack: Pack = None,
+    pack_root: PackRoot = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the split and of every draw.")] = 0,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    device: Device = "auto",
     work: Annotated[
         Path | None, typer.Option("--work", metavar="DIR", help="Where checkpoints go (default: OUT.work).")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a summary as one JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Train a detector, calibrate it on images that training never sees, and fix its thresholds there.
 
@@ -111,10 +85,8 @@ def train_detector(
 
     Run again after a kill with the same options, it goes on from its last checkpoint.
     """
-    import json
-
     from forensics.detectors.fitting_run import Request, run
-    from forensics.terminal import print_line
+    from forensics.terminal import print_summary
 
     request = Request(
         out,
@@ -136,12 +108,10 @@ def train_detector(
         pools=pools,
     )
     summary = run(request)
-    if as_json:
-        print_line(json.dumps(summary))
-    else:
-        print_line(
-            f"{out}: {summary['id']}, trained on {summary['training_images']} images, calibrated on "
-            f"{summary['calibration_images']}"
-        )
+    line = (
+        f"{out}: {summary['id']}, trained on {summary['training_images']} images, calibrated on "
+        f"{summary['calibration_images']}"
+    )
+    print_summary(summary, [line], as_json=as_json)
     if summary["failures"]:
         raise typer.Exit(2)

@@ -5,18 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from forensics.detectors.base import detector_class
 from forensics.detectors.ensemble import EnsembleDetector
 from forensics.detectors.fitting import ENSEMBLE_PARTS, Options, train_detector
-from forensics.detectors.pools import Pool, read_pool
+from forensics.detectors.pools import FITTED, Pool, read_pool
 from forensics.errors import DetectorError
 from forensics.evidence import write_evidence
 from forensics.images import ImageFailure
 from forensics.terminal import note, printable, progress
-
-FITTED: Final = ("train", "calibrate")  # of five pools, those that a detector may be fitted on
 
 
 @dataclass(frozen=True)

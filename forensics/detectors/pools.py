@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ from forensics.files import sha256_bytes
 from forensics.images import ImageFailure, decode_many, find_images
 
 Pixels = NDArray[np.uint8]
+
+FITTED: Final = ("train", "calibrate")  # of five pools, those that a detector may be fitted on
 
 
 @dataclass(frozen=True)

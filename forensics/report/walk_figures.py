@@ -206,7 +206,8 @@ def tree(exhibits: Exhibits, name: str, found: FaceTree, images: np.ndarray, len
         axes[0].set_title("Every edge coloured by the step it leads to; dots: starts")
         axes[1].set_title(f"By cluster ({found.n_clusters}; grey: in none); the walks at their ends")
         for ax in axes:
-            ax.set_aspect("equal")
+            # The view widens, not the axes narrow: a slim tree must not cut its title off.
+            ax.set_aspect("equal", adjustable="datalim")
             ax.set_axis_off()
         return exhibits.figure(name, drawing)
 

@@ -20,13 +20,9 @@ from forensics.detectors.fitted_on import read_fitted_on
 from forensics.detectors.pools import read_pool
 from forensics.errors import DetectorError, ForensicsError
 from forensics.report.benchmark_matrix import Asked, matrix_lines, matrix_of
+from tests.benchmarks.brightness_run import Silent
 
 KINDS = {"real": "real", "stylegan2": "fake_sg2", "stylegan3": "fake_sg3"}
-
-
-class Silent:
-    def advance(self, n: int = 1, status: str = "") -> None:
-        pass
 
 
 @contextmanager
@@ -62,6 +58,19 @@ def contents(folder: Path) -> dict[str, bytes]:
 def done(small: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Matrix, Path]:
     out = tmp_path_factory.mktemp("done") / "out"
     return run(small, out), out
+
+
+def test_the_past_given_to_generated_images_changes_what_is_learned_and_is_on_record(
+    small: Path, done: tuple[Matrix, Path], tmp_path: Path
+) -> None:
+    matrix = run(small, tmp_path / "out", synthetic_past=75)
+    plain, _ = done
+    assert [c.row for c in matrix.cells] == [c.row for c in plain.cells]
+    values = [[c.estimates["auc"].value for c in found.cells] for found in (matrix, plain)]
+    assert values[0] != values[1]
+    assert json.loads((tmp_path / "out" / "evidence.json").read_text())["options"]["synthetic_past"] == 75
+    with pytest.raises(ForensicsError):
+        run(small, tmp_path / "out")  # made otherwise: another folder, or remove it
 
 
 def test_rows_and_columns(done: tuple[Matrix, Path]) -> None:

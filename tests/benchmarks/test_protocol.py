@@ -19,11 +19,7 @@ from forensics.benchmarks.protocol import Outcome, run_benchmark
 from forensics.detectors.base import Detector, load_detector
 from forensics.errors import CorpusError, ForensicsError
 from forensics.images import decode
-
-
-class Silent:
-    def advance(self, n: int = 1, status: str = "") -> None:
-        pass
+from tests.benchmarks.brightness_run import Silent
 
 
 @pytest.fixture(scope="module")
