@@ -131,6 +131,8 @@ def _allowed(pool: Pool, path: Path) -> Pool:
                 f"{printable(path)}: its pool {name!r} holds not both kinds of these images; split these corpora again"
             )
     note(f"{len(pool) - len(kept)} of {len(pool)} images are in other pools, or in none, and are left alone")
+    if lost := sorted(set(pool.sources) - set(kept.sources)):
+        note(f"warning: nothing of {', '.join(map(printable, lost))} is in the pools that may be fitted on")
     return kept
 
 

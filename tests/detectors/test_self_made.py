@@ -96,14 +96,18 @@ def test_the_photographs_past_goes_to_generated_images_only(pool: Pool) -> None:
     assert with_equal_past(some, 0) is some
 
 
-def test_pools_keep_everything_else_out_of_the_fit(data: Path, tmp_path: Path) -> None:
+def test_pools_keep_everything_else_out_of_the_fit(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     whole = read_pool([data / "train"])
     names = ("train", "train", "calibrate", "test")
     places = {sha256: {"pool": names[i % 4], "group": sha256[:16]} for i, sha256 in enumerate(whole.sha256)}
     pools = tmp_path / "pools.json"
     pools.write_text(json.dumps({"images": places}), "utf-8")
-    request = Request(tmp_path / "out", (data / "train",), "frequency", device="cpu", pools=pools)
+    corpora, own = (data / "train",), (data / "own",)
+    request = Request(tmp_path / "out", corpora, "frequency", device="cpu", pools=pools, self_made=own)
     summary = run(request)
+    assert "warning: nothing of own, own photographs is in the pools" in capsys.readouterr().err
     rows = list(csv.DictReader((tmp_path / "out" / FILE).read_text("utf-8").splitlines()))
     assert {row["pool"] for row in rows} == {"train", "calibrate"}
     assert all(places[row["sha256"]]["pool"] == row["pool"] for row in rows)
