@@ -20,6 +20,7 @@ from forensics.generators.training.augment import AugmentPipe
 from forensics.generators.training.ranks import ONE_RANK, Ranks
 
 if TYPE_CHECKING:
+    from forensics.generators.training.matching import FeatureMatching
     from forensics.generators.training.projected import ProjectedDiscriminator
 
 _GP_WEIGHT, _DRIFT_WEIGHT = 10.0, 0.001
@@ -72,11 +73,13 @@ class LogisticLoss:
         mixing_prob: float,
         projected: ProjectedDiscriminator | None = None,
         projected_weight: float = 0.2,
+        matching: FeatureMatching | None = None,
         ranks: Ranks = ONE_RANK,
     ) -> None:
         self.generator, self.discriminator, self.pipe = generator, discriminator, pipe
         self.mixing_prob, self.ranks = mixing_prob, ranks
         self.projected, self.projected_weight = projected, projected_weight
+        self.matching = matching
         self.pl_mean = torch.zeros([], device=generator.device)
         self.blur_sigma = 0.0
 
@@ -107,16 +110,22 @@ class LogisticLoss:
         return g.synthesize(ws, noise="random"), ws
 
     def generator_step(
-        self, n: int, w_avg_beta: float | None, labels: Tensor | None = None
+        self, n: int, w_avg_beta: float | None, labels: Tensor | None = None, *, matching_weight: float = 0.0
     ) -> dict[str, float]:
-        """Gradient of -log D(G(z)) for the generator's weights, and of what the projected discriminator says."""
+        """Gradient of -log D(G(z)) for the generator's weights, of what the projected discriminator says, and of the
+        distance of the features."""
         images, _ = self.fakes(n, labels, track_w_avg=w_avg_beta)
         loss = self.generator_loss(self.logits(images, labels))
         total = loss
         if self.projected is not None:
             total = loss + self.projected_weight * self.projected.generator_loss(images)
+        numbers = {"loss_G": float(loss.detach())}
+        if self.matching is not None and matching_weight:
+            distance = self.matching.loss(images)
+            total = total + matching_weight * distance
+            numbers["distance"] = float(distance.detach())
         total.backward()  # type: ignore[no-untyped-call]
-        return {"loss_G": float(loss.detach())}
+        return numbers
 
     def generator_loss(self, logits: Tensor) -> Tensor:
         """-log D(G(z)), mean."""

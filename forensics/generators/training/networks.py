@@ -13,7 +13,10 @@ from forensics.generators.checkpoints import NetworkState
 from forensics.generators.training.options import TrainingOptions
 
 if TYPE_CHECKING:
+    from forensics.generators.training.data import TrainingImages
+    from forensics.generators.training.matching import FeatureMatching
     from forensics.generators.training.projected import ProjectedDiscriminator
+    from forensics.generators.training.ranks import Ranks
 
 # architecture -> (generator: module, class, kind in a file), (discriminator: the same)
 _CLASSES = {
@@ -62,6 +65,17 @@ def make_projected(options: TrainingOptions, device: torch.device) -> ProjectedD
     from forensics.generators.training.projected import ProjectedDiscriminator
 
     return ProjectedDiscriminator(options.projected_side, options.seed).to(device)
+
+
+def make_matching(
+    options: TrainingOptions, projected: ProjectedDiscriminator | None, images: TrainingImages, ranks: Ranks
+) -> FeatureMatching | None:
+    """The distance of features to those of the training images, where the options give it a weight."""
+    if not options.matching_weight or projected is None:
+        return None
+    from forensics.generators.training.matching import FeatureMatching
+
+    return FeatureMatching(projected, images, mirror=options.mirror, ranks=ranks)
 
 
 def _class(module: str, name: str) -> Any:

@@ -41,6 +41,9 @@ class TrainingOptions:
         0.2  # of its loss beside the plain one; at 1 its gradient is some 16 times as large
     )
     lr_projected: float = 0.002
+    matching_weight: float = 0.0  # of the energy distance over the projected network's features; 0: none
+    matching_interval: int = 2  # iterations from one use of it to the next, at so many times the weight
+    warmup_kimg: float = 0.0  # over which the generator's learning rate grows from 0, for runs that begin with weights
     r1_gamma: float = 0.1
     d_reg_interval: int = 16
     pl_weight: float = 0.0  # path length: off on a CPU, where it costs a fifth of the time
@@ -117,7 +120,9 @@ def check(o: TrainingOptions) -> None:
     for name in ("lr_g", "lr_d", "lr_projected", "ema_kimg", "ada_kimg"):
         if getattr(o, name) <= 0:
             raise ForensicsError(f"{name} {getattr(o, name)} is not possible: give a number above 0")
-    for name in ("r1_gamma", "pl_weight", "seed", "freeze_d"):
+    if o.matching_weight and not o.projected_side:
+        raise ForensicsError("matching_weight asks for the features of the projected discriminator: give projected_side")
+    for name in ("r1_gamma", "pl_weight", "seed", "freeze_d", "matching_weight", "warmup_kimg"):
         if getattr(o, name) < 0:
             raise ForensicsError(f"{name} {getattr(o, name)} is not possible: give 0 or more")
     if o.c_dim and o.architecture not in ("stylegan2", "stylegan3"):

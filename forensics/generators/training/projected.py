@@ -54,6 +54,17 @@ class ProjectedDiscriminator(nn.Module):
 
     def features(self, images: Tensor) -> list[Tensor]:
         """Mixed features, finest first: [n, 64, side / 4, side / 4] to [n, 64, side / 32, side / 32]."""
+        tapped = self._tapped(images)
+        mixed: list[Tensor] = []
+        for tap, across, down in zip(tapped[::-1], self.across[::-1], self.downwards[::-1], strict=True):
+            y = across(tap)
+            if mixed:
+                y = (y + F.interpolate(mixed[0], y.shape[2:], mode="bilinear")) / math.sqrt(2)
+            mixed.insert(0, down(y))
+        return mixed
+
+    def _tapped(self, images: Tensor) -> list[Tensor]:
+        """Features of the fixed network at its four scales, finest first, each about of unit deviation."""
         x = F.interpolate(images, (self.side, self.side), mode="bilinear", antialias=True)
         x = x.contiguous(memory_format=torch.channels_last)
         trunk = self._trunk[0].to(images.device)
@@ -63,13 +74,17 @@ class ProjectedDiscriminator(nn.Module):
             x = block(x)
             if i in _TAPS:
                 tapped.append(x / _TAPS[i][1])
-        mixed: list[Tensor] = []
-        for tap, across, down in zip(tapped[::-1], self.across[::-1], self.downwards[::-1], strict=True):
-            y = across(tap)
-            if mixed:
-                y = (y + F.interpolate(mixed[0], y.shape[2:], mode="bilinear")) / math.sqrt(2)
-            mixed.insert(0, down(y))
-        return mixed
+        return tapped
+
+    def pooled(self, images: Tensor) -> Tensor:
+        """Features of the fixed network as one vector an image, float32 [n, 1792]: its means at the two finer scales,
+        its means of quarters of the image at the two coarser ones. Nothing is augmented."""
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=uses_bfloat16(str(images.device))):
+            tapped = self._tapped(images)
+        sides = (1, 1, 2, 2)
+        return torch.cat(
+            [F.adaptive_avg_pool2d(x.float(), s).flatten(1) for x, s in zip(tapped, sides, strict=True)], dim=1
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits float32 [n, 4], one a scale, the finest first; each call augments at random.

@@ -25,7 +25,12 @@ from forensics.generators.training.controller import AdaController
 from forensics.generators.training.data import Sampler, TrainingImages
 from forensics.generators.training.growing import as_shown, stage_at
 from forensics.generators.training.losses import LOSSES, Real
-from forensics.generators.training.networks import make_discriminator, make_generator, make_projected
+from forensics.generators.training.networks import (
+    make_discriminator,
+    make_generator,
+    make_matching,
+    make_projected,
+)
 from forensics.generators.training.optimisers import (
     discriminator_optimiser,
     freeze_layers,
@@ -60,6 +65,7 @@ class Trainer:
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
         self.frozen = freeze_layers(self.D, options.freeze_d)
         self.projected = make_projected(options, device)
+        self.matching = make_matching(options, self.projected, images, ranks)
         judging = [self.D] if self.projected is None else [self.D, self.projected]
         self._judging = [p for network in judging for p in network.parameters() if p.requires_grad]
         self.pipe = AugmentPipe(PIPELINES[options.augment]).to(device)
@@ -68,11 +74,13 @@ class Trainer:
             self.G, self.D, self.pipe,
             mixing_prob=options.style_mixing_prob, ranks=ranks,
             projected=self.projected, projected_weight=options.projected_weight,
+            matching=self.matching,
         )  # fmt: skip
         self.opt_G, self.opt_D = (
             generator_optimiser(self.G, options),
             discriminator_optimiser(self.D, options),
         )
+        self._full_rates = [group["lr"] for group in self.opt_G.param_groups]
         self.opt_P = self.projected and projected_optimiser(self.projected, options)
         self.sampler = Sampler(len(images), options.seed, mirror=options.mirror)
         self.iteration = 0
@@ -94,6 +102,7 @@ class Trainer:
             self.loss.blur_sigma = max(1 - self.nimg / (o.blur_kimg * 1000), 0) * o.blur_sigma
         real = self._real_images()
         prepared = time.perf_counter()
+        self._warm_up()
         numbers = self._generator_phase()
         numbers |= self._discriminator_phase(real)
         self._average()
@@ -142,7 +151,11 @@ class Trainer:
         for parameter in self._judging:
             parameter.requires_grad_(False)
         w_avg_beta = None if o.architecture == "progan" else o.w_avg_beta
-        numbers = self.loss.generator_step(o.batch, w_avg_beta, self._fake_labels(o.batch, 0))
+        due = self.iteration % o.matching_interval == 0
+        numbers = self.loss.generator_step(
+            o.batch, w_avg_beta, self._fake_labels(o.batch, 0),
+            matching_weight=o.matching_weight * o.matching_interval if due else 0.0,
+        )  # fmt: skip
         self._apply(self.opt_G)
         if o.pl_weight and self.iteration % o.g_reg_interval == 0:
             n = max(o.batch // o.pl_batch_shrink, self.ranks.size)
@@ -177,6 +190,15 @@ class Trainer:
         for module in self.G.modules():
             if hasattr(module, "magnitude_ema"):
                 module.update_ema, module.magnitude_ema_beta = on, beta  # type: ignore[assignment]
+
+    def _warm_up(self) -> None:
+        """Set the generator's learning rates for this iteration: Adam's first steps, and what fresh discriminators
+        say, would spoil a generator that begins with trained weights."""
+        if not self.options.warmup_kimg:
+            return
+        share = min(self.nimg / (self.options.warmup_kimg * 1000), 1.0)
+        for group, full in zip(self.opt_G.param_groups, self._full_rates, strict=True):
+            group["lr"] = share * full
 
     def _set_stage(self) -> None:
         """Grow the networks to where the schedule has them; Adam forgets when a block is added."""
@@ -271,7 +293,11 @@ class Trainer:
 
     def _modules(self) -> list[tuple[str, nn.Module]]:
         named = [("G", self.G), ("D", self.D), ("G_ema", self.G_ema), ("augment_pipe", self.pipe)]
-        return named if self.projected is None else [*named, ("P", self.projected)]
+        if self.projected is not None:
+            named.append(("P", self.projected))
+        if self.matching is not None:
+            named.append(("matching", self.matching))
+        return named
 
     def _optimisers(self) -> list[tuple[str, torch.optim.Optimizer]]:
         named: list[tuple[str, torch.optim.Optimizer]] = [("opt_G", self.opt_G), ("opt_D", self.opt_D)]

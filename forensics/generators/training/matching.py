@@ -1,0 +1,91 @@
+"""The distribution of generated images drawn towards that of the photographs, in the features of a fixed network.
+
+A discriminator says of each image whether it could be real; it says little of a generator that makes the same few
+likely faces again and again. The energy distance between the generated features and those of all photographs is zero
+only where both vary alike: each generated image is drawn to the photographs and pushed from the other generated ones.
+Sources: Székely and Rizzo, "Energy statistics" (2013), for the distance; Bellemare et al., "The Cramer Distance as a
+Solution to Biased Wasserstein Gradients" (2017), and Li et al., "MMD GAN" (NeurIPS 2017), for its use in training.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from forensics.generators.training.ranks import ONE_RANK, Ranks
+
+if TYPE_CHECKING:
+    from forensics.generators.training.data import TrainingImages
+    from forensics.generators.training.projected import ProjectedDiscriminator
+
+_KEPT = 512
+_BATCH = 32
+
+
+class FeatureMatching(nn.Module):
+    """Energy distance of generated images to all training images, over pooled features of the projected network.
+
+    Generated images are compared with the last 512 before them, too, as they were then: a batch alone says little of
+    how a generator varies. Those are state that a run carries; the photographs' features are made anew at each start.
+    """
+
+    made: Tensor
+    count: Tensor
+
+    def __init__(
+        self, projected: ProjectedDiscriminator, images: TrainingImages, *, mirror: bool, ranks: Ranks = ONE_RANK
+    ) -> None:
+        super().__init__()
+        # In a list, so that its weights are not taken for this module's.
+        self._projected, self.ranks = [projected], ranks
+        found = self._of_photographs(images, mirror)
+        self.center, self.spread = found.mean(dim=0), found.std(dim=0) + 1e-6
+        self.real = (found - self.center) / self.spread
+        self.register_buffer("made", torch.zeros(_KEPT, found.shape[1], device=found.device))
+        self.register_buffer("count", torch.zeros([], dtype=torch.int64))
+
+    @torch.no_grad()
+    def _of_photographs(self, images: TrainingImages, mirror: bool) -> Tensor:
+        device = next(self._projected[0].parameters()).device
+        parts = []
+        for side in (False, True) if mirror else (False,):
+            for start in range(0, len(images), _BATCH):
+                indices = torch.arange(start, min(start + _BATCH, len(images))).numpy()
+                batch = images.batch(indices, indices * 0 + side != 0).to(device)
+                parts.append(self._projected[0].pooled(batch))
+        return torch.cat(parts)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Standardised features [n, d] of images [n, 3, h, w]."""
+        return (self._projected[0].pooled(images) - self.center) / self.spread
+
+    def loss(self, fake: Tensor) -> Tensor:
+        """2 E|x - r| - 2 E|x - x'| over features, divided by the root of their number; keeps `fake` for later calls.
+
+        Its gradient is that of the energy distance 2 E|x - r| - E|x - x'| - E|r - r'|, where x' too would move.
+        """
+        x = self.features(fake)
+        batch = self._of_all_ranks(x.detach())
+        known = torch.cat([self.made[: int(self.count.clamp(max=_KEPT))], batch])
+        apart = torch.cdist(x, known, compute_mode="donot_use_mm_for_euclid_dist")
+        # Among the known is each x itself, at distance 0.
+        spread = apart.sum() / (len(x) * max(len(known) - 1, 1))
+        distance = 2 * torch.cdist(x, self.real).mean() - 2 * spread
+        self._keep(batch)
+        return distance / self.real.shape[1] ** 0.5
+
+    def _of_all_ranks(self, mine: Tensor) -> Tensor:
+        ranks = self.ranks
+        if ranks.size == 1:
+            return mine
+        batch = mine.new_zeros(len(mine) * ranks.size, mine.shape[1])
+        batch[ranks.rank :: ranks.size] = mine
+        return ranks.mean(batch) * ranks.size
+
+    @torch.no_grad()
+    def _keep(self, batch: Tensor) -> None:
+        places = (torch.arange(len(batch)) + int(self.count)) % _KEPT
+        self.made[places.to(self.made.device)] = batch
+        self.count += len(batch)
