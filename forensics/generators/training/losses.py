@@ -20,6 +20,7 @@ from forensics.generators.training.augment import AugmentPipe
 from forensics.generators.training.ranks import ONE_RANK, Ranks
 
 if TYPE_CHECKING:
+    from forensics.generators.training.anchors import Anchors
     from forensics.generators.training.matching import FeatureMatching
     from forensics.generators.training.projected import ProjectedDiscriminator
 
@@ -74,12 +75,15 @@ class LogisticLoss:
         projected: ProjectedDiscriminator | None = None,
         projected_weight: float = 0.2,
         matching: FeatureMatching | None = None,
+        anchors: Anchors | None = None,
+        anchor_weight: float = 0.0,
         ranks: Ranks = ONE_RANK,
     ) -> None:
         self.generator, self.discriminator, self.pipe = generator, discriminator, pipe
         self.mixing_prob, self.ranks = mixing_prob, ranks
         self.projected, self.projected_weight = projected, projected_weight
         self.matching = matching
+        self.anchors, self.anchor_weight = anchors, anchor_weight
         self.pl_mean = torch.zeros([], device=generator.device)
         self.blur_sigma = 0.0
 
@@ -124,6 +128,10 @@ class LogisticLoss:
             distance = self.matching.loss(images)
             total = total + matching_weight * distance
             numbers["distance"] = float(distance.detach())
+        if self.anchors is not None:
+            apart = self.anchors.loss(self.generator)
+            (self.anchor_weight * apart).backward()  # type: ignore[no-untyped-call]
+            numbers["anchors"] = float(apart.detach())
         total.backward()  # type: ignore[no-untyped-call]
         return numbers
 

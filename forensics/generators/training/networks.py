@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from forensics.errors import ForensicsError
 from forensics.generators.base import Generator
 from forensics.generators.checkpoints import NetworkState
 from forensics.generators.training.options import TrainingOptions
 
 if TYPE_CHECKING:
+    from forensics.generators.training.anchors import Anchors
     from forensics.generators.training.data import TrainingImages
     from forensics.generators.training.matching import FeatureMatching
     from forensics.generators.training.projected import ProjectedDiscriminator
@@ -76,6 +78,20 @@ def make_matching(
     from forensics.generators.training.matching import FeatureMatching
 
     return FeatureMatching(projected, images, mirror=options.mirror, ranks=ranks)
+
+
+def make_anchors(
+    options: TrainingOptions, projected: ProjectedDiscriminator | None, images: TrainingImages
+) -> Anchors | None:
+    """Latents that stand for the training images, where the options give their reconstruction a weight."""
+    if not options.anchor_weight or projected is None:
+        return None
+    from forensics.generators.training.anchors import Anchors
+
+    try:
+        return Anchors(projected, images, options.z_dim, options.anchor_count, mirror=options.mirror)
+    except ValueError as error:
+        raise ForensicsError(f"{error}; give more images, or set anchor_weight to 0") from error
 
 
 def _class(module: str, name: str) -> Any:

@@ -10,6 +10,7 @@ Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training" (Neur
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -54,7 +55,7 @@ class ProjectedDiscriminator(nn.Module):
 
     def features(self, images: Tensor) -> list[Tensor]:
         """Mixed features, finest first: [n, 64, side / 4, side / 4] to [n, 64, side / 32, side / 32]."""
-        tapped = self._tapped(images)
+        tapped = self.tapped(images)
         mixed: list[Tensor] = []
         for tap, across, down in zip(tapped[::-1], self.across[::-1], self.downwards[::-1], strict=True):
             y = across(tap)
@@ -63,7 +64,7 @@ class ProjectedDiscriminator(nn.Module):
             mixed.insert(0, down(y))
         return mixed
 
-    def _tapped(self, images: Tensor) -> list[Tensor]:
+    def tapped(self, images: Tensor) -> list[Tensor]:
         """Features of the fixed network at its four scales, finest first, each about of unit deviation."""
         x = F.interpolate(images, (self.side, self.side), mode="bilinear", antialias=True)
         x = x.contiguous(memory_format=torch.channels_last)
@@ -76,12 +77,11 @@ class ProjectedDiscriminator(nn.Module):
                 tapped.append(x / _TAPS[i][1])
         return tapped
 
-    def pooled(self, images: Tensor) -> Tensor:
-        """Features of the fixed network as one vector an image, float32 [n, 1792]: its means at the two finer scales,
-        its means of quarters of the image at the two coarser ones. Nothing is augmented."""
+    def pooled(self, images: Tensor, sides: Sequence[int] = (1, 1, 2, 2)) -> Tensor:
+        """Features of the fixed network as one vector an image, float32 [n, d]: means over a grid of `sides` fields a
+        side, finest scale first (d = 1792 by default). Nothing is augmented."""
         with torch.autocast(images.device.type, torch.bfloat16, enabled=uses_bfloat16(str(images.device))):
-            tapped = self._tapped(images)
-        sides = (1, 1, 2, 2)
+            tapped = self.tapped(images)
         return torch.cat(
             [F.adaptive_avg_pool2d(x.float(), s).flatten(1) for x, s in zip(tapped, sides, strict=True)], dim=1
         )

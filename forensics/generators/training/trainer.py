@@ -26,6 +26,7 @@ from forensics.generators.training.data import Sampler, TrainingImages
 from forensics.generators.training.growing import as_shown, stage_at
 from forensics.generators.training.losses import LOSSES, Real
 from forensics.generators.training.networks import (
+    make_anchors,
     make_discriminator,
     make_generator,
     make_matching,
@@ -35,6 +36,7 @@ from forensics.generators.training.optimisers import (
     discriminator_optimiser,
     freeze_layers,
     generator_optimiser,
+    lazy_adam,
     projected_optimiser,
 )
 from forensics.generators.training.options import TrainingOptions, differences
@@ -66,6 +68,7 @@ class Trainer:
         self.frozen = freeze_layers(self.D, options.freeze_d)
         self.projected = make_projected(options, device)
         self.matching = make_matching(options, self.projected, images, ranks)
+        self.anchors = make_anchors(options, self.projected, images)
         judging = [self.D] if self.projected is None else [self.D, self.projected]
         self._judging = [p for network in judging for p in network.parameters() if p.requires_grad]
         self.pipe = AugmentPipe(PIPELINES[options.augment]).to(device)
@@ -74,7 +77,7 @@ class Trainer:
             self.G, self.D, self.pipe,
             mixing_prob=options.style_mixing_prob, ranks=ranks,
             projected=self.projected, projected_weight=options.projected_weight,
-            matching=self.matching,
+            matching=self.matching, anchors=self.anchors, anchor_weight=options.anchor_weight,
         )  # fmt: skip
         self.opt_G, self.opt_D = (
             generator_optimiser(self.G, options),
@@ -82,6 +85,7 @@ class Trainer:
         )
         self._full_rates = [group["lr"] for group in self.opt_G.param_groups]
         self.opt_P = self.projected and projected_optimiser(self.projected, options)
+        self.opt_A = self.anchors and lazy_adam(self.anchors, options.lr_anchors, None)
         self.sampler = Sampler(len(images), options.seed, mirror=options.mirror)
         self.iteration = 0
         self.nimg = 0
@@ -157,6 +161,8 @@ class Trainer:
             matching_weight=o.matching_weight * o.matching_interval if due else 0.0,
         )  # fmt: skip
         self._apply(self.opt_G)
+        if self.opt_A:
+            self._apply(self.opt_A)
         if o.pl_weight and self.iteration % o.g_reg_interval == 0:
             n = max(o.batch // o.pl_batch_shrink, self.ranks.size)
             labels = self._fake_labels(n, 1)
@@ -297,11 +303,17 @@ class Trainer:
             named.append(("P", self.projected))
         if self.matching is not None:
             named.append(("matching", self.matching))
+        if self.anchors is not None:
+            named.append(("anchors", self.anchors))
         return named
 
     def _optimisers(self) -> list[tuple[str, torch.optim.Optimizer]]:
         named: list[tuple[str, torch.optim.Optimizer]] = [("opt_G", self.opt_G), ("opt_D", self.opt_D)]
-        return [*named, ("opt_P", self.opt_P)] if self.opt_P else named
+        if self.opt_P:
+            named.append(("opt_P", self.opt_P))
+        if self.opt_A:
+            named.append(("opt_A", self.opt_A))
+        return named
 
 
 def imagenet_normalised(images: Tensor) -> Tensor:

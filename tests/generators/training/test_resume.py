@@ -124,6 +124,27 @@ def test_going_on_further_than_first_asked(uninterrupted: Path, photographs: Pat
     assert [k for k in first if not torch.equal(first[k], second[k])] == []
 
 
+def test_a_run_with_everything_the_projected_network_serves_goes_on_alike(
+    images: TrainingImages, tmp_path: Path
+) -> None:
+    changes = {"projected_side": 128, "matching_weight": 4.0, "anchor_weight": 3.0, "warmup_kimg": 0.04}
+    options = resolve("tiny-16", **changes)
+    (tmp_path / "two").mkdir()
+    whole, first = (Trainer(options, images, tmp_path / name, torch.device("cpu")) for name in ("one", "two"))
+    for _ in range(6):
+        whole.step()
+    for _ in range(3):
+        first.step()
+    first.save()
+    second = Trainer(options, images, tmp_path / "two", torch.device("cpu"))
+    assert second.resume()
+    for _ in range(3):
+        second.step()
+    for (name, one), (_, two) in zip(whole._modules(), second._modules(), strict=True):
+        states = one.state_dict(), two.state_dict()
+        assert [k for k in states[0] if not torch.equal(states[0][k], states[1][k])] == [], name
+
+
 def test_the_seed_decides_the_weights(images: TrainingImages, tmp_path: Path) -> None:
     def weights(seed: int) -> torch.Tensor:
         trainer = Trainer(resolve("tiny-16", seed=seed), images, tmp_path, torch.device("cpu"))
