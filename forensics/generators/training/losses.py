@@ -77,13 +77,14 @@ class LogisticLoss:
         matching: FeatureMatching | None = None,
         anchors: Anchors | None = None,
         anchor_weight: float = 0.0,
+        anchor_count: int = 8,
         ranks: Ranks = ONE_RANK,
     ) -> None:
         self.generator, self.discriminator, self.pipe = generator, discriminator, pipe
         self.mixing_prob, self.ranks = mixing_prob, ranks
         self.projected, self.projected_weight = projected, projected_weight
         self.matching = matching
-        self.anchors, self.anchor_weight = anchors, anchor_weight
+        self.anchors, self.anchor_weight, self.anchor_count = anchors, anchor_weight, anchor_count
         self.pl_mean = torch.zeros([], device=generator.device)
         self.blur_sigma = 0.0
 
@@ -129,11 +130,16 @@ class LogisticLoss:
             total = total + matching_weight * distance
             numbers["distance"] = float(distance.detach())
         if self.anchors is not None:
-            apart = self.anchors.loss(self.generator)
-            (self.anchor_weight * apart).backward()  # type: ignore[no-untyped-call]
-            numbers["anchors"] = float(apart.detach())
+            numbers["anchors"] = self.anchor_step(self.anchor_count)
         total.backward()  # type: ignore[no-untyped-call]
         return numbers
+
+    def anchor_step(self, count: int) -> float:
+        """Gradient of the distance of `count` photographs from what is made of their own latents."""
+        assert self.anchors is not None
+        apart = self.anchors.loss(self.generator, count)
+        (self.anchor_weight * apart).backward()  # type: ignore[no-untyped-call]
+        return float(apart.detach())
 
     def generator_loss(self, logits: Tensor) -> Tensor:
         """-log D(G(z)), mean."""

@@ -35,7 +35,12 @@ class FeatureMatching(nn.Module):
     count: Tensor
 
     def __init__(
-        self, projected: ProjectedDiscriminator, images: TrainingImages, *, mirror: bool, ranks: Ranks = ONE_RANK
+        self,
+        projected: ProjectedDiscriminator,
+        images: TrainingImages,
+        *,
+        mirror: bool,
+        ranks: Ranks = ONE_RANK,
     ) -> None:
         super().__init__()
         # In a list, so that its weights are not taken for this module's.

@@ -89,7 +89,7 @@ def make_anchors(
     from forensics.generators.training.anchors import Anchors
 
     try:
-        return Anchors(projected, images, options.z_dim, options.anchor_count, mirror=options.mirror)
+        return Anchors(projected, images, options.z_dim, mirror=options.mirror)
     except ValueError as error:
         raise ForensicsError(f"{error}; give more images, or set anchor_weight to 0") from error
 

@@ -43,10 +43,16 @@ class TrainingOptions:
     lr_projected: float = 0.002
     matching_weight: float = 0.0  # of the energy distance over the projected network's features; 0: none
     matching_interval: int = 2  # iterations from one use of it to the next, at so many times the weight
-    anchor_weight: float = 0.0  # of the distance of photographs from what is made of their own latents; 0: none
+    anchor_weight: float = (
+        0.0  # of the distance of photographs from what is made of their own latents; 0: none
+    )
     anchor_count: int = 8  # of them an iteration
-    lr_anchors: float = 0.0005  # of the rotation of their latents
-    warmup_kimg: float = 0.0  # over which the generator's learning rate grows from 0, for runs that begin with weights
+    anchor_kimg: float = (
+        0.0  # at the beginning, in which the generator learns from them alone, with all of the batch
+    )
+    warmup_kimg: float = (
+        0.0  # over which G's learning rate grows from 0 before discriminators that know nothing
+    )
     r1_gamma: float = 0.1
     d_reg_interval: int = 16
     pl_weight: float = 0.0  # path length: off on a CPU, where it costs a fifth of the time
@@ -127,9 +133,22 @@ def check(o: TrainingOptions) -> None:
         raise ForensicsError(
             "matching_weight and anchor_weight use the features of the projected discriminator: give projected_side"
         )
+    if o.anchor_kimg and not o.anchor_weight:
+        raise ForensicsError("anchor_kimg needs anchors to learn from: give anchor_weight")
     if o.anchor_weight and o.c_dim:
-        raise ForensicsError("anchor_weight is for networks without classes: leave out --cond, or set it to 0")
-    for name in ("r1_gamma", "pl_weight", "seed", "freeze_d", "matching_weight", "anchor_weight", "warmup_kimg"):
+        raise ForensicsError(
+            "anchor_weight is for networks without classes: leave out --cond, or set it to 0"
+        )
+    for name in (
+        "r1_gamma",
+        "pl_weight",
+        "seed",
+        "freeze_d",
+        "matching_weight",
+        "anchor_weight",
+        "anchor_kimg",
+        "warmup_kimg",
+    ):
         if getattr(o, name) < 0:
             raise ForensicsError(f"{name} {getattr(o, name)} is not possible: give 0 or more")
     if o.c_dim and o.architecture not in ("stylegan2", "stylegan3"):

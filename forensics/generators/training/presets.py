@@ -16,6 +16,13 @@ from forensics.generators.training.options import TrainingOptions, check
 
 _FULL: dict[str, Any] = {"z_dim": 512, "w_dim": 512, "channel_max": 512, "pl_weight": 2.0, "ada_kimg": 500.0}
 
+_ANCHORED: dict[str, Any] = {
+    "matching_weight": 4.0,
+    "anchor_weight": 3.0,
+    "anchor_kimg": 32.0,
+    "warmup_kimg": 0.5,
+}
+
 
 def _auto(resolution: int = 256, batch: int | None = None, **_: Any) -> TrainingOptions:
     """StyleGAN2-ADA's `auto` on one device: everything from resolution and batch."""
@@ -120,6 +127,11 @@ PRESETS: dict[str, Callable[..., TrainingOptions]] = {
     "stylegan2-128": lambda **_: TrainingOptions(resolution=128, r1_gamma=0.2),
     "stylegan2-64-projected": lambda **_: TrainingOptions(projected_side=128),
     "stylegan2-128-projected": lambda **_: TrainingOptions(resolution=128, r1_gamma=0.2, projected_side=128),
+    # Photographs first, as latents of their own; then the discriminators. For a few hundred photographs and few hours.
+    "stylegan2-64-anchored": lambda **_: TrainingOptions(projected_side=128, **_ANCHORED),
+    "stylegan2-128-anchored": lambda **_: TrainingOptions(
+        resolution=128, r1_gamma=0.2, projected_side=128, **_ANCHORED
+    ),
     # A network that trains a batch in milliseconds, for trying the machinery.
     "tiny-16": lambda **_: TrainingOptions(
         resolution=16, z_dim=16, w_dim=16, channel_base=128, channel_max=16, batch=4

@@ -83,7 +83,8 @@ class ProjectedDiscriminator(nn.Module):
         with torch.autocast(images.device.type, torch.bfloat16, enabled=uses_bfloat16(str(images.device))):
             tapped = self.tapped(images)
         return torch.cat(
-            [F.adaptive_avg_pool2d(x.float(), s).flatten(1) for x, s in zip(tapped, sides, strict=True)], dim=1
+            [F.adaptive_avg_pool2d(x.float(), s).flatten(1) for x, s in zip(tapped, sides, strict=True)],
+            dim=1,
         )
 
     def forward(self, images: Tensor) -> Tensor:

@@ -36,7 +36,6 @@ from forensics.generators.training.optimisers import (
     discriminator_optimiser,
     freeze_layers,
     generator_optimiser,
-    lazy_adam,
     projected_optimiser,
 )
 from forensics.generators.training.options import TrainingOptions, differences
@@ -77,7 +76,8 @@ class Trainer:
             self.G, self.D, self.pipe,
             mixing_prob=options.style_mixing_prob, ranks=ranks,
             projected=self.projected, projected_weight=options.projected_weight,
-            matching=self.matching, anchors=self.anchors, anchor_weight=options.anchor_weight,
+            matching=self.matching, anchors=self.anchors,
+            anchor_weight=options.anchor_weight, anchor_count=options.anchor_count,
         )  # fmt: skip
         self.opt_G, self.opt_D = (
             generator_optimiser(self.G, options),
@@ -85,7 +85,6 @@ class Trainer:
         )
         self._full_rates = [group["lr"] for group in self.opt_G.param_groups]
         self.opt_P = self.projected and projected_optimiser(self.projected, options)
-        self.opt_A = self.anchors and lazy_adam(self.anchors, options.lr_anchors, None)
         self.sampler = Sampler(len(images), options.seed, mirror=options.mirror)
         self.iteration = 0
         self.nimg = 0
@@ -106,9 +105,14 @@ class Trainer:
             self.loss.blur_sigma = max(1 - self.nimg / (o.blur_kimg * 1000), 0) * o.blur_sigma
         real = self._real_images()
         prepared = time.perf_counter()
-        self._warm_up()
-        numbers = self._generator_phase()
-        numbers |= self._discriminator_phase(real)
+        if self.anchors is not None and not self.anchors.placed:
+            self.anchors.place(self.G)
+        if self.nimg < o.anchor_kimg * 1000:
+            numbers = self._anchor_phase()
+        else:
+            self._warm_up()
+            numbers = self._generator_phase()
+            numbers |= self._discriminator_phase(real)
         self._average()
         self.iteration += 1
         self.nimg += o.batch
@@ -150,6 +154,12 @@ class Trainer:
         chosen = torch.from_numpy(labels.astype(np.int64)).to(self.device)
         return F.one_hot(chosen, self.options.c_dim).float()
 
+    def _anchor_phase(self) -> dict[str, float]:
+        """The generator learns from its anchors alone; no discriminator is asked, and its numbers are 0."""
+        apart = self.loss.anchor_step(self.options.batch)
+        self._apply(self.opt_G)
+        return {"loss_G": apart, "anchors": apart, "loss_D": 0.0, "D_real": 0.0, "D_fake": 0.0}
+
     def _generator_phase(self) -> dict[str, float]:
         o = self.options
         for parameter in self._judging:
@@ -161,8 +171,6 @@ class Trainer:
             matching_weight=o.matching_weight * o.matching_interval if due else 0.0,
         )  # fmt: skip
         self._apply(self.opt_G)
-        if self.opt_A:
-            self._apply(self.opt_A)
         if o.pl_weight and self.iteration % o.g_reg_interval == 0:
             n = max(o.batch // o.pl_batch_shrink, self.ranks.size)
             labels = self._fake_labels(n, 1)
@@ -202,7 +210,7 @@ class Trainer:
         say, would spoil a generator that begins with trained weights."""
         if not self.options.warmup_kimg:
             return
-        share = min(self.nimg / (self.options.warmup_kimg * 1000), 1.0)
+        share = min((self.nimg / 1000 - self.options.anchor_kimg) / self.options.warmup_kimg, 1.0)
         for group, full in zip(self.opt_G.param_groups, self._full_rates, strict=True):
             group["lr"] = share * full
 
@@ -309,11 +317,7 @@ class Trainer:
 
     def _optimisers(self) -> list[tuple[str, torch.optim.Optimizer]]:
         named: list[tuple[str, torch.optim.Optimizer]] = [("opt_G", self.opt_G), ("opt_D", self.opt_D)]
-        if self.opt_P:
-            named.append(("opt_P", self.opt_P))
-        if self.opt_A:
-            named.append(("opt_A", self.opt_A))
-        return named
+        return [*named, ("opt_P", self.opt_P)] if self.opt_P else named
 
 
 def imagenet_normalised(images: Tensor) -> Tensor:

@@ -1,40 +1,64 @@
-"""Latents of photographs: distributed as drawn ones, near for alike faces, and reconstructed by training."""
+"""Latents of photographs: distributed as drawn ones, near what they stand for, and reconstructed by training."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from forensics.errors import ForensicsError
+from forensics.generators.base import Generator, load_generator
+from forensics.generators.training import anchors as module
 from forensics.generators.training.anchors import Anchors
 from forensics.generators.training.data import TrainingImages
+from forensics.generators.training.loading import square
 from forensics.generators.training.presets import resolve
 from forensics.generators.training.projected import ProjectedDiscriminator
 from forensics.generators.training.trainer import Trainer
+from forensics.images import decode
 
 CHANGES = {"projected_side": 128, "anchor_weight": 3.0, "anchor_count": 4}
 
 
 @pytest.fixture(scope="module")
-def anchors(images: TrainingImages) -> Anchors:
-    return Anchors(ProjectedDiscriminator(128), images, 16, 4, mirror=True)
+def generator() -> Generator:
+    return load_generator("default-64", "cpu")
+
+
+@pytest.fixture(scope="module")
+def anchors(shared: Path, generator: Generator) -> Anchors:
+    """Of 160 photographs at 64 px and their mirror images, placed by 320 faces of the embedded generator."""
+    paths = sorted((shared / "data" / "faces256" / "train" / "real").iterdir())[:160]
+    pixels = np.stack([square(decode(path).pixels, 64) for path in paths])
+    found = Anchors(ProjectedDiscriminator(128), TrainingImages(pixels, ""), generator.z_dim, mirror=True)
+    assert not found.placed
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_GENERATED", 320)
+        found.place(generator)
+    assert found.placed
+    return found
 
 
 def test_codes_have_the_mean_and_covariance_of_drawn_latents(anchors: Anchors) -> None:
-    z = anchors.latents(torch.arange(anchors.size)).detach()
-    assert z.shape == (40, 16)
-    torch.testing.assert_close(z.mean(dim=0), torch.zeros(16), atol=1e-3, rtol=0)
-    torch.testing.assert_close(z.T @ z / len(z), torch.eye(16), atol=1e-3, rtol=0)
+    z = anchors.codes
+    assert z.shape == (320, 256)
+    torch.testing.assert_close(z.mean(dim=0), torch.zeros(256), atol=1e-3, rtol=0)
+    torch.testing.assert_close(z.T @ z / len(z), torch.eye(256), atol=1e-3, rtol=0)
 
 
-def test_a_mirror_image_is_nearer_than_other_faces(anchors: Anchors) -> None:
-    z = torch.nn.functional.normalize(anchors.latents(torch.arange(anchors.size)).detach())
-    cosines = z[:20] @ z.T
-    mirrored = cosines[torch.arange(20), torch.arange(20) + 20]
-    assert float(mirrored.median()) > float(cosines[:, 20:].median()) + 0.3
+def test_what_is_made_of_a_code_is_nearer_to_its_photograph_than_to_others(
+    anchors: Anchors, generator: Generator
+) -> None:
+    with torch.no_grad():
+        made = anchors._features(generator.synthesize(generator.map(anchors.codes[:40])))
+        shown = anchors._features(anchors._shown(torch.arange(40)))
+    apart = torch.cdist(made - made.mean(dim=0), shown - shown.mean(dim=0))
+    own = apart.diagonal().mean()
+    others = (apart.sum() - apart.diagonal().sum()) / (40 * 39)
+    assert float(own) < 0.97 * float(others)
 
 
 def test_training_brings_what_is_made_of_them_nearer_to_the_photographs(
@@ -49,5 +73,21 @@ def test_training_brings_what_is_made_of_them_nearer_to_the_photographs(
 def test_what_it_needs_is_said(images: TrainingImages, tmp_path: Path) -> None:
     with pytest.raises(ForensicsError, match="projected_side"):
         resolve("tiny-16", anchor_weight=1.0)
+    with pytest.raises(ForensicsError, match="anchor_kimg"):
+        resolve("tiny-16", anchor_kimg=1.0)
     with pytest.raises(ForensicsError, match="40 images are too few for a code of 64"):
         Trainer(resolve("tiny-16", z_dim=64, **CHANGES), images, tmp_path, torch.device("cpu"))
+
+
+def test_at_first_the_generator_learns_from_them_alone(images: TrainingImages, tmp_path: Path) -> None:
+    options = resolve("tiny-16", anchor_kimg=0.008, warmup_kimg=0.008, **CHANGES)
+    trainer = Trainer(options, images, tmp_path, torch.device("cpu"))
+    judge = [p.detach().clone() for p in trainer.D.parameters()]
+    numbers = [trainer.step() for _ in range(2)]
+    assert all(torch.equal(a, b) for a, b in zip(judge, trainer.D.parameters(), strict=True))
+    assert [n["loss_D"] for n in numbers] == [0.0, 0.0]
+    before = [p.detach().clone() for p in trainer.G.parameters()]
+    assert trainer.step()["loss_D"] > 0  # the warm-up begins at a learning rate of 0
+    assert all(torch.equal(a, b) for a, b in zip(before, trainer.G.parameters(), strict=True))
+    trainer.step()
+    assert not all(torch.equal(a, b) for a, b in zip(before, trainer.G.parameters(), strict=True))
