@@ -87,6 +87,7 @@ def card(name: str, facts: dict[str, Any], summary: dict[str, Any], notes: str) 
         f"channel_max {o['channel_max']}, w_dim {o['w_dim']}, batch {o['batch']},",
         f"learning rate {o['lr_g']}, R1 {o['r1_gamma']}, style mixing {o['style_mixing_prob']}, EMA half-life "
         f"{o['ema_kimg']:.0f} kimg, augmentation `{o['augment']}` (p = {facts['augment_p']:.2f}), seed {o['seed']}.",
+        *_beside_the_discriminator(o),
         "`weights.safetensors` holds G_ema and D, float16.",
         "",
         "## Measured",
@@ -114,6 +115,24 @@ def card(name: str, facts: dict[str, Any], summary: dict[str, Any], notes: str) 
         "",
     ]
     return "\n".join(lines)
+
+
+def _beside_the_discriminator(o: dict[str, Any]) -> list[str]:
+    """What the generator learned from beside the plain discriminator, a line each."""
+    lines = []
+    if o.get("projected_side"):
+        lines.append(f"Projected discriminator: weight {o['projected_weight']}.")
+    if o.get("matching_weight"):
+        lines.append(
+            f"Energy distance of features to those of all photographs: weight {o['matching_weight']}, every "
+            f"{o['matching_interval']} iterations."
+        )
+    if o.get("anchor_weight"):
+        lines.append(
+            f"Photographs as latents of their own: for the first {o['anchor_kimg']:g} kimg these alone, then weight "
+            f"{o['anchor_weight']}, {o['anchor_count']} an iteration."
+        )
+    return lines
 
 
 def release(run: Path, out: Path, faces: FaceAnalyser, notes: str) -> dict[str, Any]:
