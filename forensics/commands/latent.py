@@ -17,7 +17,7 @@ from forensics.commands.options import (
     Seed,
     StudyFolder,
     Workers,
-    pack_with_root,
+    pack_asked_for,
 )
 
 
@@ -44,7 +44,7 @@ def latent(
     from forensics.report.latent import single_dimensions, summary_lines, write_latent
     from forensics.terminal import print_summary
 
-    plan = LatentPlan(images, seed, delta, pack_with_root(pack, pack_root), device, detector)
+    plan = LatentPlan(images, seed, delta, pack_asked_for(pack, pack_root), device, detector)
     if dim:
         summary = single_dimensions(file, dim, out, plan)
     else:

@@ -16,7 +16,7 @@ from forensics.commands.options import (
     PackRoot,
     Seed,
     Workers,
-    pack_with_root,
+    pack_asked_for,
 )
 from forensics.errors import ForensicsError
 
@@ -60,7 +60,7 @@ def prune(
     from forensics.terminal import print_summary
 
     plan = SweepPlan(
-        stop, steps, every, images, seed, space, pack_with_root(pack, pack_root), detector, device
+        stop, steps, every, images, seed, space, pack_asked_for(pack, pack_root), detector, device
     )
     if threshold is not None and (channels is not None or save is not None):
         raise ForensicsError("give --threshold or --channels (with --save), not both")

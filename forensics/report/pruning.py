@@ -80,14 +80,14 @@ def pruning_section(subject: Subject, out: Path, plan: SweepPlan, workers: int) 
     }
     _tables(exhibits, result, knees)
     heat = {
-        kind: pruning_figures.fragility(exhibits, f"fragility-{kind}s", rows, kind, "feature_distance")
+        kind: pruning_figures.fragility(exhibits, f"{kind}s", rows, kind, "feature_distance")
         for kind, rows in (("layer", result.layers), ("block", result.blocks))
     }
     channels = channels_section(subject, out / "channels", plan, workers)
     return {
-        "curves": pruning_figures.curves(exhibits, "curves", result.sweep, knees),
+        "curves": pruning_figures.curves(exhibits, "sweep", result.sweep, knees),
         "heat": heat,
-        "strip": _strip(exhibits, out, plan),
+        "strip": _strip(exhibits, out, plan, result),
         "knees": _knee_lines(knees),
         "method": METHOD,
         "comparison": comparison(result.sweep, knees),
@@ -156,12 +156,13 @@ def comparison(rows: Sequence[dict[str, Any]], knees: dict[str, Knee | None]) ->
     return lines
 
 
-def _strip(exhibits: Exhibits, out: Path, plan: SweepPlan) -> dict[str, Any]:
+def _strip(exhibits: Exhibits, out: Path, plan: SweepPlan, result: SweepResult) -> dict[str, Any]:
     """The first images at the thresholds of the study's figure, or at those with grids that are nearest."""
     grids = plan.thresholds[:: plan.every]
     chosen = sorted({min(grids, key=lambda g: abs(g - wanted * plan.stop)) for wanted in PUBLISHED_ROWS})
     rows = [_first_row(out, threshold, min(GRID_COLUMNS, plan.images)) for threshold in chosen]
     sheet = contact_sheet([image for row in rows for image in row], len(rows[0]), GRID_GAP_PX)
+    exhibits.table("strip", [row for row in result.sweep if row["threshold"] in chosen])
     return {"uri": exhibits.sheet("strip", sheet), "thresholds": [f"{t:g}" for t in chosen]}
 
 
