@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from forensics.commands.options import (
+    Delta,
     DetectorToo,
     Device,
     FacesToo,
@@ -28,7 +29,7 @@ def latent(
         list[int] | None,
         typer.Option(min=0, help="Only this dimension of w (several: together): one picture."),
     ] = None,
-    delta: Annotated[float, typer.Option(help="How far single dimensions are moved.")] = 10.0,
+    delta: Delta = 10.0,
     images: Annotated[int, typer.Option("-n", min=4, help="Latents, the same everywhere.")] = 8,
     pack: FacesToo = None,
     pack_root: PackRoot = None,

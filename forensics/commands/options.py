@@ -49,6 +49,17 @@ SyntheticPast = Annotated[
     ),
 ]
 
+SweepSteps = Annotated[
+    int, typer.Option("--steps", min=1, help="Pruning thresholds: so many steps from 0 to the last.")
+]
+SweepEvery = Annotated[
+    int, typer.Option("--every", min=1, help="Grids, KID, faces, detector: every so many thresholds.")
+]
+SweepSpace = Annotated[
+    str, typer.Option("--space", help="What stays the same under pruning: w (as published) or z.")
+]
+Delta = Annotated[float, typer.Option("--delta", help="How far single dimensions of w are moved.")]
+
 Pack = Annotated[
     str | None, typer.Option("--pack", help="InsightFace pack (FORENSICS_FACE_PACK, else buffalo_l).")
 ]

@@ -9,6 +9,7 @@ import typer
 from forensics.commands.equilibrium import equilibrium
 from forensics.commands.monsters import monsters
 from forensics.commands.options import (
+    Delta,
     DetectorOrNone,
     Device,
     Direction,
@@ -21,6 +22,9 @@ from forensics.commands.options import (
     Space,
     Step,
     StudyFolder,
+    SweepEvery,
+    SweepSpace,
+    SweepSteps,
     WalkSeed,
     Workers,
 )
@@ -36,13 +40,11 @@ app = typer.Typer(
 def weights(
     file: Network,
     out: StudyFolder,
-    steps: Annotated[int, typer.Option(min=1, help="Pruning thresholds from 0 to 1 by 1 / steps.")] = 1000,
-    every: Annotated[int, typer.Option(min=1, help="Grids, KID, faces: every so many thresholds.")] = 20,
+    steps: SweepSteps = 1000,
+    every: SweepEvery = 20,
     images: Annotated[int, typer.Option("-n", min=4, help="Latents of the pruning sweep.")] = 32,
-    space: Annotated[
-        str, typer.Option(help="What stays the same under pruning: w (as published) or z.")
-    ] = "w",
-    delta: Annotated[float, typer.Option(help="How far single dimensions of w are moved.")] = 10.0,
+    space: SweepSpace = "w",
+    delta: Delta = 10.0,
     pack: FacesIfAny = None,
     pack_root: PackRoot = None,
     detector: DetectorOrNone = "default",
