@@ -21,7 +21,7 @@ from forensics.generators.interrogate.latent import (
     latent_study,
     spread_of,
 )
-from forensics.generators.interrogate.opinions import weights_asked
+from forensics.generators.interrogate.opinions import too_small_for, weights_asked
 from forensics.generators.interrogate.resumable import one_thread
 from forensics.generators.interrogate.subject import Subject, load_subject
 from forensics.images import contact_sheet, encode_png
@@ -95,6 +95,8 @@ def latent_section(subject: Subject, out: Path, plan: LatentPlan, workers: int) 
         "images": plan.images,
         "has_faces": plan.face_pack is not None,
         "has_detector": plan.detector is not None,
+        "resolution": subject.generator.img_resolution,
+        "validated_from_px": too_small_for(plan.detector, subject.generator.img_resolution),
         "losses": _losses(exhibits, dimensions) if plan.face_pack else None,
         "ladder": [f"{step:g}" for step in LADDER],
         "never_lost": sum(row.get("lost_at") is None for row in dimensions),

@@ -12,7 +12,7 @@ import numpy as np
 from forensics.evidence import evidence, write_evidence
 from forensics.files import write_text
 from forensics.generators.interrogate.knee import METHOD, Knee, knee
-from forensics.generators.interrogate.opinions import weights_asked
+from forensics.generators.interrogate.opinions import too_small_for, weights_asked
 from forensics.generators.interrogate.pruning_sweep import (
     GRID_COLUMNS,
     GRID_GAP_PX,
@@ -96,6 +96,8 @@ def pruning_section(subject: Subject, out: Path, plan: SweepPlan, workers: int) 
         "images": plan.images,
         "opinions": plan.face_pack is not None or plan.detector is not None,
         "space": plan.space,
+        "resolution": subject.generator.img_resolution,
+        "validated_from_px": too_small_for(plan.detector, subject.generator.img_resolution),
         "has_discriminator": subject.discriminator is not None,
         "hardly_pruned": _hardly_pruned(subject, plan.stop),
         "channels": channels,

@@ -85,7 +85,11 @@ def test_faces_and_detector_are_asked_unless_left_out(
         dims = list(csv.DictReader(stream))
     assert sorted(int(row["rank_log10_lr_change"]) for row in dims) == list(range(1, 9))
     assert {row["lost_at"] for row in dims} == {"0"}
-    assert "there is none to lose" in (out / "index.html").read_text()
+    page = (out / "index.html").read_text()
+    assert "there is none to lose" in page
+    assert (
+        page.count("Outside what the detector was validated on") == 2
+    )  # 16 px: said with pruning and with latents
     inputs = json.loads((out / "evidence.json").read_text())["inputs"]
     assert {"detector", "weights"} < set(inputs)
 
