@@ -193,6 +193,8 @@ def _named(pack: str | None, root: str | Path | None) -> tuple[str, Path]:
 
 
 def _how_to_get(name: str, folder: Path) -> str:
+    if os.sep in name:  # a folder is what somebody has already: nothing to fetch
+        return f"no InsightFace pack in {folder}: name the folder of one with --pack, or its root with --pack-root"
     return (
         f"no InsightFace pack in {folder}: `forensics faces IMAGE --out faces.csv --pack {name}` downloads it, or "
         "choose another with --pack and --pack-root"

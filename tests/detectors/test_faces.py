@@ -128,6 +128,9 @@ def test_which_pack_a_study_looks_with(shared: Path, tmp_path: Path, monkeypatch
         pack_if_any() == tmp_path / ".insightface" / "models" / "named_but_absent"
     )  # an error, not left out
     assert pack_if_any("none") is None
+    with pytest.raises(FacePackError, match="name the folder of one") as refused:
+        load_faces(pack_asked_for(None, tmp_path))
+    assert "downloads" not in str(refused.value)
 
 
 def test_analysis_prints_nothing_on_stdout(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
