@@ -39,6 +39,12 @@ def weights_file(name_or_path: str | Path) -> Path:
     return Path(name_or_path)
 
 
+def called(path: Path) -> str:
+    """What a report calls a weights file: the name it ships under, or that of the file."""
+    names = (name for name in GENERATORS if weights_file(name) == path)
+    return next(names, path.name)
+
+
 def shipped() -> list[Shipped]:
     """All that ships, generators first."""
     kinds = [(name, folder, "generator") for name, folder in GENERATORS.items()]

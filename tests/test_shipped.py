@@ -15,6 +15,11 @@ from forensics.errors import ForensicsError
 from forensics.files import sha256_file
 
 
+def test_what_ships_is_called_by_its_name(tmp_path: Path) -> None:
+    assert shipped.called(shipped.weights_file("default-64")) == "default-64"
+    assert shipped.called(tmp_path / "weights.safetensors") == "weights.safetensors"
+
+
 @pytest.fixture
 def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What ships, where a test may alter it: small files only, listed anew."""

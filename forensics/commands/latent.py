@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from forensics.commands.options import (
+    Delta,
     DetectorToo,
     Device,
     FacesToo,
@@ -17,7 +18,7 @@ from forensics.commands.options import (
     Seed,
     StudyFolder,
     Workers,
-    pack_with_root,
+    pack_asked_for,
 )
 
 
@@ -28,7 +29,7 @@ def latent(
         list[int] | None,
         typer.Option(min=0, help="Only this dimension of w (several: together): one picture."),
     ] = None,
-    delta: Annotated[float, typer.Option(help="How far single dimensions are moved.")] = 10.0,
+    delta: Delta = 10.0,
     images: Annotated[int, typer.Option("-n", min=4, help="Latents, the same everywhere.")] = 8,
     pack: FacesToo = None,
     pack_root: PackRoot = None,
@@ -44,7 +45,7 @@ def latent(
     from forensics.report.latent import single_dimensions, summary_lines, write_latent
     from forensics.terminal import print_summary
 
-    plan = LatentPlan(images, seed, delta, pack_with_root(pack, pack_root), device, detector)
+    plan = LatentPlan(images, seed, delta, pack_asked_for(pack, pack_root), device, detector)
     if dim:
         summary = single_dimensions(file, dim, out, plan)
     else:

@@ -49,6 +49,17 @@ SyntheticPast = Annotated[
     ),
 ]
 
+SweepSteps = Annotated[
+    int, typer.Option("--steps", min=1, help="Pruning thresholds: so many steps from 0 to the last.")
+]
+SweepEvery = Annotated[
+    int, typer.Option("--every", min=1, help="Grids, KID, faces, detector: every so many thresholds.")
+]
+SweepSpace = Annotated[
+    str, typer.Option("--space", help="What stays the same under pruning: w (as published) or z.")
+]
+Delta = Annotated[float, typer.Option("--delta", help="How far single dimensions of w are moved.")]
+
 Pack = Annotated[
     str | None, typer.Option("--pack", help="InsightFace pack (FORENSICS_FACE_PACK, else buffalo_l).")
 ]
@@ -58,6 +69,12 @@ PackRoot = Annotated[
 ]
 FacesToo = Annotated[
     str | None, typer.Option("--pack", help="InsightFace pack (name or folder): what becomes of faces too.")
+]
+FacesIfAny = Annotated[
+    str | None,
+    typer.Option(
+        "--pack", help="InsightFace pack (name or folder), or none; else the usual one if it is there."
+    ),
 ]
 Detector = Annotated[
     str, typer.Option("--detector", help="`default`, or a folder that train-detector wrote.")
@@ -76,6 +93,8 @@ Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N
 Json = Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")]
 
 
-def pack_with_root(pack: str | None, root: Path | None) -> str | None:
-    """A pack named beside its root, as the folder it is in; without a root as it was named."""
-    return pack if pack is None or root is None else str(root / "models" / pack)
+def pack_asked_for(pack: str | None, root: Path | None) -> str | None:
+    """The folder of the pack that --pack or --pack-root name; None where neither is given."""
+    from forensics.detectors.faces import pack_folder
+
+    return None if pack is None and root is None else str(pack_folder(pack, root))

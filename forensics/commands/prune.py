@@ -15,17 +15,19 @@ from forensics.commands.options import (
     Network,
     PackRoot,
     Seed,
+    StudyFolder,
+    SweepEvery,
+    SweepSpace,
+    SweepSteps,
     Workers,
-    pack_with_root,
+    pack_asked_for,
 )
 from forensics.errors import ForensicsError
 
 
 def prune(
     file: Network,
-    out: Annotated[Path, typer.Option(help="Folder of the sweep; the same command again resumes it.")] = Path(
-        "out/prune"
-    ),
+    out: StudyFolder = Path("out/prune"),
     threshold: Annotated[
         float | None, typer.Option(min=0, help="Only this threshold: print its row, write nothing.")
     ] = None,
@@ -40,10 +42,10 @@ def prune(
         str, typer.Option(help="With --channels: which go first, by style, norm or random.")
     ] = "style",
     stop: Annotated[float, typer.Option(min=1e-6, help="Last threshold.")] = 1.0,
-    steps: Annotated[int, typer.Option(min=1, help="Steps from 0 to the last threshold.")] = 1000,
-    every: Annotated[int, typer.Option(min=1, help="Grids, KID, faces: every so many thresholds.")] = 20,
+    steps: SweepSteps = 1000,
+    every: SweepEvery = 20,
     images: Annotated[int, typer.Option("-n", min=4, help="Latents, the same at every threshold.")] = 32,
-    space: Annotated[str, typer.Option(help="What stays the same: w (as published) or z.")] = "w",
+    space: SweepSpace = "w",
     pack: FacesToo = None,
     pack_root: PackRoot = None,
     detector: DetectorToo = None,
@@ -60,7 +62,7 @@ def prune(
     from forensics.terminal import print_summary
 
     plan = SweepPlan(
-        stop, steps, every, images, seed, space, pack_with_root(pack, pack_root), detector, device
+        stop, steps, every, images, seed, space, pack_asked_for(pack, pack_root), detector, device
     )
     if threshold is not None and (channels is not None or save is not None):
         raise ForensicsError("give --threshold or --channels (with --save), not both")

@@ -9,10 +9,11 @@ import typer
 from forensics.commands.equilibrium import equilibrium
 from forensics.commands.monsters import monsters
 from forensics.commands.options import (
-    DetectorToo,
+    Delta,
+    DetectorOrNone,
     Device,
     Direction,
-    FacesToo,
+    FacesIfAny,
     Json,
     Network,
     Pack,
@@ -21,9 +22,11 @@ from forensics.commands.options import (
     Space,
     Step,
     StudyFolder,
+    SweepEvery,
+    SweepSpace,
+    SweepSteps,
     WalkSeed,
     Workers,
-    pack_with_root,
 )
 
 app = typer.Typer(
@@ -37,31 +40,31 @@ app = typer.Typer(
 def weights(
     file: Network,
     out: StudyFolder,
-    steps: Annotated[int, typer.Option(min=1, help="Pruning thresholds from 0 to 1 by 1 / steps.")] = 1000,
-    every: Annotated[int, typer.Option(min=1, help="Grids, KID, faces: every so many thresholds.")] = 20,
+    steps: SweepSteps = 1000,
+    every: SweepEvery = 20,
     images: Annotated[int, typer.Option("-n", min=4, help="Latents of the pruning sweep.")] = 32,
-    space: Annotated[
-        str, typer.Option(help="What stays the same under pruning: w (as published) or z.")
-    ] = "w",
-    delta: Annotated[float, typer.Option(help="How far single dimensions of w are moved.")] = 10.0,
-    pack: FacesToo = None,
+    space: SweepSpace = "w",
+    delta: Delta = 10.0,
+    pack: FacesIfAny = None,
     pack_root: PackRoot = None,
-    detector: DetectorToo = None,
+    detector: DetectorOrNone = "default",
     seed: Seed = 0,
     workers: Workers = 0,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
     """Weight statistics, the pruning sweep and the latent experiments of arXiv 2507.13722."""
+    from forensics.detectors.faces import pack_if_any
     from forensics.generators.interrogate.latent import LatentPlan
     from forensics.generators.interrogate.pruning_sweep import SweepPlan
     from forensics.generators.interrogate.resumable import usual_workers
     from forensics.report.study_weights import WeightStudy, study_weights, summary_lines
     from forensics.terminal import print_summary
 
-    faces = pack_with_root(pack, pack_root)
-    pruning = SweepPlan(1.0, steps, every, images, seed, space, faces, detector, device)
-    study = WeightStudy(pruning, LatentPlan(min(images, 8), seed, delta, faces, device))
+    folder = pack_if_any(pack, pack_root)
+    faces, judge = None if folder is None else str(folder), None if detector == "none" else detector
+    pruning = SweepPlan(1.0, steps, every, images, seed, space, faces, judge, device)
+    study = WeightStudy(pruning, LatentPlan(min(images, 8), seed, delta, faces, device, judge))
     summary = study_weights(file, out, study, workers=workers or usual_workers(device))
     print_summary(summary, summary_lines(summary), as_json=json)
 

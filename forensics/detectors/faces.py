@@ -163,9 +163,8 @@ def load_faces(
     With `download`, an absent pack is fetched by InsightFace itself. Raises FacePackError where the pack is absent
     (and cannot be fetched) or cannot be used.
     """
-    name = pack or os.environ.get("FORENSICS_FACE_PACK") or DEFAULT_PACK
-    home = Path(root or os.environ.get("FORENSICS_FACE_ROOT") or DEFAULT_ROOT).expanduser()
-    folder = Path(name).expanduser() if os.sep in name else home / "models" / name
+    name, home = _named(pack, root)
+    folder = pack_folder(pack, root)
     if not folder.is_dir():
         if not download or os.sep in name:
             raise FacePackError(_how_to_get(name, folder))
@@ -173,7 +172,29 @@ def load_faces(
     return FaceAnalyser(_open(folder), folder)
 
 
+def pack_folder(pack: str | None = None, root: str | Path | None = None) -> Path:
+    """Where `load_faces` looks for a pack; it need not be there."""
+    name, home = _named(pack, root)
+    return Path(name).expanduser() if os.sep in name else home / "models" / name
+
+
+def pack_if_any(pack: str | None = None, root: str | Path | None = None) -> Path | None:
+    """`pack_folder`; None for the pack `none`, and where nobody named one and the usual one is not there."""
+    if pack == "none":
+        return None
+    folder = pack_folder(pack, root)
+    named = pack or root or os.environ.get("FORENSICS_FACE_PACK") or os.environ.get("FORENSICS_FACE_ROOT")
+    return folder if named or folder.is_dir() else None
+
+
+def _named(pack: str | None, root: str | Path | None) -> tuple[str, Path]:
+    name = pack or os.environ.get("FORENSICS_FACE_PACK") or DEFAULT_PACK
+    return name, Path(root or os.environ.get("FORENSICS_FACE_ROOT") or DEFAULT_ROOT).expanduser()
+
+
 def _how_to_get(name: str, folder: Path) -> str:
+    if os.sep in name:  # a folder is what somebody has already: nothing to fetch
+        return f"no InsightFace pack in {folder}: name the folder of one with --pack, or its root with --pack-root"
     return (
         f"no InsightFace pack in {folder}: `forensics faces IMAGE --out faces.csv --pack {name}` downloads it, or "
         "choose another with --pack and --pack-root"

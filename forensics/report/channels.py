@@ -171,4 +171,5 @@ def _sheet(exhibits: Exhibits, out: Path, rows: Sequence[Mapping[str, Any]]) -> 
     lines = [decode(sheet_path(out, row)).pixels for row in chosen]
     # each sheet has a border of its own: one between two lines is enough
     joined = np.concatenate([line if i == 0 else line[_GAP_PX:] for i, line in enumerate(lines)])
+    exhibits.table("channels-images", chosen, ("ranking", "share", "parameters", "gflop"))
     return exhibits.sheet("channels-images", joined)

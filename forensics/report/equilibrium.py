@@ -23,7 +23,7 @@ from forensics.report.examination import evidence_lines
 from forensics.report.exhibits import Exhibits
 from forensics.report.page import render
 
-_COLUMNS = 3
+_COLUMNS, _PANEL_PX = 3, 420
 
 
 def study_equilibrium(
@@ -37,14 +37,21 @@ def study_equilibrium(
     exhibits.table("equilibrium", found)
     exhibits.table("histograms", _bins(rows))
     inputs = {row["file"]: row["sha256"] for row in rows if row["sha256"]}
+    asked = [
+        row["data_sha256"] for row in rows if "data_sha256" in row
+    ]  # the same for all; a log says nothing
+    if asked:
+        inputs["photographs"] = asked[0]
     options = {"images": plan.images, "device": plan.device}
-    record = ["forensics", "study", "equilibrium", *inputs], inputs, {"latents": plan.seed}, options
+    command = ["forensics", "study", "equilibrium", *(row["file"] for row in rows)]
+    record = command, inputs, {"latents": plan.seed}, options
     context = {
         "title": "D(x) against D(G(z))",
         "rows": found,
         "histograms": histograms(exhibits, "histograms", rows, found),
-        "course": course(exhibits, "overlap", found) if len(found) > 1 else None,
+        "course": course(exhibits, "equilibrium", found) if len(found) > 1 else None,
         "bins": BINS,
+        "width_px": _PANEL_PX * min(_COLUMNS, len(rows)),
         "evidence": evidence_lines(evidence(*record)),
     }
     page = out / "equilibrium.html"

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from forensics.evidence import evidence, write_evidence
-from forensics.files import write_bytes, write_text
+from forensics.files import write_bytes, write_json, write_text
 from forensics.generators.interrogate.latent import (
     FACTORS,
     LADDER,
-    PUBLISHED_DIMENSIONS,
     SPACES,
     LatentPlan,
     LatentResult,
@@ -22,17 +21,18 @@ from forensics.generators.interrogate.latent import (
     latent_study,
     spread_of,
 )
-from forensics.generators.interrogate.opinions import weights_asked
+from forensics.generators.interrogate.opinions import too_small_for, weights_asked
 from forensics.generators.interrogate.resumable import one_thread
 from forensics.generators.interrogate.subject import Subject, load_subject
 from forensics.images import contact_sheet, encode_png
 from forensics.report import latent_figures
 from forensics.report.examination import evidence_lines
 from forensics.report.exhibits import Exhibits
+from forensics.report.latent_effects import ranked, strongest
+from forensics.report.latent_sheets import limit_sheet, scaling_sheet, top_sheet
 from forensics.report.page import render
 
-_LIMITS = (20.0, 100.0, 1000.0)  # the study's figure 22
-_SHEET_IMAGES, _TOP_ROWS, _LIMIT_COLUMNS, _RANKED_SHOWN = 8, 8, 8, 20
+_RANKED_SHOWN = 20
 
 
 def write_latent(name: str, out: Path, plan: LatentPlan, *, workers: int = 1) -> dict[str, Any]:
@@ -57,9 +57,10 @@ def _record(
 
 def single_dimensions(name: str, dims: Sequence[int], out: Path, plan: LatentPlan) -> dict[str, Any]:
     """Move `dims` together by the plan's delta, write the images before (top) and after (bottom) as one PNG to `out`,
-    and return the measures and the path."""
+    the measures as CSV and the evidence beside it, and return the measures and the path."""
     with one_thread():
         moved = MovedLatents(load_subject(name, plan.device), plan)
+        command, inputs, seeds, options = _record(moved.subject, plan)
         ws = moved.ws.clone()
         for dim in dims:
             ws += moved.moved(dim, plan.delta) - moved.ws
@@ -67,9 +68,13 @@ def single_dimensions(name: str, dims: Sequence[int], out: Path, plan: LatentPla
         after = moved.subject.generator.to_uint8(x)
         found = moved.effects.measure(x) | moved.opinions.measure(after)
     sheet = contact_sheet([*moved.pixels, *after], plan.images)
-    path = out / f"dim-{'-'.join(map(str, dims))}-delta{plan.delta:+g}.png"
+    stem = f"dim-{'-'.join(map(str, dims))}-delta{plan.delta:+g}"
+    path = out / f"{stem}.png"
     write_bytes(path, encode_png(sheet))
     measured = {k: None if np.isnan(v) else v for k, v in found.items()}
+    Exhibits(out).table(stem, [{"dims": " ".join(map(str, dims)), "delta": plan.delta, **measured}])
+    record = evidence(command, inputs, seeds, {**options, "dims": list(dims)})
+    write_json(path.with_name(f"{path.name}.evidence.json"), record)
     return {"image": str(path), "dims": list(dims), "delta": plan.delta, **measured}
 
 
@@ -77,7 +82,33 @@ def latent_section(subject: Subject, out: Path, plan: LatentPlan, workers: int) 
     """What a page shows of a latent study; the study is done, and its files written, on the way."""
     result = latent_study(subject, out, plan, workers=workers)
     exhibits = Exhibits(out)
-    dimensions = [{"rank": i + 1, **row} for i, row in enumerate(result.dimensions)]
+    dimensions = ranked(result.dimensions)
+    _tables(exhibits, result, dimensions)
+    return {
+        **_pictures(exhibits, subject, plan, result, dimensions),
+        "strongest": strongest(result.dimensions),
+        "factors": [f"{f:g}" for f in FACTORS],
+        "dimensions": dimensions[:_RANKED_SHOWN],
+        "n_dimensions": len(dimensions),
+        "delta": plan.delta,
+        "spread": float(np.median(spread_of(subject))),
+        "images": plan.images,
+        "has_faces": plan.face_pack is not None,
+        "has_detector": plan.detector is not None,
+        "resolution": subject.generator.img_resolution,
+        "validated_from_px": too_small_for(plan.detector, subject.generator.img_resolution),
+        "losses": _losses(exhibits, dimensions) if plan.face_pack else None,
+        "ladder": [f"{step:g}" for step in LADDER],
+        "never_lost": sum(row.get("lost_at") is None for row in dimensions),
+        "has_discriminator": subject.discriminator is not None,
+        "summary": {
+            "strongest_dimensions": [row["dim"] for row in dimensions[:10]],
+            "strongest": {line["effect"]: line["dims"] for line in strongest(result.dimensions)},
+        },
+    }
+
+
+def _tables(exhibits: Exhibits, result: LatentResult, dimensions: Sequence[dict[str, Any]]) -> None:
     exhibits.table("scaling", result.scaling, ("space", "factor", "radius"))
     plain = [{k: v for k, v in row.items() if k != "map"} for row in dimensions]
     exhibits.table("dimensions", plain, ("rank", "dim", "delta_in_sigma", "feature_distance", "pixel_change"))
@@ -88,68 +119,47 @@ def latent_section(subject: Subject, out: Path, plan: LatentPlan, workers: int) 
         for x, v in enumerate(line)
     ]
     exhibits.table("maps", maps)
+
+
+def _pictures(
+    exhibits: Exhibits,
+    subject: Subject,
+    plan: LatentPlan,
+    result: LatentResult,
+    dimensions: Sequence[dict[str, Any]],
+) -> dict[str, Any]:
+    """Figures and sheets of images, each written beside the table it is drawn from."""
     with one_thread():
         moved = MovedLatents(subject, plan)
-        sheets = {space: _scaling_sheet(exhibits, moved, space) for space in SPACES}
-        tops, limits = _top_sheet(exhibits, moved, result), _limit_sheet(exhibits, moved, result)
-    spread = spread_of(subject)
-    return {
-        "scaling": result.scaling,
-        "scaling_curves": latent_figures.scaling(exhibits, "scaling-curves", result.scaling),
-        "sheets": sheets,
-        "factors": [f"{f:g}" for f in FACTORS],
-        "ranking": latent_figures.ranking(exhibits, "ranking", dimensions),
-        "maps": latent_figures.maps(exhibits, "where", dimensions),
-        "dimensions": dimensions[:_RANKED_SHOWN],
-        "n_dimensions": len(dimensions),
-        "tops": tops,
-        "limits": limits,
-        "delta": plan.delta,
-        "spread": float(np.median(spread)),
-        "images": plan.images,
-        "has_faces": plan.face_pack is not None,
-        "has_detector": plan.detector is not None,
-        "losses": latent_figures.faces_lost(exhibits, "faces-lost", dimensions) if plan.face_pack else None,
-        "ladder": [f"{step:g}" for step in LADDER],
-        "never_lost": sum(row.get("lost_at") is None for row in dimensions),
-        "has_discriminator": subject.discriminator is not None,
-        "summary": {"strongest_dimensions": [row["dim"] for row in dimensions[:10]]},
-    }
+        return {
+            "scaling_curves": latent_figures.scaling(exhibits, "scaling", result.scaling),
+            "sheets": {s: scaling_sheet(exhibits, moved, s, result.scaling) for s in SPACES},
+            "ranking": latent_figures.ranking(exhibits, "dimensions", dimensions),
+            "maps": latent_figures.maps(exhibits, "maps", dimensions),
+            "tops": top_sheet(exhibits, moved, dimensions),
+            "limits": limit_sheet(exhibits, moved, result),
+        }
 
 
-def _scaling_sheet(exhibits: Exhibits, moved: MovedLatents, space: str) -> str:
-    """A row a factor, the same latents in each."""
-    n = min(_SHEET_IMAGES, moved.plan.images)
-    images = [image for f in FACTORS for image in moved.pixels_of(moved.scaled(space, f)[:n])]
-    name = space.replace(" ", "").replace("-", "-minus-")
-    return exhibits.sheet(f"scaling-{name}", contact_sheet(images, n))
-
-
-def _top_sheet(exhibits: Exhibits, moved: MovedLatents, result: LatentResult) -> dict[str, Any]:
-    """For the dimensions with most effect a row: four latents, each less delta, unchanged, plus delta."""
-    dims = [row["dim"] for row in result.dimensions[:_TOP_ROWS]]
-    n = min(4, moved.plan.images)
-    images = []
-    for dim in dims:
-        less, more = (moved.pixels_of(moved.moved(dim, s * moved.plan.delta)[:n]) for s in (-1, 1))
-        images += [image for i in range(n) for image in (less[i], moved.pixels[i], more[i])]
-    return {"uri": exhibits.sheet("dimensions", contact_sheet(images, 3 * n)), "dims": dims}
-
-
-def _limit_sheet(exhibits: Exhibits, moved: MovedLatents, result: LatentResult) -> dict[str, Any]:
-    """The study's figure of too large deltas: unchanged, then + 20, + 100 and + 1000, a column a dimension."""
-    known = [dim for dim in PUBLISHED_DIMENSIONS if dim < moved.ws.shape[2]]
-    ranked = [row["dim"] for row in result.dimensions if row["dim"] not in known]
-    dims = (known + ranked)[:_LIMIT_COLUMNS]
-    rows = [[moved.pixels[0]] * len(dims)]
-    rows += [[moved.pixels_of(moved.moved(dim, delta)[:1])[0] for dim in dims] for delta in _LIMITS]
-    sheet = contact_sheet([image for row in rows for image in row], len(dims))
-    return {"uri": exhibits.sheet("limits", sheet), "dims": dims, "published": known}
+def _losses(exhibits: Exhibits, dimensions: Sequence[dict[str, Any]]) -> str | None:
+    """The figure of lost faces; None where the unchanged images hold none to lose."""
+    if all(row["lost_at"] == 0 for row in dimensions):
+        return None
+    shares = latent_figures.shares_lost(dimensions)
+    exhibits.table("faces-lost", shares)
+    return latent_figures.faces_lost(exhibits, "faces-lost", shares)
 
 
 def summary_lines(summary: dict[str, Any]) -> list[str]:
     """A summary of `write_latent` or `single_dimensions` as lines for a terminal."""
     if "image" in summary:
         return [f"{k:<18}{v}" for k, v in summary.items()]
-    strongest = ", ".join(map(str, summary["strongest_dimensions"]))
-    return [f"dimensions of w with most effect: {strongest}", f"report: {summary['report']}"]
+    return [*strongest_lines(summary), f"report: {summary['report']}"]
+
+
+def strongest_lines(summary: dict[str, Any]) -> list[str]:
+    """The dimensions of w with most of each effect, a line an effect."""
+    return [
+        f"dimensions of w with most effect, by {effect}: {', '.join(map(str, dims))}"
+        for effect, dims in summary["strongest"].items()
+    ]

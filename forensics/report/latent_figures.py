@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from forensics.generators.interrogate.latent import LADDER
 from forensics.report import plots
 from forensics.report.exhibits import Exhibits
+from forensics.report.latent_effects import EFFECTS, Rows, effect, known_effects
 
-Rows = Sequence[Mapping[str, Any]]
 _MEASURES = {
     "feature_distance": "feature distance to factor 1",
     "d_probability": "discriminator: probability of real",
@@ -20,12 +19,9 @@ _MEASURES = {
     "face_yield": "share of images with a face",
     "log10_lr": "detector: mean log10 LR",
 }
-_EFFECTS = {
-    "feature_distance": ("Feature distance", plots.SERIES[2]),
-    "pixel_change": ("Change of a pixel (RMS, grey levels)", plots.SERIES[4]),
-    "identity_change": ("Change of identity (1 − cosine of embeddings)", plots.SERIES[6]),
-    "log10_lr_change": ("Change of the detector's log10 LR (absolute)", plots.SERIES[7]),
-}
+_COLOURS = dict(
+    zip(EFFECTS, (plots.SERIES[2], plots.SERIES[4], plots.SERIES[6], plots.SERIES[7]), strict=True)
+)
 _MAPS = 12
 
 
@@ -45,6 +41,8 @@ def scaling(exhibits: Exhibits, name: str, rows: Rows) -> str:
                 x, y = [row["factor"] for row in own], [row[measure] for row in own]
                 ax.plot(x, y, color=colour, marker="o", ms=2.8, lw=1.3, label=f"{space} × factor")
             ax.set(xscale="log", title=_MEASURES[measure])
+            if measure == "face_yield":
+                ax.set_ylim(-0.04, 1.04)
             ax.set_xticks([0.05, 0.25, 1, 2.5, 10], ["0.05", "0.25", "1", "2.5", "10"])
             ax.minorticks_off()
         grid.flat[0].legend(loc="best")
@@ -54,7 +52,7 @@ def scaling(exhibits: Exhibits, name: str, rows: Rows) -> str:
 def ranking(exhibits: Exhibits, name: str, rows: Rows) -> str:
     """Every effect of every dimension over its rank by feature distance; the first ones are named."""
     rank = np.arange(1, len(rows) + 1)
-    known = [measure for measure in _EFFECTS if not np.isnan(_effect(rows, measure)).all()]
+    known = known_effects(rows)
     lines = -(-len(known) // 2)
     with plots.figure(8.8, 2.8 * lines) as (drawing, _):
         drawing.clear()
@@ -62,16 +60,11 @@ def ranking(exhibits: Exhibits, name: str, rows: Rows) -> str:
         for ax in grid.flat[len(known) :]:
             ax.set_axis_off()
         for ax, measure in zip(grid.flat, known, strict=False):
-            title, colour = _EFFECTS[measure]
-            ax.plot(
-                rank,
-                _effect(rows, measure),
-                "-" if measure == "feature_distance" else ".",
-                color=colour,
-                ms=2.5,
-                lw=1.4,
+            style = "-" if measure == "feature_distance" else "."
+            ax.plot(rank, effect(rows, measure), style, color=_COLOURS[measure], ms=2.5, lw=1.4)
+            ax.set(
+                title=EFFECTS[measure], xlabel="rank of the dimension (by feature distance)", ylim=(0, None)
             )
-            ax.set(title=title, xlabel="rank of the dimension (by feature distance)", ylim=(0, None))
         # The leaders crowd at the left edge: their names stand above, a line each.
         first = grid[0, 0]
         top = 1.6 * first.get_ylim()[1]
@@ -82,23 +75,26 @@ def ranking(exhibits: Exhibits, name: str, rows: Rows) -> str:
         return exhibits.figure(name, drawing)
 
 
-def _effect(rows: Rows, measure: str) -> np.ndarray:
-    """A column, NaN where a row lacks it; identity change is 1 - similarity."""
-    if measure == "identity_change":
-        return 1 - _effect(rows, "face_similarity")
-    return np.array([float(row.get(measure, np.nan)) for row in rows])
+def shares_lost(rows: Rows) -> list[dict[str, float]]:
+    """A row a step of the ladder: `delta`, and the shares of dimensions that have lost the face by then, `lost_minus`
+    with the delta taken off and `lost_plus` with it added."""
+    found = [{"delta": step} for step in LADDER]
+    for column, sign in (("lost_minus", -1), ("lost_plus", 1)):
+        at = np.array([np.inf if row[column] is None else sign * row[column] for row in rows])
+        for line in found:
+            line[column] = float((at <= line["delta"]).mean())
+    return found
 
 
-def faces_lost(exhibits: Exhibits, name: str, rows: Rows) -> str:
+def faces_lost(exhibits: Exhibits, name: str, shares: Sequence[dict[str, float]]) -> str:
     """How many dimensions have lost the face at each step of the ladder, in either direction."""
     with plots.figure(6.2, 2.8) as (drawing, (ax,)):
-        for column, sign, label, colour in (
-            ("lost_minus", -1, "less delta", plots.AUTHENTIC),
-            ("lost_plus", 1, "plus delta", plots.SYNTHETIC),
+        for column, label, colour in (
+            ("lost_minus", "less delta", plots.AUTHENTIC),
+            ("lost_plus", "plus delta", plots.SYNTHETIC),
         ):
-            at = np.array([np.inf if row[column] is None else sign * row[column] for row in rows])
-            shares = [100 * float((at <= step).mean()) for step in LADDER]
-            ax.plot(LADDER, shares, color=colour, marker="o", ms=3, lw=1.4, label=label)
+            percents = [100 * line[column] for line in shares]
+            ax.plot(LADDER, percents, color=colour, marker="o", ms=3, lw=1.4, label=label)
         ax.set(xscale="log", xlabel="delta", ylabel="% of dimensions without a face", ylim=(-2, 104))
         ticks = (1, 2, 5, 10, 20, 50, 100, 1000)
         ax.set_xticks(ticks, [str(tick) for tick in ticks])

@@ -11,6 +11,7 @@ from forensics.evidence import evidence, write_evidence
 from forensics.files import write_json, write_text
 from forensics.generators.base import Generator
 from forensics.generators.interrogate.monsters import MonsterResult, monsters
+from forensics.generators.interrogate.monsters_detection import verdict
 from forensics.generators.interrogate.monsters_directions import FAMILIES, Latents
 from forensics.generators.interrogate.monsters_options import MonsterOptions
 from forensics.generators.interrogate.resumable import one_thread
@@ -149,6 +150,8 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
             f"detector in {row['space'].upper()}: log10 LR of monsters {value} ({low} to {high}) against faces at the "
             f"same radius; {row['called_synthetic_images']} of {row['monsters']} + {row['faces']} called synthetic"
         )
+    if summary["detector"]:
+        lines.append(f"monsters to catch: {'; '.join(verdict(row) for row in summary['detector'])}")
     return [*lines, f"report: {summary['report']}"]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from forensics.benchmarks.metrics import wilson
 from forensics.generators.base import Generator
 from forensics.generators.interrogate.monsters import MonsterResult
-from forensics.generators.interrogate.monsters_detection import called, comparison, rates
+from forensics.generators.interrogate.monsters_detection import called, comparison, rates, verdict
 from forensics.generators.interrogate.monsters_directions import FAMILIES
 from forensics.generators.interrogate.monsters_options import MonsterOptions
 from forensics.generators.interrogate.monsters_survival import QUANTILES, Survival, survival
@@ -261,4 +261,5 @@ def detector_facts(
         "too_small": resolution < smallest,
         "ordinary": called(scores, limits),
         "compared": compared,
+        "verdicts": [verdict(row) for row in compared],
     }

@@ -12,7 +12,7 @@ import numpy as np
 from forensics.evidence import evidence, write_evidence
 from forensics.files import write_text
 from forensics.generators.interrogate.knee import METHOD, Knee, knee
-from forensics.generators.interrogate.opinions import weights_asked
+from forensics.generators.interrogate.opinions import too_small_for, weights_asked
 from forensics.generators.interrogate.pruning_sweep import (
     GRID_COLUMNS,
     GRID_GAP_PX,
@@ -80,14 +80,14 @@ def pruning_section(subject: Subject, out: Path, plan: SweepPlan, workers: int) 
     }
     _tables(exhibits, result, knees)
     heat = {
-        kind: pruning_figures.fragility(exhibits, f"fragility-{kind}s", rows, kind, "feature_distance")
+        kind: pruning_figures.fragility(exhibits, f"{kind}s", rows, kind, "feature_distance")
         for kind, rows in (("layer", result.layers), ("block", result.blocks))
     }
     channels = channels_section(subject, out / "channels", plan, workers)
     return {
-        "curves": pruning_figures.curves(exhibits, "curves", result.sweep, knees),
+        "curves": pruning_figures.curves(exhibits, "sweep", result.sweep, knees),
         "heat": heat,
-        "strip": _strip(exhibits, out, plan),
+        "strip": _strip(exhibits, out, plan, result),
         "knees": _knee_lines(knees),
         "method": METHOD,
         "comparison": comparison(result.sweep, knees),
@@ -96,6 +96,8 @@ def pruning_section(subject: Subject, out: Path, plan: SweepPlan, workers: int) 
         "images": plan.images,
         "opinions": plan.face_pack is not None or plan.detector is not None,
         "space": plan.space,
+        "resolution": subject.generator.img_resolution,
+        "validated_from_px": too_small_for(plan.detector, subject.generator.img_resolution),
         "has_discriminator": subject.discriminator is not None,
         "hardly_pruned": _hardly_pruned(subject, plan.stop),
         "channels": channels,
@@ -156,12 +158,13 @@ def comparison(rows: Sequence[dict[str, Any]], knees: dict[str, Knee | None]) ->
     return lines
 
 
-def _strip(exhibits: Exhibits, out: Path, plan: SweepPlan) -> dict[str, Any]:
+def _strip(exhibits: Exhibits, out: Path, plan: SweepPlan, result: SweepResult) -> dict[str, Any]:
     """The first images at the thresholds of the study's figure, or at those with grids that are nearest."""
     grids = plan.thresholds[:: plan.every]
     chosen = sorted({min(grids, key=lambda g: abs(g - wanted * plan.stop)) for wanted in PUBLISHED_ROWS})
     rows = [_first_row(out, threshold, min(GRID_COLUMNS, plan.images)) for threshold in chosen]
     sheet = contact_sheet([image for row in rows for image in row], len(rows[0]), GRID_GAP_PX)
+    exhibits.table("strip", [row for row in result.sweep if row["threshold"] in chosen])
     return {"uri": exhibits.sheet("strip", sheet), "thresholds": [f"{t:g}" for t in chosen]}
 
 

@@ -57,6 +57,9 @@ def curves(exhibits: Exhibits, name: str, rows: Rows, knees: Mapping[str, Knee |
             ax.margins(x=0.01)
             if curve == "nonzero":
                 ax.set_ylim(0, None)
+            elif curve == "face_yield":
+                ax.set_ylim(-0.06, 1.06)
+            if curve == "nonzero":
                 ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}".replace(",", " "))
         panels[-1].set_xlabel("pruning threshold on the stored weights")
         return exhibits.figure(name, drawing)
@@ -73,7 +76,7 @@ def fragility(exhibits: Exhibits, name: str, rows: Rows, kind: str, measure: str
         for i, line in enumerate(values):
             for j, value in enumerate(line):
                 ax.text(
-                    j + 0.5, i + 0.5, f"{value:.3g}", ha="center", va="center", fontsize=6.5, color="#111111"
+                    j + 0.5, i + 0.5, f"{value:.3f}", ha="center", va="center", fontsize=6.5, color="#111111"
                 )
         ax.set_yticks(np.arange(len(names)) + 0.5, [_short(n) for n in names], fontsize=7)
         shown = column(rows, "share_left").reshape(values.shape).mean(axis=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,16 @@ from forensics.generators.interrogate.pruning_sweep import SweepPlan
 from forensics.generators.interrogate.subject import load_subject
 from forensics.report.examination import evidence_lines
 from forensics.report.exhibits import Exhibits
-from forensics.report.latent import latent_section
+from forensics.report.latent import latent_section, strongest_lines
 from forensics.report.page import render
 from forensics.report.pruning import PUBLISHED_WORDS, channel_lines, comparison_lines, pruning_section
 from forensics.report.weights import weight_sections
+from forensics.terminal import note
 
 
 @dataclass(frozen=True)
 class WeightStudy:
-    """The plans of the two parts that have any; the pruning's detector is asked about latents too."""
+    """The plans of the two parts that have any."""
 
     pruning: SweepPlan
     latent: LatentPlan
@@ -35,11 +36,12 @@ def study_weights(name: str, out: Path, study: WeightStudy, *, workers: int = 1)
     """
     subject = load_subject(name, study.pruning.device)
     inputs = {"weights": subject.sha256} | weights_asked(study.pruning.face_pack, study.pruning.detector)
+    if study.pruning.face_pack is None:
+        note("no face pack: what becomes of faces is left out; name one with --pack, see `forensics doctor`")
     networks = weight_sections(subject, Exhibits(out / "weights"))
     pruning = pruning_section(subject, out / "pruning", study.pruning, workers)
-    latent_plan = replace(study.latent, detector=study.latent.detector or study.pruning.detector)
-    latent = latent_section(subject, out / "latent", latent_plan, workers)
-    options = {"pruning": asdict(study.pruning), "latent": asdict(latent_plan)}
+    latent = latent_section(subject, out / "latent", study.latent, workers)
+    options = {"pruning": asdict(study.pruning), "latent": asdict(study.latent)}
     record = ["forensics", "study", "weights", subject.file], inputs, {"latents": study.pruning.seed}, options
     context = {
         "title": f"Weight study of {subject.file}",
@@ -66,6 +68,6 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
         *summary["comparison"],
         f"knees: {knees} (published: {PUBLISHED_WORDS})",
         *channel_lines(summary),
-        f"dimensions of w with most effect: {', '.join(map(str, summary['strongest_dimensions']))}",
+        *strongest_lines(summary),
         f"report: {summary['report']}",
     ]

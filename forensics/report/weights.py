@@ -45,7 +45,9 @@ def weight_sections(subject: Subject, exhibits: Exhibits) -> list[dict[str, Any]
 
 def _section(name: str, kind: str, found: WeightStatistics, exhibits: Exhibits) -> dict[str, Any]:
     exhibits.table(f"weights-{name}", found.rows)
-    exhibits.table(f"histograms-{name}", found.histogram_rows())
+    exhibits.table(f"atlas-{name}", found.histogram_rows())
+    last = [row for row in found.histogram_rows() if row["layer"] in found.shown]
+    exhibits.table(f"last-block-{name}", last)
     return {
         "name": name,
         "title": f"{kind} {name}",

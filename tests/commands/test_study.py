@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from forensics.cli import app
 from forensics.errors import ForensicsError
+from forensics.generators.checkpoints import NetworkState, write_native
+from forensics.generators.stylegan2 import StyleGAN2Generator
 from tests.generators.interrogate.made import srcnet_file
 
 SMALL = ["-n", "4", "--steps", "4", "--every", "2", "--workers", "1"]
+UNASKED = ["--pack", "none", "--detector", "none"]
 
 
 def run(*words: str) -> str:
@@ -23,10 +28,12 @@ def run(*words: str) -> str:
 
 def test_the_whole_study_twice_gives_the_same_bytes(shared: Path, tmp_path: Path) -> None:
     file = str(srcnet_file(shared, tmp_path))
-    summary = json.loads(run("study", "weights", file, "--out", str(tmp_path / "a"), *SMALL, "--json"))
+    summary = json.loads(
+        run("study", "weights", file, "--out", str(tmp_path / "a"), *SMALL, *UNASKED, "--json")
+    )
     assert summary["nonzero_at_start"] == 50_442
     assert summary["nonzero_at_end"] < 0.35 * 50_442
-    words = run("study", "weights", file, "--out", str(tmp_path / "b"), *SMALL)
+    words = run("study", "weights", file, "--out", str(tmp_path / "b"), *SMALL, *UNASKED)
     assert "38.18 %" in words
     assert "published: knee near 0.4" in words
     found = [
@@ -51,6 +58,40 @@ def test_the_whole_study_twice_gives_the_same_bytes(shared: Path, tmp_path: Path
     ):
         assert part in page
     assert "<script" not in page
+    figures = [p for p in (tmp_path / "a").rglob("*.png") if p.parent.name != "grids"]
+    assert len(figures) == 4 + 4 + 2 + 8 + 1  # weights, sweep, channels, latents, times
+    assert [p for p in figures if p.with_suffix(".csv").stat().st_size < 10] == []
+
+
+def test_faces_and_detector_are_asked_unless_left_out(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORENSICS_FACE_PACK", "scrfd_mbf")
+    monkeypatch.setenv("FORENSICS_FACE_ROOT", str(shared / "data" / "insightface"))
+    config = {"z_dim": 8, "w_dim": 8, "img_resolution": 16, "channel_base": 128, "channel_max": 16}
+    config["num_mapping_layers"] = 2
+    torch.manual_seed(0)
+    weights = tmp_path / "noise.safetensors"
+    write_native(weights, {"G": NetworkState("stylegan2", config, StyleGAN2Generator(**config).state_dict())})
+    out = tmp_path / "out"
+    words = ["study", "weights", str(weights), "--out", str(out), "-n", "4", "--steps", "2", "--every", "1"]
+    summary = json.loads(run(*words, "--workers", "1", "--json"))
+    assert set(summary["strongest"]) >= {"feature_distance", "log10_lr_change"}
+    with (out / "pruning" / "sweep.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["face_yield"] for row in rows] == ["0"] * 3
+    assert all(float(row["log10_lr"]) for row in rows)
+    with (out / "latent" / "dimensions.csv").open(newline="") as stream:
+        dims = list(csv.DictReader(stream))
+    assert sorted(int(row["rank_log10_lr_change"]) for row in dims) == list(range(1, 9))
+    assert {row["lost_at"] for row in dims} == {"0"}
+    page = (out / "index.html").read_text()
+    assert "there is none to lose" in page
+    assert (
+        page.count("Outside what the detector was validated on") == 2
+    )  # 16 px: said with pruning and with latents
+    inputs = json.loads((out / "evidence.json").read_text())["inputs"]
+    assert {"detector", "weights"} < set(inputs)
 
 
 def test_one_threshold_and_one_dimension(shared: Path, tmp_path: Path) -> None:
@@ -63,6 +104,12 @@ def test_one_threshold_and_one_dimension(shared: Path, tmp_path: Path) -> None:
     )
     assert Path(found["image"]).name == "dim-3-delta+10.png"
     assert Path(found["image"]).is_file()
+    with Path(found["image"]).with_suffix(".csv").open(newline="") as stream:
+        (row,) = csv.DictReader(stream)
+    assert (row["dims"], row["delta"]) == ("3", "10")
+    assert float(row["pixel_change"]) == pytest.approx(found["pixel_change"])
+    evidence = json.loads(Path(f"{found['image']}.evidence.json").read_text())
+    assert evidence["options"]["dims"] == [3]
 
 
 def test_channels_taken_out_are_measured_and_saved(shared: Path, tmp_path: Path) -> None:

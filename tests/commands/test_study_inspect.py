@@ -26,7 +26,7 @@ def test_inspect_writes_tables_figures_and_a_page(shared: Path, tmp_path: Path) 
     made = {p.name: p.read_bytes() for p in (tmp_path / "a").iterdir()}
     assert made == {p.name: p.read_bytes() for p in (tmp_path / "b").iterdir()}
     for figure in ("atlas-G", "last-block-G", "atlas-D", "last-block-D"):
-        assert {f"{figure}.png", f"{figure}.svg"} <= made.keys()
+        assert {f"{figure}.png", f"{figure}.svg", f"{figure}.csv"} <= made.keys()
     with (tmp_path / "a" / "weights-G.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == 22

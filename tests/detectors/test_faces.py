@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from forensics.commands.options import pack_asked_for
 from forensics.detectors.face_table import COLUMNS, write_face_table
-from forensics.detectors.faces import DEFAULT_PACK, FaceAnalyser, load_faces
+from forensics.detectors.faces import DEFAULT_PACK, FaceAnalyser, load_faces, pack_if_any
 from forensics.errors import FacePackError
 from forensics.images import decode
 
@@ -112,6 +113,24 @@ def test_pack_and_root_from_the_environment(shared: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("FORENSICS_FACE_PACK", "scrfd500m_mbf")
     monkeypatch.setenv("FORENSICS_FACE_ROOT", str(shared / "data" / "insightface"))
     assert load_faces().pack == "scrfd500m_mbf"
+
+
+def test_which_pack_a_study_looks_with(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = shared / "data" / "insightface"
+    monkeypatch.setenv("HOME", str(tmp_path))  # where the usual pack is not
+    assert pack_if_any() is None
+    assert pack_asked_for(None, None) is None
+    assert pack_if_any("scrfd_mbf", root) == root / "models" / "scrfd_mbf"
+    assert pack_asked_for("scrfd_mbf", root) == str(root / "models" / "scrfd_mbf")
+    assert pack_asked_for(None, tmp_path) == str(tmp_path / "models" / DEFAULT_PACK)
+    monkeypatch.setenv("FORENSICS_FACE_PACK", "named_but_absent")
+    assert (
+        pack_if_any() == tmp_path / ".insightface" / "models" / "named_but_absent"
+    )  # an error, not left out
+    assert pack_if_any("none") is None
+    with pytest.raises(FacePackError, match="name the folder of one") as refused:
+        load_faces(pack_asked_for(None, tmp_path))
+    assert "downloads" not in str(refused.value)
 
 
 def test_analysis_prints_nothing_on_stdout(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:

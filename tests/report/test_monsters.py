@@ -121,7 +121,7 @@ def test_a_network_without_faces_no_detector_and_families_left_out(
     assert summary["detector"] is None
     page = (tmp_path / "out" / "monsters.html").read_text(encoding="utf-8")
     assert "there is no face at the start" in page
-    assert "easier to catch" not in page
+    assert "harder to catch" not in page
     assert "Walks by step size" not in page
     assert not (tmp_path / "out" / "detection.csv").exists()
 

@@ -24,7 +24,7 @@ from forensics.generators.training.data import TrainingImages
 from forensics.generators.training.discriminator_outputs import OutputLog, counts
 from forensics.generators.training.loading import load_images
 from forensics.generators.training.trainer import imagenet_normalised
-from forensics.shipped import weights_file
+from forensics.shipped import called, weights_file
 
 _FROM_A_LOG = 6
 _RESAMPLED = 1000
@@ -98,7 +98,7 @@ class EquilibriumWork:
         assert real is not None
         assert fake is not None
         found = {"real": counts(real.cpu().numpy()), "fake": counts(fake.cpu().numpy())}
-        return {"file": path.name, "sha256": subject.sha256, "kimg": _kimg(path), **found}
+        return {"file": called(path), "sha256": subject.sha256, "kimg": _kimg(path), **found}
 
     def _shown(self, subject: Subject) -> Tensor:
         """Photographs spread over the data, as the discriminator is shown them: float32 [n, 3, r, r]."""
@@ -126,7 +126,8 @@ def equilibrium_rows(
     snapshots: Sequence[Path], data: Path | None, out: Path, plan: EquilibriumPlan, *, workers: int = 1
 ) -> list[dict[str, Any]]:
     """A row a snapshot, in the order of training: file, sha256, kimg, and real and fake, the numbers of images in each
-    of 40 equal parts of [0, 1]. Parts are kept in `out`. Of a folder of a run, rows of the log the trainer kept there.
+    of 40 equal parts of [0, 1]; data_sha256, of the photographs. Parts are kept in `out`. Of a folder of a run, rows of
+    the log the trainer kept there.
 
     ForensicsError: a snapshot without D or with classes, a folder without a log, no data, or `out` made otherwise.
     """
@@ -140,7 +141,7 @@ def equilibrium_rows(
         names = [f"snapshot-{i:03d}" for i in range(len(files))]
         job = Job(EquilibriumWork, (files, data, plan))
         complete(parts, names, job, workers=workers, title="snapshots")
-        rows += [parts.read(name) for name in names]
+        rows += [parts.read(name) | {"data_sha256": with_hashes["data"]} for name in names]
     return sorted(rows, key=lambda row: (row["kimg"] is None, row["kimg"] or 0))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,11 @@ class MovedLatents:
             self._opinions = ask(self.pixels, self.plan.face_pack, self.plan.detector)
         return self._opinions
 
+    @cached_property
+    def faces_at_start(self) -> float:
+        """Share of the unchanged images that hold a face."""
+        return self.opinions.faces_left(self.pixels_of(self.ws))
+
     def scaled(self, space: str, factor: float) -> Tensor:
         """ws with the latent of `space` ("w", "z" or "w - w_avg") times `factor`."""
         if space == "w":
@@ -137,11 +143,13 @@ class MovedLatents:
     def lost_at(self, dim: int, known: Mapping[float, float] | None = None) -> dict[str, float | None]:
         """The deltas at which the face is lost: `lost_minus` and `lost_plus`, each the first of `LADDER` in its
         direction at which fewer than half of the images hold a face (None: at none), and `lost_at`, the nearer one
-        (plus where both are as near). By bisection: a face that is lost and found again further out may be given a
-        later step.
+        (plus where both are as near); all 0 where fewer than half of the unchanged images do. By bisection: a face that
+        is lost and found again further out may be given a later step.
 
         known: share of images with a face at deltas already looked at.
         """
+        if self.faces_at_start < 0.5:
+            return dict.fromkeys(("lost_minus", "lost_plus", "lost_at"), 0.0)
         yields = dict(known or {})
 
         def is_lost(delta: float) -> bool:

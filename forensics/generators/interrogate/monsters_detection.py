@@ -110,6 +110,21 @@ def comparison(
     return found
 
 
+def verdict(row: Mapping[str, Any]) -> str:
+    """The answer that a row of `comparison` gives, in words: of its rate called synthetic, with the interval."""
+    space = row["space"].upper()
+    low, high = row["called_synthetic_low"], row["called_synthetic_high"]
+    if low is None:
+        alike = "all" if row["called_synthetic_images"] else "none"
+        return f"in {space} not told: {alike} of the images are called synthetic"
+    points = (100 * row["called_synthetic"], 100 * low, 100 * high)
+    found = "{:+.1f} points, 95 % interval {:+.1f} to {:+.1f}".format(*points).replace("-", "−")
+    if low <= 0 <= high:
+        return f"in {space} neither is shown ({found})"
+    kind, how = ("easier", "more") if low > 0 else ("harder", "less")
+    return f"in {space} {kind}: called synthetic {how} often than faces at the same radius ({found})"
+
+
 def _weights(family: np.ndarray, direction: np.ndarray, seed: int) -> np.ndarray:
     """How often each image is drawn, [1 + replicates, n]; row 0 is the sample itself."""
     weights = np.ones((1 + _REPLICATES, len(direction)))

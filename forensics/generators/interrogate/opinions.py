@@ -86,5 +86,17 @@ def weights_asked(face_pack: str | None, detector: str | None) -> dict[str, str]
     return inputs
 
 
+def too_small_for(detector: str | None, side_px: int) -> int | None:
+    """The smallest side in px that the detector of that name was validated on, where `side_px` is under it; else None
+    (and without a detector)."""
+    if detector is None:
+        return None
+    from forensics.detectors.base import load_detector
+    from forensics.detectors.finding import Domain
+
+    smallest = Domain.of(load_detector(detector)).min_side_px
+    return smallest if side_px < smallest else None
+
+
 def _cosine(a: np.ndarray, b: np.ndarray) -> float:
     return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12))

@@ -25,7 +25,7 @@ _BATCH, _BATCH_UP_TO_PX = 32, 128
 class Subject:
     """`generator` and `discriminator` (None: the file has none) of the weights file with hash `sha256`.
 
-    `name` is what the person called it, `file` its name without folders, `network` the generator's in the file.
+    `name` is what the person called it, `file` that without folders, `network` the generator's in the file.
     """
 
     generator: Generator
@@ -101,4 +101,4 @@ def load_subject(name_or_path: str | Path, device: str = "auto") -> Subject:
     critic = build(checkpoint.networks["D"]) if "D" in checkpoint.networks else None
     if critic is not None:
         critic = critic.eval().requires_grad_(False).to(where).to(memory_format=torch.channels_last)
-    return Subject(generator, critic, name, Path(checkpoint.path).name, checkpoint.sha256, network)
+    return Subject(generator, critic, name, Path(name).name, checkpoint.sha256, network)

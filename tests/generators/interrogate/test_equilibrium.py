@@ -105,6 +105,10 @@ def test_the_command_twice_gives_the_same_bytes(
         made.append({str(p.relative_to(tmp_path / name)): p.read_bytes() for p in files})
     assert made[0] == made[1]
     assert {"equilibrium.csv", "histograms.csv", "equilibrium.html", "evidence.json"} <= made[0].keys()
+    evidence = json.loads(made[0]["evidence.json"])
+    assert {"photographs", *(path.name for path in snapshots)} == set(evidence["inputs"])
+    figures = [name for name in made[0] if name.endswith(".png")]
+    assert sorted(figures) == ["equilibrium.png", "histograms.png"]
     sheet = decode(tmp_path / "a" / "histograms.png").pixels
     assert sheet.std() > 10
 

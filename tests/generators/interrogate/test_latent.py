@@ -109,9 +109,10 @@ def test_the_page_and_its_tables(shared: Path, tmp_path: Path) -> None:
         "scaling-w",
         "scaling-z",
         "scaling-w-minus-w_avg",
+        "scaling",
         "dimensions",
+        "dimensions-images",
         "limits",
-        "where",
-        "ranking",
+        "maps",
     ):
         assert (tmp_path / "out" / f"{name}.png").stat().st_size > 1000

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from forensics.benchmarks.metrics import wilson
-from forensics.generators.interrogate.monsters_detection import comparison, rates
+from forensics.generators.interrogate.monsters_detection import comparison, rates, verdict
 
 LIMITS = {"synthetic_at": 0.5, "authentic_at": -0.3}
 
@@ -62,6 +62,27 @@ def test_no_width_is_claimed_where_all_images_are_called_alike() -> None:
     assert (found["called_synthetic"], found["called_synthetic_low"]) == (0.0, None)
     assert found["called_synthetic_images"] == 0
     assert found["called_authentic_low"] is not None
+
+
+@pytest.mark.parametrize(
+    ("rate", "low", "high", "words"),
+    [
+        (
+            -0.681,
+            -0.855,
+            -0.403,
+            "in S harder: called synthetic less often than faces at the same radius (−68.1 points",
+        ),
+        (0.2, 0.1, 0.3, "in S easier: called synthetic more often"),
+        (-0.2, -0.5, 0.08, "in S neither is shown (−20.0 points, 95 % interval −50.0 to +8.0)"),
+        (0.0, None, None, "in S not told: all of the images are called synthetic"),
+    ],
+)
+def test_the_answer_in_words_claims_no_more_than_the_interval(
+    rate: float, low: float | None, high: float | None, words: str
+) -> None:
+    row = {"space": "s", "called_synthetic": rate, "called_synthetic_images": 9}
+    assert verdict({**row, "called_synthetic_low": low, "called_synthetic_high": high}).startswith(words)
 
 
 def test_nothing_to_compare_where_the_kinds_never_meet() -> None:

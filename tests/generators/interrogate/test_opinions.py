@@ -70,6 +70,14 @@ def test_a_face_is_lost_at_the_first_step_of_the_ladder_that_loses_half(
     assert lost.asked <= 6
 
 
+def test_what_holds_no_face_has_none_to_lose(shared: Path, tmp_path: Path) -> None:
+    pack = str(shared / "data" / "insightface" / "models" / "scrfd_mbf")
+    plan = LatentPlan(images=4, face_pack=pack)
+    moved = MovedLatents(load_subject(srcnet_file(shared, tmp_path)), plan)  # random weights: no faces
+    assert moved.faces_at_start == 0
+    assert moved.lost_at(3) == {"lost_minus": 0, "lost_plus": 0, "lost_at": 0}
+
+
 def test_a_dimension_is_ranked_by_what_the_detector_says_too(
     shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
