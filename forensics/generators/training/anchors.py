@@ -58,10 +58,12 @@ class Anchors(nn.Module):
     @torch.no_grad()
     def place(self, generator: Generator) -> None:
         """Give every image its code, from what `generator` makes of 2048 random latents."""
-        real = torch.cat([self._features(self._shown(k)) for k in torch.arange(self.size).split(_BATCH)])
+        real = torch.cat(
+            [self._features(self._shown(k)) for k in torch.split(torch.arange(self.size), _BATCH)]
+        )
         z = generator.sample_z(_GENERATED, seed=0)
         made = torch.cat(
-            [self._features(generator.synthesize(generator.map(part))) for part in z.split(_BATCH)]
+            [self._features(generator.synthesize(generator.map(part))) for part in torch.split(z, _BATCH)]
         )
         mean, spread = real.mean(dim=0), real.std(dim=0) + 1e-6
         real, made = (real - mean) / spread, (made - made.mean(dim=0)) / spread

@@ -9,6 +9,7 @@ Solution to Biased Wasserstein Gradients" (2017), and Li et al., "MMD GAN" (Neur
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -77,9 +78,9 @@ class FeatureMatching(nn.Module):
         apart = torch.cdist(x, known, compute_mode="donot_use_mm_for_euclid_dist")
         # Among the known is each x itself, at distance 0.
         spread = apart.sum() / (len(x) * max(len(known) - 1, 1))
-        distance = 2 * torch.cdist(x, self.real).mean() - 2 * spread
+        distance: Tensor = 2 * torch.cdist(x, self.real).mean() - 2 * spread
         self._keep(batch)
-        return distance / self.real.shape[1] ** 0.5
+        return distance / math.sqrt(self.real.shape[1])
 
     def _of_all_ranks(self, mine: Tensor) -> Tensor:
         ranks = self.ranks
