@@ -41,7 +41,10 @@ SelfMade = Annotated[
 SelfMadeWeight = Annotated[
     float,
     typer.Option(
-        "--self-made-weight", min=0.0, max=1.0, help="What a self-made image counts in training, beside 1."
+        "--self-made-weight",
+        min=0.0,
+        max=1.0,
+        help="What a self-made image counts in training where another counts 1 (to fingerprints: 1).",
     ),
 ]
 Pools = Annotated[

@@ -58,24 +58,19 @@ class FingerprintDetector(Detector):
 
     @classmethod
     def fit(cls, pool: Pool, *, seed: int, draws: int = _DRAWS) -> FingerprintDetector:
-        """Average the residuals of a pool; coefficients from images left out of the averages they are compared with.
-
-        Self-made images are attributed, and nothing is detected by them: what small faces leave behind when they are
-        enlarged to the frame takes away from the fingerprints of the others.
-        """
+        """Average the residuals of a pool; coefficients from images left out of the averages they are compared with."""
         sources = sorted({s for s, label in zip(pool.sources, pool.labels, strict=True) if label == 1})
         means = _Means(pool, sources)
         table = means.correlations(pool, seed, draws)
         labels = np.repeat(pool.labels, draws)
         origin = np.repeat(np.array(pool.sources), draws)
-        own = np.repeat(pool.is_self_made(), draws)
-        rows = [_detecting(table, labels, own, np.isin(sources, pool.self_made))]
+        rows = [_linear(table, labels, np.ones(len(labels)))]
         attribution = {}
         for source in sources:
-            its, each = (origin == source).astype(np.int64), _equal_shares(origin)
-            rows.append(_linear(table, its, each))
+            own, each = (origin == source).astype(np.int64), _equal_shares(origin)
+            rows.append(_linear(table, own, each))
             raw = table @ rows[-1][:-1] + rows[-1][-1]
-            attribution[source] = fit_calibration(raw, its, each, draws).to_json()
+            attribution[source] = fit_calibration(raw, own, each, draws).to_json()
         config = {"sources": sources, "draws": draws, "attribution": attribution}
         return cls(config, prints=means.prints(), linear=np.stack(rows))
 
@@ -211,12 +206,7 @@ class _Means:
         width = max(plane.shape[1] for plane in found)
         self.shape = height, width
         self.sources = list(sources)
-        # Photographs beside self-made images have a name of their own: they are in no mean.
-        beside = pool.is_self_made() & (pool.labels == 0)
-        self.group = [
-            s if label or other else None
-            for s, label, other in zip(pool.sources, pool.labels, beside, strict=True)
-        ]
+        self.group = [s if label else None for s, label in zip(pool.sources, pool.labels, strict=True)]
         self.planes = [self._filled(plane) for plane in found]
         self.sums = {
             name: np.sum([p for p, own in zip(self.planes, self.group, strict=True) if own == name], axis=0)
@@ -252,18 +242,6 @@ class _Means:
                 view = residual(degraded(image, sha256, draw, seed, augmentation))
                 rows.append([_correlation(view, own) for own in prints])
         return np.array(rows, np.float64)
-
-
-def _detecting(
-    table: Floats, labels: NDArray[np.int64], own: NDArray[np.bool_], prints: NDArray[np.bool_]
-) -> Floats:
-    """As `_linear`, from the views [n] that are not `own`, self-made; those `prints` [k] get no coefficient."""
-    if prints.all():  # there is nothing else to detect by
-        own, prints = np.zeros_like(own), np.zeros_like(prints)
-    found = np.zeros(len(prints) + 1)
-    weights = np.ones(int((~own).sum()))
-    found[np.append(~prints, True)] = _linear(table[~own][:, ~prints], labels[~own], weights)
-    return found
 
 
 def _linear(table: Floats, labels: NDArray[np.int64], weights: Floats) -> Floats:

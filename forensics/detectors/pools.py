@@ -121,7 +121,7 @@ def read_pool(
     Each of `self_made` is a corpus, or a folder of corpora, of generators at hand and, best, of photographs at the same
     size. Whatever its rows say, their sources are the folder's name and that name with " photographs": what matters is
     which family of generators made them, not which file. Neither they nor `authentic` calibrate (`unpaired`), and one
-    of them counts `self_made_weight` in training where any other image counts 1.
+    of them counts `self_made_weight` in training where any other image counts 1 (to fingerprints it counts 1, too).
 
     An image that occurs twice is taken once; DetectorError where it occurs with both labels. A source is the corpus's
     own word; `on_failure` hears of what could not be read. `trim_bottom` is the share of the height cut off the bottom

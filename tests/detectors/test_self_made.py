@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -156,15 +157,10 @@ def test_networks_draw_self_made_images_by_their_weight(pool: Pool) -> None:
     assert own.sum() == pytest.approx(0.25 * 2**0.5 * other.sum())  # twice as many images, each a quarter
 
 
-def test_fingerprints_attribute_self_made_images_and_detect_nothing_by_them(pool: Pool) -> None:
+def test_a_fingerprint_takes_self_made_images_for_those_of_a_generator_like_any_other(pool: Pool) -> None:
+    # Measured cross-fitted: in the ensemble that costs StyleGAN2 and 3 nothing, and finds a tenth more of them.
     detector = FingerprintDetector.fit(pool, seed=0, draws=1)
-    sources = detector.config["sources"]
-    assert sources == ["own", "stylegan2", "stylegan3"]
-    own = sources.index("own")
-    assert detector.linear[0, own] == 0
-    assert np.abs(detector.linear[1:, own]).min() > 0
-    without = FingerprintDetector.fit(pool.take(np.flatnonzero(~pool.is_self_made())), seed=0, draws=1)
-    np.testing.assert_allclose(np.delete(detector.linear[0], own), without.linear[0], rtol=1e-6)
-    np.testing.assert_array_equal(np.delete(detector.prints, own, 0), without.prints)
-    only = pool.take(np.flatnonzero(~np.isin(pool.sources, ["stylegan2", "stylegan3"])))
-    assert FingerprintDetector.fit(only, seed=0, draws=1).linear[0, 0] != 0  # there is nothing else
+    assert detector.config["sources"] == ["own", "stylegan2", "stylegan3"]
+    assert np.abs(detector.linear[:, 0]).min() > 0
+    whole = FingerprintDetector.fit(replace(pool, self_made_weight=1.0), seed=0, draws=1)
+    np.testing.assert_array_equal(whole.linear, detector.linear)
