@@ -24,9 +24,9 @@ from forensics.images import ImageFailure, decode_many, find_images
 Pixels = NDArray[np.uint8]
 
 FITTED: Final = ("train", "calibrate")  # of five pools, those that a detector may be fitted on
-SELF_MADE_WEIGHT: Final = (
-    0.25  # of what such an image would count: they are many, easily told, and not what is asked
-)
+# Cross-fitted, 480 self-made images beside 706: at 1 they cost StyleGAN3 an AUC of 0.013 as it is, 0.034 shrunk, at ¼
+# 0.002 and 0.013; at the threshold 0.94 of them are caught then, instead of 0.96.
+SELF_MADE_WEIGHT: Final = 0.25
 
 
 @dataclass(frozen=True)
