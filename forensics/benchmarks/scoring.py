@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from forensics.corpus import Corpus
 from forensics.corpus.likeness import origins
 from forensics.detectors.base import Detector
 from forensics.detectors.finding import Domain, disagreement, jpeg_table, reasons_outside, scores_of
+from forensics.detectors.side_by_side import grouped, in_order, thread_count
 from forensics.errors import CorpusError, ForensicsError
 from forensics.files import sha256_bytes, write_json, write_text
 from forensics.images import DecodedImage, ImageFailure, decode_many
@@ -170,17 +172,9 @@ def _check_plan(plan: Plan, out: Path) -> None:
 def _score_chunk(plan: Plan, items: Sequence[Item]) -> Iterator[dict[str, Any]]:
     decoded = [_checked(item, d) for item, d in zip(items, decode_many(i.path for i in items), strict=True)]
     good = [(i, d) for i, d in zip(items, decoded, strict=True) if isinstance(d, DecodedImage)]
-    scores: list[dict[str, Any]] = [{} for _ in good]
-    for perturbation in plan.perturbations:
-        done = [perturb(d.pixels, perturbation, seed=plan.seed, sha256=i.sha256) for i, d in good]
-        values = _log10_lrs(plan.detectors, [pixels for pixels, _ in done])
-        for k, (pixels, draws) in enumerate(done):
-            own = {name: round(float(column[k]), _DIGITS) for name, column in values.items()}
-            scores[k][perturbation.name] = {
-                "draws": draws,
-                "withheld": list(_withheld(plan.detectors[0], good[k][1], pixels, draws, own)),
-                "log10_lr": own,
-            }
+    groups = grouped(good, lambda pair: pair[1].width * pair[1].height)
+    done = in_order(partial(_scored, plan), groups, thread_count(plan.detectors))
+    scores = [entry for _, entries in done for entry in entries]
     by_sha256 = {i.sha256: s for (i, _), s in zip(good, scores, strict=True)}
     for item, image in zip(items, decoded, strict=True):
         row = {key: getattr(item, key) for key in _FIELDS}
@@ -192,6 +186,22 @@ def _score_chunk(plan: Plan, items: Sequence[Item]) -> Iterator[dict[str, Any]]:
         }
 
 
+def _scored(plan: Plan, group: Sequence[tuple[Item, DecodedImage]]) -> list[dict[str, Any]]:
+    """For each image what `score_all` calls its scores."""
+    scores: list[dict[str, Any]] = [{} for _ in group]
+    for perturbation in plan.perturbations:
+        done = [perturb(d.pixels, perturbation, seed=plan.seed, sha256=i.sha256) for i, d in group]
+        values = _log10_lrs(plan.detectors, [pixels for pixels, _ in done])
+        for k, (pixels, draws) in enumerate(done):
+            own = {name: round(float(column[k]), _DIGITS) for name, column in values.items()}
+            scores[k][perturbation.name] = {
+                "draws": draws,
+                "withheld": list(_withheld(plan.detectors[0], group[k][1], pixels, draws, own)),
+                "log10_lr": own,
+            }
+    return scores
+
+
 def _checked(item: Item, image: DecodedImage | ImageFailure) -> DecodedImage | ImageFailure:
     if isinstance(image, DecodedImage) and image.sha256 != item.sha256:
         return ImageFailure(image.path, f"{printable(image.path)}: was altered since its corpus was listed")
@@ -201,8 +211,6 @@ def _checked(item: Item, image: DecodedImage | ImageFailure) -> DecodedImage | I
 def _log10_lrs(
     detectors: Sequence[Detector], pixels: Sequence[NDArray[np.uint8]]
 ) -> dict[str, NDArray[np.float64]]:
-    if not pixels:
-        return {}
     return {score.id: values for detector in detectors for score, values in scores_of(detector, pixels)}
 
 

@@ -23,59 +23,78 @@ class Kind(StrEnum):
     ensemble = "ensemble"
 
 
+Out = Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write the detector to.")]
+KindOption = Annotated[Kind, typer.Option("--kind", help="What to train.")]
+Authentic = Annotated[
+    list[Path] | None,
+    typer.Option("--authentic", metavar="DIR", help="A folder of photographs; may be given several times."),
+]
+SelfMade = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--self-made",
+        metavar="DIR",
+        help="A corpus, or a folder of corpora, of generators at hand, best with photographs at their size: "
+        "learned from, and not calibrated on. May be given several times.",
+    ),
+]
+SelfMadeWeight = Annotated[
+    float,
+    typer.Option(
+        "--self-made-weight",
+        min=0.0,
+        max=1.0,
+        help="What a self-made image counts in training where another counts 1 (to fingerprints: 1).",
+    ),
+]
+Pools = Annotated[
+    Path | None,
+    typer.Option(
+        "--pools", help="A pools.json: train on its pool `train`, calibrate on `calibrate`, no more."
+    ),
+]
+Epochs = Annotated[
+    float | None, typer.Option("--epochs", min=0.01, help="Passes over the images, for the networks.")
+]
+Parts = Annotated[
+    str,
+    typer.Option("--parts", metavar="KIND,...", help="Of an ensemble: its parts; cnn_2 is a second cnn."),
+]
+Features = Annotated[
+    str,
+    typer.Option(
+        "--features", metavar="SET,...", help="Of frequency: texture (default), dct, blocks, peaks, pairs."
+    ),
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option("--weights", metavar="CKPT", help="Of discriminator: a weights file that holds one."),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the split and of every draw.")]
+Work = Annotated[
+    Path | None, typer.Option("--work", metavar="DIR", help="Where checkpoints go (default: OUT.work).")
+]
+
+
 def train_detector(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write the detector to.")],
+    out: Out,
     corpora: Annotated[list[Path], Corpora],
-    kind: Annotated[Kind, typer.Option("--kind", help="What to train.")] = Kind.ensemble,
-    authentic: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--authentic", metavar="DIR", help="A folder of photographs; may be given several times."
-        ),
-    ] = None,
-    self_made: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--self-made",
-            metavar="DIR",
-            help="A corpus, or a folder of corpora, of generators at hand, best with photographs at their size: "
-            "learned from, and not calibrated on. May be given several times.",
-        ),
-    ] = None,
-    pools: Annotated[
-        Path | None,
-        typer.Option(
-            "--pools", help="A pools.json: train on its pool `train`, calibrate on `calibrate`, no more."
-        ),
-    ] = None,
-    epochs: Annotated[
-        float | None, typer.Option("--epochs", min=0.01, help="Passes over the images, for the networks.")
-    ] = None,
+    kind: KindOption = Kind.ensemble,
+    authentic: Authentic = None,
+    self_made: SelfMade = None,
+    self_made_weight: SelfMadeWeight = 0.25,
+    pools: Pools = None,
+    epochs: Epochs = None,
     trim_bottom: TrimBottom = 0.0,
     synthetic_past: SyntheticPast = 0,
-    parts: Annotated[
-        str,
-        typer.Option("--parts", metavar="KIND,...", help="Of an ensemble: its parts; cnn_2 is a second cnn."),
-    ] = "",
-    features: Annotated[
-        str,
-        typer.Option(
-            "--features",
-            metavar="SET,...",
-            help="Of frequency: texture (default), dct, blocks, peaks, pairs.",
-        ),
-    ] = "",
-    weights: Annotated[
-        Path | None,
-        typer.Option("--weights", metavar="CKPT", help="Of discriminator: a weights file that holds one."),
-    ] = None,
+    parts: Parts = "",
+    features: Features = "",
+    weights: Weights = None,
     pack: Pack = None,
     pack_root: PackRoot = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the split and of every draw.")] = 0,
+    seed: Seed = 0,
     device: Device = "auto",
-    work: Annotated[
-        Path | None, typer.Option("--work", metavar="DIR", help="Where checkpoints go (default: OUT.work).")
-    ] = None,
+    work: Work = None,
     as_json: Json = False,
 ) -> None:
     """Train a detector, calibrate it on images that training never sees, and fix its thresholds there.
@@ -105,6 +124,7 @@ def train_detector(
         pack_root=pack_root,
         synthetic_past=synthetic_past,
         self_made=tuple(self_made or ()),
+        self_made_weight=self_made_weight,
         pools=pools,
     )
     summary = run(request)

@@ -54,15 +54,17 @@ class CrossViews:
     counts: Floats  # in calibration and thresholds, one on average
     paired: NDArray[np.bool_]  # whether it calibrates
     draws: int
+    share: Floats  # of its source's weight: 1, or less for self-made images and the photographs beside them
 
     def balanced(self) -> Floats:
-        """float64 [n] training weights: each class half of the sum, its sources by the square root of their size."""
+        """float64 [n] training weights: each class half of the sum, its sources by the square root of their size,
+        times their `share`."""
         weights = np.zeros(len(self.labels))
         for label in (0, 1):
             for source in np.unique(self.sources[self.labels == label]):
                 rows = (self.labels == label) & (self.sources == source)
                 weights[rows] = self.training[rows] * len(np.unique(self.group[rows])) ** 0.5
-                weights[rows] /= self.training[rows].sum()
+                weights[rows] *= self.share[rows] / self.training[rows].sum()
             weights[self.labels == label] *= 0.5 / weights[self.labels == label].sum()
         return weights
 
@@ -86,6 +88,7 @@ def cross_views(pool: Pool, seed: int, synthetic_past: int = 0) -> CrossViews:
         counts=np.tile(np.array(_CALIBRATION) * draws, n),
         paired=np.repeat(paired, draws),
         draws=draws,
+        share=np.repeat(pool.weights(), draws),
     )
 
 

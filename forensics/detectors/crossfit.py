@@ -149,4 +149,5 @@ def data_card(pool: Pool, seed: int, synthetic_past: int) -> dict[str, Any]:
         "seed": seed,
         "synthetic_past": synthetic_past,
         "trimmed_off_the_bottom": pool.trimmed,
+        **({"self_made_weight": pool.self_made_weight} if pool.self_made else {}),
     }

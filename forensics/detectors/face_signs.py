@@ -127,7 +127,7 @@ class FaceSignsDetector(Detector):
         table = _left_out(looks, labels, of)
         mean, scale = table.mean(0), table.std(0) + 1e-6
         standard = np.clip((table - mean) / scale, -_CLIP, _CLIP)
-        weights, offset = fit_logistic(standard, labels, np.ones(len(labels)), _RIDGE)
+        weights, offset = fit_logistic(standard, labels, pool.weights()[of], _RIDGE)
         eyes, embedding = _densities(looks, labels)
         config = {"pack": analyser.pack, "pack_sha256": analyser.weights_sha256(), "draws": draws}
         return cls(

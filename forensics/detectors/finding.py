@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from forensics.detectors.side_by_side import GROUP, grouped, in_order, thread_count
 
 if TYPE_CHECKING:
     from forensics.detectors.base import Detector
@@ -115,10 +116,10 @@ def examine(
     detector: Detector,
     faces: FaceAnalyser | None = None,
     *,
-    batch: int = 8,
+    batch: int = GROUP,
     warnings: Sequence[str] = (),
 ) -> Iterator[Finding]:
-    """A finding for each image, in order, `batch` images at a time. `warnings` are put into every finding.
+    """A finding for each image, in order, `batch` images at a time in a thread. `warnings` go into every finding.
 
     Faces None: not looked for, and no verdict is withheld for want of a face.
     """
@@ -131,14 +132,17 @@ def examine_each(
     detector: Detector,
     faces: FaceAnalyser | None = None,
     *,
-    batch: int = 8,
+    batch: int = GROUP,
     warnings: Sequence[str] = (),
 ) -> Iterator[tuple[DecodedImage, Finding]]:
     """As `examine`, with each finding's image."""
     domain = Domain.of(detector)
-    stream = iter(images)
-    while group := list(islice(stream, batch)):
-        scores = scores_of(detector, [image.pixels for image in group])
+
+    def score(group: list[DecodedImage]) -> list[tuple[DetectorScore, NDArray[np.float64]]]:
+        return scores_of(detector, [image.pixels for image in group])
+
+    groups = grouped(images, lambda image: image.width * image.height, batch)
+    for group, scores in in_order(score, groups, thread_count([detector])):
         for k, image in enumerate(group):
             found = None if faces is None else tuple(map(_found, faces.analyse(image.pixels)))
             own = tuple(replace(score, log10_lr=float(values[k])) for score, values in scores)

@@ -3,7 +3,7 @@
 What a denoiser takes away from an image is mostly noise. Averaged over many images of one generator, with the average
 over photographs taken off (aligned faces have edges at the same places), what stays is the generator's own: in a
 StyleGAN2 that samples with fixed noise maps, their pattern in hair and skin. A new image is compared by normalised
-correlation. The denoiser is an adaptive Wiener filter (Lee 1980; `scipy.signal.wiener`).
+correlation. The denoiser is an adaptive Wiener filter (Lee 1980).
 
 A fingerprint belongs to one network at one place in the frame: an image that was cropped, turned or mirrored, or a
 generator with random noise, shows little of it. StyleGAN3 has no noise inputs; its average says little more than how
@@ -81,7 +81,8 @@ class FingerprintDetector(Detector):
 
     def correlations(self, images: Sequence[Pixels]) -> Floats:
         """float64 [n, k] normalised correlation with every fingerprint, in [-1, 1]."""
-        rows = [[_correlation(residual(image), own) for own in self.prints] for image in images]
+        found = map(residual, images)
+        rows = [[_correlation(plane, own) for own in self.prints] for plane in found]
         return np.array(rows, np.float64).reshape(len(images), len(self.prints))
 
     def attribute(self, images: Sequence[Pixels]) -> list[dict[str, float]]:
@@ -143,14 +144,28 @@ def named(attribution: Mapping[str, float]) -> str:
 def residual(image: Pixels) -> Residual:
     """float32 [h, w] what the denoiser takes from the luminance of an image, at the size its frame is compared at
     (longer side 256 px, from the upper left corner), after the same JPEG for all, without the borders."""
-    from scipy.signal import wiener
-
     plane = laundered(_framed(image)).astype(np.float32) @ _LUMA
-    with np.errstate(divide="ignore", invalid="ignore"):  # flat areas: SciPy puts the mean there afterwards
-        smooth = wiener(plane.astype(np.float64), (_FILTER_PX, _FILTER_PX), noise=_NOISE_LEVELS**2)
-    found = np.clip(plane - smooth, -_LARGEST_LEVELS, _LARGEST_LEVELS)
+    found = np.clip(plane - wiener(plane.astype(np.float64)), -_LARGEST_LEVELS, _LARGEST_LEVELS)
     inner = np.s_[_BORDER_PX:-_BORDER_PX]
     return np.asarray(found[inner, inner].round(3), np.float32)  # rounding noise of flat areas is no residual
+
+
+def wiener(plane: Floats) -> Floats:
+    """float64 [h, w] of [h, w]: what `scipy.signal.wiener` gives over 5 × 5 px with noise of 3 levels, sooner."""
+    mean = _box_mean(plane)
+    variance = _box_mean(plane * plane) - mean * mean
+    noise = _NOISE_LEVELS**2
+    found: Floats = mean + (plane - mean) * (1 - noise / np.maximum(variance, noise))  # flat areas: the mean
+    return found
+
+
+def _box_mean(plane: Floats) -> Floats:
+    """Over 5 × 5 px, zeros beyond the borders."""
+    height, width = plane.shape
+    padded = np.pad(plane, _FILTER_PX // 2)
+    rows = sum((padded[k : k + height] for k in range(1, _FILTER_PX)), padded[:height])
+    found: Floats = sum((rows[:, k : k + width] for k in range(1, _FILTER_PX)), rows[:, :width])
+    return found / _FILTER_PX**2
 
 
 def _framed(image: Pixels) -> Pixels:

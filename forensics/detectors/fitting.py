@@ -230,4 +230,5 @@ def _data_card(training: Pool, held: Pool, options: Options) -> dict[str, Any]:
         "calibration": {"images": len(held), "sources": held.counts(), "sha256": held.fingerprint()},
         "seed": options.seed,
         "trimmed_off_the_bottom": training.trimmed,
+        **({"self_made_weight": training.self_made_weight} if training.self_made else {}),
     }

@@ -10,7 +10,7 @@ from typing import Any
 from forensics.detectors.base import detector_class
 from forensics.detectors.ensemble import EnsembleDetector
 from forensics.detectors.fitting import ENSEMBLE_PARTS, Options, train_detector
-from forensics.detectors.pools import FITTED, Pool, read_pool
+from forensics.detectors.pools import FITTED, SELF_MADE_WEIGHT, Pool, read_pool
 from forensics.errors import DetectorError
 from forensics.evidence import write_evidence
 from forensics.images import ImageFailure
@@ -39,6 +39,7 @@ class Request:
         0  # JPEG quality that the photographs had at 1024 px, and the generated images had not
     )
     self_made: tuple[Path, ...] = ()  # as `read_pool` takes them
+    self_made_weight: float = SELF_MADE_WEIGHT
     pools: Path | None = None  # a split to obey: only what it lets train and calibrate is used
 
     def names(self) -> tuple[str, ...]:
@@ -87,7 +88,12 @@ def run(request: Request) -> dict[str, Any]:
         note(f"error: {failure.message}")
 
     pool = read_pool(
-        request.corpora, request.authentic, request.trim_bottom, report, self_made=request.self_made
+        request.corpora,
+        request.authentic,
+        request.trim_bottom,
+        report,
+        self_made=request.self_made,
+        self_made_weight=request.self_made_weight,
     )
     if request.pools is not None:
         pool = _allowed(pool, request.pools)
@@ -143,6 +149,8 @@ def _leave_evidence(request: Request, pool: Pool, device: str) -> None:
         command += ["--authentic", str(folder)]
     for folder in request.self_made:
         command += ["--self-made", str(folder)]
+    if request.self_made:
+        command += ["--self-made-weight", f"{request.self_made_weight:g}"]
     if request.epochs is not None:
         command += ["--epochs", f"{request.epochs:g}"]
     if request.trim_bottom:

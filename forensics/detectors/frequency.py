@@ -56,7 +56,7 @@ class FrequencyDetector(Detector):
         mean, scale = rows.mean(0), rows.std(0) + 1e-6
         standard = np.clip((rows - mean) / scale, -_CLIP, _CLIP).astype(np.float64)
         labels = np.repeat(pool.labels, draws)
-        weights, offset = fit_logistic(standard, labels, np.ones(len(labels)), ridge)
+        weights, offset = fit_logistic(standard, labels, np.repeat(pool.weights(), draws), ridge)
         config = {"draws": draws, "ridge": ridge, "n_features": len(mean), "features": list(names)}
         return cls(config, mean=mean, scale=scale, weights=weights.astype(np.float32), offset=offset)
 

@@ -23,7 +23,7 @@ Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 MAP_CELL_PX: Final = 32
-_BATCH_PX = 8 * 256 * 256
+_BATCH_PX = 2 * 256 * 256  # what one layer says of more does not stay in the cache of a core
 _LEAST_SPREAD: Final = 1e-3  # a channel that never varies has this standard deviation
 
 

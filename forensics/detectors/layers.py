@@ -75,6 +75,11 @@ class LayersDetector(Detector):
             config, statistics=statistics, mean=mean, scale=scale, weights=weights, offset=offset
         ), crossed
 
+    @property
+    def device(self) -> str:
+        """Where the network computes."""
+        return self.statistics.device
+
     def raw_scores(self, images: Sequence[Pixels]) -> Floats:
         """float64 [n]: about 1 for synthetic images, −1 for photographs."""
         table = _standard(self.statistics([working_view(image) for image in images]), self.mean, self.scale)

@@ -198,8 +198,8 @@ class Trainer:
 
 
 def _chances(pool: Pool, crop_px: int) -> list[NDArray[np.float64]]:
-    """For authentic, then synthetic: the chance [n] of each image. Sources count by the square root of their size;
-    images smaller than the crop are left out."""
+    """For authentic, then synthetic: the chance [n] of each image. Sources count by the square root of their size,
+    times the weight of their images; images smaller than the crop are left out."""
     fits = np.array([min(image.shape[:2]) >= crop_px for image in pool.images])
     found = []
     for label in (0, 1):
@@ -207,7 +207,7 @@ def _chances(pool: Pool, crop_px: int) -> list[NDArray[np.float64]]:
         for source in set(pool.sources):
             rows = fits & (pool.labels == label) & (np.array(pool.sources) == source)
             if rows.any():
-                chances[rows] = rows.sum() ** -0.5
+                chances[rows] = rows.sum() ** -0.5 * pool.weights()[rows]
         if not chances.any():
             kind = ("authentic", "synthetic")[label]
             raise DetectorError(

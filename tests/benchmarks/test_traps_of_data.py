@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from forensics.benchmarks import scoring
 from forensics.benchmarks.overlap import Exposure
+from forensics.benchmarks.perturbations import Perturbation, perturb
 from forensics.detectors.fitted_on import Fitted
 from forensics.detectors.grouping import Trace, groups_of
 from forensics.detectors.views import working_view
@@ -82,22 +84,32 @@ def test_02_resizing_one_class_only(faces: Path, tmp_path: Path) -> None:
     assert list(inspect.signature(working_view).parameters) == ["image"]  # no label, no source, no name
 
 
-def test_03_laundering_one_class_only(faces: Path, tmp_path: Path) -> None:
+def test_03_laundering_one_class_only(faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both classes are degraded, by draws that do not know the label: with labels swapped every pixel is the same."""
     swapped = tmp_path / "swapped"
     shutil.copytree(faces, swapped)
     (swapped / "real").rename(swapped / "fake_real")
     (swapped / "fake_sg2").rename(swapped / "real")
+    made: dict[str, list[bytes]] = {}
+
+    def recorded(pixels: np.ndarray, perturbation: Perturbation, *, seed: int, sha256: str) -> object:
+        found = perturb(pixels, perturbation, seed=seed, sha256=sha256)
+        made.setdefault(sha256, []).append(found[0].tobytes())
+        return found
+
+    monkeypatch.setattr(scoring, "perturb", recorded)
     seen = []
     for folder in (faces, swapped):
+        made.clear()
         detector = brightness()
-        outcome = run(folder, tmp_path / f"{folder.name}_out", "jpeg50,crop,noise,messenger", detector)
-        order = [r["sha256"] for r in outcome.rows]
-        n = len(order)
-        blocks = [detector.seen[k * n : (k + 1) * n] for k in range(5)]
-        seen.append({sha: [block[i].tobytes() for block in blocks] for i, sha in enumerate(order)})
+        run(folder, tmp_path / f"{folder.name}_out", "jpeg50,crop,noise,messenger", detector)
+        assert sorted(image.tobytes() for image in detector.seen) == sorted(
+            image for views in made.values() for image in views
+        )
+        seen.append(dict(made))
     assert seen[0] == seen[1]
     for plain, *degraded in seen[0].values():
+        assert len(degraded) == 4
         assert all(one != plain for one in degraded)
 
 

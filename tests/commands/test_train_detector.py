@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import shutil
 from pathlib import Path
@@ -14,6 +15,7 @@ import forensics
 from forensics.commands.train_detector import train_detector
 from forensics.detectors.base import load_detector
 from forensics.detectors.ensemble import EnsembleDetector
+from forensics.detectors.fitting_run import Request
 from forensics.errors import CorpusError, DetectorError
 
 app = typer.Typer()
@@ -128,3 +130,9 @@ def test_options_that_do_not_fit_are_refused(
     assert isinstance(result.exception, DetectorError)
     assert message in str(result.exception)
     assert not (tmp_path / "out").exists()
+
+
+def test_options_left_out_are_those_of_the_request() -> None:
+    given = inspect.signature(train_detector).parameters
+    for name in ("epochs", "trim_bottom", "synthetic_past", "self_made_weight", "seed", "device", "pools"):
+        assert given[name].default == Request.__dataclass_fields__[name].default, name

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from forensics.detectors import finding as rules
@@ -142,7 +143,7 @@ def test_company_and_order_change_nothing(detector: Detector, photograph: Decode
 
 
 def test_examining_streams(detector: Detector, photograph: DecodedImage) -> None:
-    """A finding is there before the next batch is asked for."""
+    """A finding is there before more images are asked for than there are threads to score them."""
     asked = []
 
     def images() -> object:
@@ -152,7 +153,8 @@ def test_examining_streams(detector: Detector, photograph: DecodedImage) -> None
 
     stream = examine(images(), detector, batch=2)  # type: ignore[arg-type]
     next(stream)
-    assert len(asked) == 2
+    assert len(asked) <= 2 * (1 + torch.get_num_threads())
+    assert len(asked) < 6
 
 
 def test_faces_are_given_in_pixels_of_the_image(detector: Detector, shared: Path) -> None:

@@ -14,7 +14,7 @@ from forensics.benchmarks.metrics import auc
 from forensics.benchmarks.perturbations import parse, perturb
 from forensics.detectors.base import DESCRIPTION, WEIGHTS, load_detector
 from forensics.detectors.calibration import Calibration
-from forensics.detectors.fingerprint import UNKNOWN, FingerprintDetector, _Means, named, residual
+from forensics.detectors.fingerprint import UNKNOWN, FingerprintDetector, _Means, named, residual, wiener
 from forensics.detectors.fitting import Options, train_detector
 from forensics.detectors.pools import Pool, read_pool
 from forensics.errors import DetectorError
@@ -43,6 +43,17 @@ def detector(faces: Pool) -> FingerprintDetector:
     found = FingerprintDetector.fit(faces.take(_rows(faces, 17)), seed=0, draws=1)
     found.calibration = Calibration(0.4, 0.05, -2.0, 2.0)
     return found
+
+
+def test_the_denoiser_is_scipys_wiener_filter(new: Pool) -> None:
+    from scipy.signal import wiener as reference
+
+    for image in new.images[:3]:
+        plane = image.mean(2, dtype=np.float64)
+        np.testing.assert_allclose(wiener(plane), reference(plane, (5, 5), noise=9.0), atol=1e-9)
+    flat = np.full((70, 80), 17.0)
+    inner = np.s_[4:-4, 4:-4]  # SciPy, too, takes what lies beyond the border for black
+    np.testing.assert_allclose(wiener(flat)[inner], flat[inner], atol=1e-9)
 
 
 def test_stylegan2_is_found_in_images_that_made_no_fingerprint(

@@ -65,6 +65,21 @@ def test_folding_changes_nothing(variant: int) -> None:
     assert torch.equal(layers[-1].mean((2, 3)), pooled)
 
 
+@pytest.mark.parametrize("px", [64, 96])
+def test_scoring_multiplies_matrices_and_gives_what_convolutions_give(px: int) -> None:
+    trunk = FoldedLite(0).eval().to(memory_format=torch.channels_last)
+    trunk.absorb(load_imagenet(0))
+    x = torch.rand(3, 3, px, px).to(memory_format=torch.channels_last) * 2 - 1
+    with torch.no_grad():
+        plain = trunk.layers(x)
+    with torch.inference_mode():
+        scored = trunk.layers(x)
+        alone = trunk.layers(x[1:2])
+    for a, b, c in zip(plain, scored, alone, strict=True):
+        torch.testing.assert_close(b, a, atol=2e-5, rtol=1e-5)
+        torch.testing.assert_close(c, b[1:2], atol=0, rtol=0)  # company changes no bit
+
+
 def test_residual_is_zero_on_enlarged_pixels_and_keeps_odd_sizes() -> None:
     x = torch.rand(2, 3, 7, 9)
     doubled = x.repeat_interleave(2, 2).repeat_interleave(2, 3)

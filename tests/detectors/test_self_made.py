@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,12 @@ from sklearn.linear_model import LogisticRegression
 
 from forensics.benchmarks.metrics import auc
 from forensics.detectors.cross_views import cross_views, folds_of, with_equal_past
+from forensics.detectors.fingerprint import FingerprintDetector
 from forensics.detectors.fitted_on import FILE
 from forensics.detectors.fitting import calibration_views
 from forensics.detectors.fitting_run import Request, run
-from forensics.detectors.pools import Pool, read_pool
+from forensics.detectors.pools import SELF_MADE_WEIGHT, Pool, read_pool
+from forensics.detectors.training import _chances
 from forensics.errors import DetectorError
 from forensics.generators.recipes.run import run_generate_corpus
 
@@ -81,8 +84,8 @@ def test_self_made_images_are_learned_from_and_do_not_calibrate(pool: Pool) -> N
     views = cross_views(pool, seed=0, synthetic_past=75)
     assert set(views.sources[views.paired]) == {"real", "stylegan2", "stylegan3"}
     weights = views.balanced()
-    assert weights[views.sources == "own"].sum() > 0.1
-    assert weights[views.sources == "own photographs"].sum() > 0.1
+    assert weights[views.sources == "own"].sum() > 0.05
+    assert weights[views.sources == "own photographs"].sum() > 0.05
     held = calibration_views(pool.take(range(0, len(pool), 4)), 0, draws=2)
     assert 0 < held.paired.sum() < len(held.paired)
 
@@ -114,8 +117,50 @@ def test_pools_keep_everything_else_out_of_the_fit(
     assert summary["training_images"] == sum(p["pool"] == "train" for p in places.values())
     command = json.loads((tmp_path / "out" / "evidence.json").read_text("utf-8"))["command"]
     assert command[command.index("--pools") + 1] == str(pools)
+    assert command[command.index("--self-made-weight") + 1] == "0.25"
     for place in places.values():
         place["pool"] = "train"
     pools.write_text(json.dumps({"images": places}), "utf-8")
     with pytest.raises(DetectorError, match="'calibrate'"):
         run(request)
+
+
+def test_a_self_made_image_counts_its_share(data: Path, pool: Pool) -> None:
+    assert pool.self_made == ("own", "own photographs")
+    assert pool.self_made_weight == SELF_MADE_WEIGHT == 0.25
+    whole = read_pool([data / "train"], trim_bottom=0.05, self_made=[data / "own"], self_made_weight=1.0)
+    assert whole.sha256 == pool.sha256
+    assert whole.fingerprint() != pool.fingerprint()  # a run with another weight is another run
+    assert pool.take([0, len(pool) - 1]).weights().tolist() == [1.0, 0.25]
+    some = [
+        i
+        for source in sorted(set(pool.sources))
+        for i in np.flatnonzero(np.array(pool.sources) == source)[:4]
+    ]
+
+    def of_each_class(given: Pool) -> dict[str, float]:
+        views = cross_views(given.take(some), seed=0, synthetic_past=75)
+        weights = views.balanced()
+        assert weights[views.labels == 1].sum() == pytest.approx(0.5)
+        return {str(s): float(weights[views.sources == s].sum()) for s in set(views.sources)}
+
+    full, quarter = of_each_class(whole), of_each_class(pool)
+    assert full["own"] == pytest.approx(full["stylegan3"])  # four images each
+    assert quarter["own"] == pytest.approx(quarter["stylegan3"] / 4)
+    assert quarter["own photographs"] == pytest.approx(quarter["real"] / 4)
+
+
+def test_networks_draw_self_made_images_by_their_weight(pool: Pool) -> None:
+    _, synthetic = _chances(pool, 64)
+    sources = np.array(pool.sources)
+    own, other = (synthetic[sources == name] for name in ("own", "stylegan2"))
+    assert own.sum() == pytest.approx(0.25 * 2**0.5 * other.sum())  # twice as many images, each a quarter
+
+
+def test_a_fingerprint_takes_self_made_images_for_those_of_a_generator_like_any_other(pool: Pool) -> None:
+    # Measured cross-fitted: in the ensemble that costs StyleGAN2 and 3 nothing, and finds a tenth more of them.
+    detector = FingerprintDetector.fit(pool, seed=0, draws=1)
+    assert detector.config["sources"] == ["own", "stylegan2", "stylegan3"]
+    assert np.abs(detector.linear[:, 0]).min() > 0
+    whole = FingerprintDetector.fit(replace(pool, self_made_weight=1.0), seed=0, draws=1)
+    np.testing.assert_array_equal(whole.linear, detector.linear)
