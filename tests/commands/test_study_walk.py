@@ -33,7 +33,7 @@ def worse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     state = read_checkpoint(weights_file("default-64")).networks["G_ema"]
     torch.manual_seed(0)
     noisy = {
-        k: v + 2.0 * torch.randn_like(v) if k.startswith("synthesis.b32.conv") and k.endswith("weight") else v
+        k: v + 6.0 * torch.randn_like(v) if k.startswith("synthesis.b32.conv") and k.endswith("weight") else v
         for k, v in state.state.items()
     }
     path = tmp_path_factory.mktemp("weights") / "worse.safetensors"

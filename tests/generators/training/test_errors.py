@@ -84,8 +84,8 @@ def test_damaged_state(run: Path, photographs: Path, damage: str) -> None:
 def test_loss_not_finite(run: Path, photographs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = LogisticLoss.generator_step
 
-    def poisoned(self: LogisticLoss, *args: object) -> dict[str, float]:
-        return {**original(self, *args), "loss_G": float("nan")}  # type: ignore[arg-type]
+    def poisoned(self: LogisticLoss, *args: object, **options: object) -> dict[str, float]:
+        return {**original(self, *args, **options), "loss_G": float("nan")}  # type: ignore[arg-type]
 
     monkeypatch.setattr(LogisticLoss, "generator_step", poisoned)
     refused(run, photographs, r"no longer finite at 0.0 kimg; .*--resume.*network-.*--lr.*--gamma")
