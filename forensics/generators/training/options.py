@@ -133,6 +133,9 @@ def check(o: TrainingOptions) -> None:
         raise ForensicsError(
             "matching_weight and anchor_weight use the features of the projected discriminator: give projected_side"
         )
+    for name in ("matching_interval", "anchor_count"):
+        if getattr(o, name) < 1:
+            raise ForensicsError(f"{name} {getattr(o, name)} is not possible: give 1 or more")
     if o.anchor_kimg and not o.anchor_weight:
         raise ForensicsError("anchor_kimg needs anchors to learn from: give anchor_weight")
     if o.anchor_weight and o.c_dim:

@@ -49,6 +49,7 @@ def test_codes_have_the_mean_and_covariance_of_drawn_latents(anchors: Anchors) -
     torch.testing.assert_close(z.T @ z / len(z), torch.eye(256), atol=1e-3, rtol=0)
 
 
+@pytest.mark.slow
 def test_what_is_made_of_a_code_is_nearer_to_its_photograph_than_to_others(
     anchors: Anchors, generator: Generator
 ) -> None:
@@ -61,6 +62,7 @@ def test_what_is_made_of_a_code_is_nearer_to_its_photograph_than_to_others(
     assert float(own) < 0.97 * float(others)
 
 
+@pytest.mark.slow
 def test_training_brings_what_is_made_of_them_nearer_to_the_photographs(
     images: TrainingImages, tmp_path: Path
 ) -> None:
@@ -73,12 +75,16 @@ def test_training_brings_what_is_made_of_them_nearer_to_the_photographs(
 def test_what_it_needs_is_said(images: TrainingImages, tmp_path: Path) -> None:
     with pytest.raises(ForensicsError, match="projected_side"):
         resolve("tiny-16", anchor_weight=1.0)
+    for name in ("matching_interval", "anchor_count"):
+        with pytest.raises(ForensicsError, match=f"{name} 0 is not possible"):
+            resolve("stylegan2-64-anchored", **{name: 0})
     with pytest.raises(ForensicsError, match="anchor_kimg"):
         resolve("tiny-16", anchor_kimg=1.0)
     with pytest.raises(ForensicsError, match="40 images are too few for a code of 64"):
         Trainer(resolve("tiny-16", z_dim=64, **CHANGES), images, tmp_path, torch.device("cpu"))
 
 
+@pytest.mark.slow
 def test_at_first_the_generator_learns_from_them_alone(images: TrainingImages, tmp_path: Path) -> None:
     options = resolve("tiny-16", anchor_kimg=0.008, warmup_kimg=0.008, **CHANGES)
     trainer = Trainer(options, images, tmp_path, torch.device("cpu"))

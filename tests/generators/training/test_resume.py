@@ -124,6 +124,7 @@ def test_going_on_further_than_first_asked(uninterrupted: Path, photographs: Pat
     assert [k for k in first if not torch.equal(first[k], second[k])] == []
 
 
+@pytest.mark.slow
 def test_a_run_with_everything_the_projected_network_serves_goes_on_alike(
     images: TrainingImages, tmp_path: Path
 ) -> None:
