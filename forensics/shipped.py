@@ -17,7 +17,7 @@ FOLDER: Final = Path(__file__).parent / "weights"
 SUMS: Final = "SHA256SUMS"
 # Names of generators, and their folders.
 GENERATORS: Final = {"default": "default", "default-64": "default-64"}
-_OTHERS: Final = {"detector": "detector", "spectrum": "spectrum", "upsamplers": "upsamplers"}
+_OTHERS: Final = {name: name for name in ("descriptor", "detector", "spectrum", "upsamplers")}
 _READ_BY_PROGRAMS: Final = (".safetensors", ".json", ".csv")
 
 

@@ -41,12 +41,21 @@ def test_what_ships_is_as_released_and_small() -> None:
 
 def test_list_and_path() -> None:
     rows = json.loads(CliRunner().invoke(app, ["models", "list", "--json"]).stdout)["models"]
-    assert [row["name"] for row in rows] == ["default", "default-64", "detector", "spectrum", "upsamplers"]
+    assert [row["name"] for row in rows] == [
+        "default",
+        "default-64",
+        "descriptor",
+        "detector",
+        "spectrum",
+        "upsamplers",
+    ]
     for row in rows:
         found = CliRunner().invoke(app, ["models", "path", row["name"]]).stdout.strip()
         assert found == row["folder"]
         assert Path(found).is_dir()
-    with pytest.raises(ForensicsError, match="choose default, default-64, detector, spectrum, upsamplers"):
+    with pytest.raises(
+        ForensicsError, match="choose default, default-64, descriptor, detector, spectrum, upsamplers"
+    ):
         CliRunner().invoke(app, ["models", "path", "buffalo_l"], catch_exceptions=False)
 
 

@@ -31,7 +31,9 @@ def list_models(json: Json = False) -> None:
 
 @app.command("path")
 def path(
-    name: Annotated[str, typer.Argument(help="default, default-64, detector, spectrum or upsamplers.")],
+    name: Annotated[
+        str, typer.Argument(help="default, default-64, descriptor, detector, spectrum or upsamplers.")
+    ],
     json: Json = False,
 ) -> None:
     """The folder of one of them."""

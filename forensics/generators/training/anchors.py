@@ -17,9 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from forensics.detectors.descriptor import DEVIATION
 from forensics.generators.base import Generator
 
 if TYPE_CHECKING:
+    from forensics.detectors.descriptor import FaceDescriptor
     from forensics.generators.training.data import TrainingImages
     from forensics.generators.training.projected import ProjectedDiscriminator
 
@@ -32,18 +34,27 @@ _FIELDS = (1, 2, 4, 4)
 class Anchors(nn.Module):
     """A latent z [z_dim] for each training image and, with `mirror`, for its mirror image.
 
-    `codes` [size, z_dim] are state that a run carries: zeros until `place` has been called.
+    `codes` [size, z_dim] are state that a run carries: zeros until `place` has been called. With a `descriptor`, what
+    is made of a code should also be the person of its photograph.
     Raises `ValueError` where there are fewer images than components of z.
     """
 
     codes: Tensor
 
     def __init__(
-        self, projected: ProjectedDiscriminator, images: TrainingImages, z_dim: int, *, mirror: bool
+        self,
+        projected: ProjectedDiscriminator,
+        images: TrainingImages,
+        z_dim: int,
+        *,
+        mirror: bool,
+        descriptor: FaceDescriptor | None = None,
+        descriptor_weight: float = 1.0,
     ) -> None:
         super().__init__()
-        # In a list, so that its weights are not taken for this module's.
-        self._projected, self.images = [projected], images
+        # In lists, so that their weights are not taken for this module's.
+        self._projected, self._descriptor, self.images = [projected], [descriptor], images
+        self.mirror, self.descriptor_weight = mirror, descriptor_weight
         self.size = len(images) * (2 if mirror else 1)
         if self.size <= z_dim:
             raise ValueError(f"{self.size} images are too few for a code of {z_dim} numbers each")
@@ -58,9 +69,8 @@ class Anchors(nn.Module):
     @torch.no_grad()
     def place(self, generator: Generator) -> None:
         """Give every image its code, from what `generator` makes of 2048 random latents."""
-        real = torch.cat(
-            [self._features(self._shown(k)) for k in torch.split(torch.arange(self.size), _BATCH)]
-        )
+        shown = [b.to(self.device) for b in self.images.in_batches(mirror=self.mirror)]
+        real = torch.cat([self._features(batch) for batch in shown])
         z = generator.sample_z(_GENERATED, seed=0)
         made = torch.cat(
             [self._features(generator.synthesize(generator.map(part))) for part in torch.split(z, _BATCH)]
@@ -71,20 +81,29 @@ class Anchors(nn.Module):
         ridge = _RIDGE * products.trace() / len(made)
         weights = torch.linalg.solve(products + ridge * torch.eye(len(made), device=self.device), z)
         found = real @ (made.T @ weights)
-        u, _, v = torch.linalg.svd(found - found.mean(dim=0), full_matrices=False)
-        self.codes.copy_(u @ v * self.size**0.5)
+        descriptor = self._descriptor[0]
+        if descriptor is None:
+            u, _, v = torch.linalg.svd(found - found.mean(dim=0), full_matrices=False)
+            self.codes.copy_(u @ v * self.size**0.5)
+            return
+        persons = torch.cat([descriptor(batch) for batch in shown])
+        persons = (persons - persons.mean(dim=0)) / persons.std(dim=0)
+        both = torch.cat([real / real.shape[1] ** 0.5, persons / persons.shape[1] ** 0.5], dim=1)
+        u, s, _ = torch.linalg.svd(both, full_matrices=False)
+        white = u[:, : self.codes.shape[1]] * self.size**0.5
+        a, _, b = torch.linalg.svd(white.T @ (found - found.mean(dim=0)))
+        self.codes.copy_(white @ (a @ b))
 
     def _shown(self, places: Tensor) -> Tensor:
-        """Images [n, 3, r, r] of the codes at `places`: the second half of all are mirrored."""
-        k = places.cpu().numpy()
-        return self.images.batch(k % len(self.images), k >= len(self.images)).to(self.device)
+        """Images [n, 3, r, r] of the codes at `places`."""
+        return self.images.with_mirrored(places.cpu().numpy()).to(self.device)
 
     def _features(self, shown: Tensor) -> Tensor:
         return self._projected[0].pooled(shown, _FIELDS)
 
     def loss(self, generator: Generator, count: int) -> Tensor:
         """How far what the generator makes of `count` random codes is from their photographs: mean absolute
-        differences of pixels at half the side, and of features at four scales."""
+        differences of pixels at half the side, of features at four scales, and of descriptors."""
         places = torch.randint(self.size, [count])
         ws = generator.broadcast_w(self.codes[places.to(self.device)], None)
         made, shown = generator.synthesize(ws, noise="random"), self._shown(places)
@@ -93,4 +112,9 @@ class Anchors(nn.Module):
             wanted = self._projected[0].tapped(shown)
         for mine, theirs in zip(self._projected[0].tapped(made), wanted, strict=True):
             loss = loss + F.l1_loss(mine.float(), theirs.float())
+        descriptor = self._descriptor[0]
+        if descriptor is not None:
+            with torch.no_grad():
+                persons = descriptor(shown)
+            loss = loss + self.descriptor_weight * F.l1_loss(descriptor(made), persons) / DEVIATION
         return loss

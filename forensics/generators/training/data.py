@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,6 +29,16 @@ class TrainingImages:
         images = np.where(mirrored[:, None, None, None], images[:, :, ::-1], images)
         x = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
         return x.to(torch.float32) / 127.5 - 1
+
+    def with_mirrored(self, places: np.ndarray) -> Tensor:
+        """Images at `places` of twice as many: the second half are the mirror images. As `batch` returns them."""
+        return self.batch(places % len(self), places >= len(self))
+
+    def in_batches(self, *, mirror: bool, size: int = 32) -> Iterator[Tensor]:
+        """All images, `size` at a time, and with `mirror` their mirror images after them."""
+        n = len(self) * (2 if mirror else 1)
+        for start in range(0, n, size):
+            yield self.with_mirrored(np.arange(start, min(start + size, n)))
 
 
 class Sampler:

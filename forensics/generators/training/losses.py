@@ -8,6 +8,7 @@ et al. (2017) for the gradient penalty of WGAN-GP, with the drift term of Karras
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -74,7 +75,7 @@ class LogisticLoss:
         mixing_prob: float,
         projected: ProjectedDiscriminator | None = None,
         projected_weight: float = 0.2,
-        matching: FeatureMatching | None = None,
+        matching: Mapping[str, FeatureMatching] | None = None,
         anchors: Anchors | None = None,
         anchor_weight: float = 0.0,
         anchor_count: int = 8,
@@ -83,7 +84,7 @@ class LogisticLoss:
         self.generator, self.discriminator, self.pipe = generator, discriminator, pipe
         self.mixing_prob, self.ranks = mixing_prob, ranks
         self.projected, self.projected_weight = projected, projected_weight
-        self.matching = matching
+        self.matching = matching or {}
         self.anchors, self.anchor_weight, self.anchor_count = anchors, anchor_weight, anchor_count
         self.pl_mean = torch.zeros([], device=generator.device)
         self.blur_sigma = 0.0
@@ -115,20 +116,25 @@ class LogisticLoss:
         return g.synthesize(ws, noise="random"), ws
 
     def generator_step(
-        self, n: int, w_avg_beta: float | None, labels: Tensor | None = None, *, matching_weight: float = 0.0
+        self,
+        n: int,
+        w_avg_beta: float | None,
+        labels: Tensor | None = None,
+        *,
+        weights: Mapping[str, float] | None = None,
     ) -> dict[str, float]:
         """Gradient of -log D(G(z)) for the generator's weights, of what the projected discriminator says, and of the
-        distance of the features."""
+        distances of the features that have one of the `weights`."""
         images, _ = self.fakes(n, labels, track_w_avg=w_avg_beta)
         loss = self.generator_loss(self.logits(images, labels))
         total = loss
         if self.projected is not None:
             total = loss + self.projected_weight * self.projected.generator_loss(images)
         numbers = {"loss_G": float(loss.detach())}
-        if self.matching is not None and matching_weight:
-            distance = self.matching.loss(images)
-            total = total + matching_weight * distance
-            numbers["distance"] = float(distance.detach())
+        for name, weight in (weights or {}).items():
+            distance = self.matching[name].loss(images)
+            total = total + weight * distance
+            numbers[name] = float(distance.detach())
         if self.anchors is not None:
             numbers["anchors"] = self.anchor_step(self.anchor_count)
         total.backward()  # type: ignore[no-untyped-call]

@@ -10,6 +10,7 @@ Solution to Biased Wasserstein Gradients" (2017), and Li et al., "MMD GAN" (Neur
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -19,15 +20,14 @@ from forensics.generators.training.ranks import ONE_RANK, Ranks
 
 if TYPE_CHECKING:
     from forensics.generators.training.data import TrainingImages
-    from forensics.generators.training.projected import ProjectedDiscriminator
 
 _KEPT = 512
-_BATCH = 32
 
 
 class FeatureMatching(nn.Module):
-    """Energy distance of generated images to all training images, over pooled features of the projected network.
+    """Energy distance of generated images to all training images, over features of a fixed network.
 
+    `extract` makes features [n, d] of images float32 [n, 3, h, w] in about [-1, 1], both on `device`.
     Generated images are compared with the last 512 before them, too, as they were then: a batch alone says little of
     how a generator varies. Those are state that a run carries; the photographs' features are made anew at each start.
     """
@@ -37,35 +37,26 @@ class FeatureMatching(nn.Module):
 
     def __init__(
         self,
-        projected: ProjectedDiscriminator,
+        extract: Callable[[Tensor], Tensor],
         images: TrainingImages,
+        device: torch.device,
         *,
         mirror: bool,
         ranks: Ranks = ONE_RANK,
     ) -> None:
         super().__init__()
         # In a list, so that its weights are not taken for this module's.
-        self._projected, self.ranks = [projected], ranks
-        found = self._of_photographs(images, mirror)
+        self._extract, self.ranks = [extract], ranks
+        with torch.no_grad():
+            found = torch.cat([extract(batch.to(device)) for batch in images.in_batches(mirror=mirror)])
         self.center, self.spread = found.mean(dim=0), found.std(dim=0) + 1e-6
         self.real = (found - self.center) / self.spread
         self.register_buffer("made", torch.zeros(_KEPT, found.shape[1], device=found.device))
         self.register_buffer("count", torch.zeros([], dtype=torch.int64))
 
-    @torch.no_grad()
-    def _of_photographs(self, images: TrainingImages, mirror: bool) -> Tensor:
-        device = next(self._projected[0].parameters()).device
-        parts = []
-        for side in (False, True) if mirror else (False,):
-            for start in range(0, len(images), _BATCH):
-                indices = torch.arange(start, min(start + _BATCH, len(images))).numpy()
-                batch = images.batch(indices, indices * 0 + side != 0).to(device)
-                parts.append(self._projected[0].pooled(batch))
-        return torch.cat(parts)
-
     def features(self, images: Tensor) -> Tensor:
         """Standardised features [n, d] of images [n, 3, h, w]."""
-        return (self._projected[0].pooled(images) - self.center) / self.spread
+        return (self._extract[0](images) - self.center) / self.spread
 
     def loss(self, fake: Tensor) -> Tensor:
         """2 E|x - r| - 2 E|x - x'| over features, divided by the root of their number; keeps `fake` for later calls.

