@@ -12,7 +12,7 @@ import numpy as np
 from forensics.benchmarks.metrics import wilson
 from forensics.generators.base import Generator
 from forensics.generators.interrogate.monsters import MonsterResult
-from forensics.generators.interrogate.monsters_detection import called, comparison, rates, verdict
+from forensics.generators.interrogate.monsters_detection import called, comparison, of_parts, rates, verdict
 from forensics.generators.interrogate.monsters_directions import FAMILIES
 from forensics.generators.interrogate.monsters_options import MonsterOptions
 from forensics.generators.interrogate.monsters_survival import QUANTILES, Survival, survival
@@ -53,7 +53,10 @@ def findings(
         compared = comparison(result.scan, options.threshold, limits, options.seed)
         tables["detection"] = rates(result.scan, options.threshold, limits)
         tables["detection-comparison"] = compared
-        asked = detector_facts(detector, result, generator.img_resolution, compared)
+        parts = of_parts(result.scan, options.threshold, limits, options.seed)
+        if parts:
+            tables["detection-parts"] = parts
+        asked = detector_facts(detector, result, generator.img_resolution, compared) | {"parts": parts}
     facts = {
         "network": Path(generator.source).name or "a generator",
         "resolution": generator.img_resolution,

@@ -72,6 +72,7 @@ def test_the_page_is_one_file_that_names_its_tables(study: Path) -> None:
     assert "<script" not in page
     assert not re.search(r'(src|href)="(?!data:|#)', page)
     named = set(re.findall(r"[a-z-]+\.csv", page))
+    assert "detection-parts.csv" in named  # the detector that ships has parts
     assert named == {path.name for path in study.glob("*.csv")}
     assert {path.stem for path in study.glob("*.svg")} == {path.stem for path in study.glob("*.png")}
     assert page.count('class="plot"') == len(list(study.glob("*.svg"))) == 7

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from forensics.detectors.faces import FaceAnalyser
 
 _DIGITS = 6
+PART = "log10_lr of "  # and the part's id: a column of the scan
 Row = dict[str, float | None]
 
 
@@ -49,7 +50,8 @@ class Witness:
 
     def rows(self, images: np.ndarray, *, detect: bool = False) -> list[Row]:
         """For each image its face `score`, `similarity` (cosine to the face at w_avg) and `likeness` (largest cosine to
-        an ordinary face), None without a face; with `detect` also `log10_lr` (higher = more likely synthetic)."""
+        an ordinary face), None without a face; with `detect` also `log10_lr` (higher = more likely synthetic), and
+        of an ensemble that of each part, as `log10_lr of ID`."""
         rows: list[Row] = []
         for image in images:
             score, embedding = self.look(image)
@@ -60,15 +62,19 @@ class Witness:
                 row["likeness"] = round(float((self.bank @ embedding).max()), _DIGITS)
             rows.append(row)
         if detect and self.detector is not None:
-            for row, value in zip(rows, self.log10_lr(list(images)), strict=True):
-                row["log10_lr"] = round(float(value), _DIGITS)
+            for name, values in self.log10_lrs(list(images)).items():
+                for row, value in zip(rows, values, strict=True):
+                    row[name] = round(float(value), _DIGITS)
         return rows
 
-    def log10_lr(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """float64 [n] of the detector; 16 images at a time."""
+    def log10_lrs(self, images: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """float64 [n] of the detector (`log10_lr`) and of its parts; 16 images at a time."""
+        from forensics.detectors.finding import scores_of
+
         assert self.detector is not None
-        parts = [self.detector.score(images[i : i + 16]) for i in range(0, len(images), 16)]
-        return np.concatenate(parts)
+        groups = [scores_of(self.detector, images[i : i + 16]) for i in range(0, len(images), 16)]
+        names = ["log10_lr", *(f"{PART}{score.id}" for score, _ in groups[0][1:])]
+        return {name: np.concatenate([group[k][1] for group in groups]) for k, name in enumerate(names)}
 
     def bank_likeness(self) -> np.ndarray:
         """Largest cosine of each ordinary face to another one, [n]: what `likeness` usually is."""

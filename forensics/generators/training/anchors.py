@@ -89,7 +89,7 @@ class Anchors(nn.Module):
         persons = torch.cat([descriptor(batch) for batch in shown])
         persons = (persons - persons.mean(dim=0)) / persons.std(dim=0)
         both = torch.cat([real / real.shape[1] ** 0.5, persons / persons.shape[1] ** 0.5], dim=1)
-        u, s, _ = torch.linalg.svd(both, full_matrices=False)
+        u, _, _ = torch.linalg.svd(both, full_matrices=False)
         white = u[:, : self.codes.shape[1]] * self.size**0.5
         a, _, b = torch.linalg.svd(white.T @ (found - found.mean(dim=0)))
         self.codes.copy_(white @ (a @ b))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from forensics.benchmarks.metrics import wilson
-from forensics.generators.interrogate.monsters_detection import comparison, rates, verdict
+from forensics.generators.interrogate.monsters_detection import comparison, of_parts, rates, verdict
 
 LIMITS = {"synthetic_at": 0.5, "authentic_at": -0.3}
 
@@ -41,6 +41,17 @@ def test_the_radius_is_not_taken_for_an_effect_of_the_monster(effect: float) -> 
     assert found["strata"] == 3  # at 1.0 none is lost yet, at 3.0 all are
     assert found["called_authentic_low"] <= found["called_authentic"] <= found["called_authentic_high"]
     assert found == comparison(rows, 0.5, LIMITS)[0]
+
+
+def test_each_part_is_compared_by_itself() -> None:
+    whole = scan(0.0)
+    for row, moved in zip(whole, scan(0.6), strict=True):
+        row |= {"log10_lr of a": moved["log10_lr"], "log10_lr of b": row["log10_lr"]}
+    a, b = of_parts(whole, 0.5, LIMITS)
+    assert (a["part"], a["space"], b["part"]) == ("a", "w", "b")
+    assert a["log10_lr_low"] < 0.6 < a["log10_lr_high"]
+    assert b["log10_lr_low"] < 0.0 < b["log10_lr_high"]
+    assert of_parts(scan(0.0), 0.5, LIMITS) == []
 
 
 def test_rates_count_images_and_carry_their_intervals() -> None:
