@@ -5,8 +5,12 @@ mirror image, has a z of its own. The codes begin where the generator is: z is p
 network, by ridge regression over generated images, and the predictions for the photographs are brought to the nearest
 set that has the covariance of latents drawn at random. Random latents then fall between codes, and what is made of
 those the discriminators judge as ever.
+Such codes say little of who is shown: of photographs left out, none of the variance of descriptors follows from them.
+With a network that tells persons apart the codes are therefore principal components of features and descriptors,
+turned towards the predictions: who is shown is then a linear function of z, and random latents vary as persons do.
 Sources: Bojanowski et al., "Optimizing the Latent Space of Generative Networks" (ICML 2018), for a code an image and
-reconstruction in features; Larsen et al., "Autoencoding beyond pixels" (ICML 2016), for reconstruction beside a GAN.
+reconstruction in features; Larsen et al., "Autoencoding beyond pixels" (ICML 2016), for reconstruction beside a GAN;
+Schönemann, "A generalized solution of the orthogonal Procrustes problem" (Psychometrika, 1966).
 """
 
 from __future__ import annotations
@@ -69,30 +73,33 @@ class Anchors(nn.Module):
     @torch.no_grad()
     def place(self, generator: Generator) -> None:
         """Give every image its code, from what `generator` makes of 2048 random latents."""
-        shown = [b.to(self.device) for b in self.images.in_batches(mirror=self.mirror)]
+        shown = [batch.to(self.device) for batch in self.images.in_batches(mirror=self.mirror)]
         real = torch.cat([self._features(batch) for batch in shown])
+        spread = real.std(dim=0) + 1e-6
+        real = (real - real.mean(dim=0)) / spread
+        found = self._predicted(generator, real, spread)
+        descriptor = self._descriptor[0]
+        if descriptor is not None:
+            persons = torch.cat([descriptor(batch) for batch in shown])
+            persons = (persons - persons.mean(dim=0)) / persons.std(dim=0)
+            # Both kinds of features count alike, however many numbers they are.
+            both = torch.cat([real / real.shape[1] ** 0.5, persons / persons.shape[1] ** 0.5], dim=1)
+            self.codes.copy_(_turned(_components(both, found.shape[1]), found))
+        else:
+            self.codes.copy_(_whitened(found))
+
+    def _predicted(self, generator: Generator, real: Tensor, spread: Tensor) -> Tensor:
+        """z [n, z_dim] for standardised features, centred: ridge regression over generated images."""
         z = generator.sample_z(_GENERATED, seed=0)
         made = torch.cat(
             [self._features(generator.synthesize(generator.map(part))) for part in torch.split(z, _BATCH)]
         )
-        mean, spread = real.mean(dim=0), real.std(dim=0) + 1e-6
-        real, made = (real - mean) / spread, (made - made.mean(dim=0)) / spread
+        made = (made - made.mean(dim=0)) / spread
         products = made @ made.T
         ridge = _RIDGE * products.trace() / len(made)
         weights = torch.linalg.solve(products + ridge * torch.eye(len(made), device=self.device), z)
-        found = real @ (made.T @ weights)
-        descriptor = self._descriptor[0]
-        if descriptor is None:
-            u, _, v = torch.linalg.svd(found - found.mean(dim=0), full_matrices=False)
-            self.codes.copy_(u @ v * self.size**0.5)
-            return
-        persons = torch.cat([descriptor(batch) for batch in shown])
-        persons = (persons - persons.mean(dim=0)) / persons.std(dim=0)
-        both = torch.cat([real / real.shape[1] ** 0.5, persons / persons.shape[1] ** 0.5], dim=1)
-        u, _, _ = torch.linalg.svd(both, full_matrices=False)
-        white = u[:, : self.codes.shape[1]] * self.size**0.5
-        a, _, b = torch.linalg.svd(white.T @ (found - found.mean(dim=0)))
-        self.codes.copy_(white @ (a @ b))
+        found: Tensor = real @ (made.T @ weights)
+        return found - found.mean(dim=0)
 
     def _shown(self, places: Tensor) -> Tensor:
         """Images [n, 3, r, r] of the codes at `places`."""
@@ -118,3 +125,24 @@ class Anchors(nn.Module):
                 persons = descriptor(shown)
             loss = loss + self.descriptor_weight * F.l1_loss(descriptor(made), persons) / DEVIATION
         return loss
+
+
+def _whitened(x: Tensor) -> Tensor:
+    """The nearest to centred x [n, d] that has covariance 1."""
+    u, _, v = torch.linalg.svd(x, full_matrices=False)
+    nearest: Tensor = u @ v * len(x) ** 0.5
+    return nearest
+
+
+def _components(x: Tensor, count: int) -> Tensor:
+    """The first principal components [n, count] of centred x, each of deviation 1."""
+    u, _, _ = torch.linalg.svd(x, full_matrices=False)
+    first: Tensor = u[:, :count] * len(x) ** 0.5
+    return first
+
+
+def _turned(x: Tensor, towards: Tensor) -> Tensor:
+    """x [n, d] rotated (orthogonal Procrustes) to be near `towards` [n, d]."""
+    u, _, v = torch.linalg.svd(x.T @ towards)
+    turned: Tensor = x @ (u @ v)
+    return turned

@@ -18,7 +18,10 @@ _FULL: dict[str, Any] = {"z_dim": 512, "w_dim": 512, "channel_max": 512, "pl_wei
 
 _ANCHORED: dict[str, Any] = {
     "matching_weight": 4.0,
+    "identity_weight": 4.0,
     "anchor_weight": 8.0,
+    "anchor_identity": 2.0,
+    "anchor_count": 16,
     "anchor_kimg": 16.0,
     "warmup_kimg": 0.5,
 }

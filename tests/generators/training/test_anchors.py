@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from forensics.detectors.descriptor import load_descriptor
 from forensics.errors import ForensicsError
 from forensics.generators.base import Generator, load_generator
 from forensics.generators.training import anchors as module
@@ -49,6 +50,34 @@ def test_codes_have_the_mean_and_covariance_of_drawn_latents(anchors: Anchors) -
     torch.testing.assert_close(z.T @ z / len(z), torch.eye(256), atol=1e-3, rtol=0)
 
 
+def test_with_descriptors_a_code_says_who_is_shown(anchors: Anchors, generator: Generator) -> None:
+    """Linearly, of photographs that the fit has not seen: descriptors follow from these codes and not from others."""
+    descriptor = load_descriptor()
+    telling = Anchors(
+        ProjectedDiscriminator(128), anchors.images, generator.z_dim, mirror=True, descriptor=descriptor
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_GENERATED", 320)
+        telling.place(generator)
+    z = telling.codes
+    torch.testing.assert_close(z.T @ z / len(z), torch.eye(256), atol=1e-3, rtol=0)
+    assert float((z * anchors.codes).mean()) > 0.3  # they begin where the generator is, too
+    with torch.no_grad():
+        persons = torch.cat([descriptor(batch) for batch in anchors.images.in_batches(mirror=True)])
+    persons = persons - persons.mean(dim=0)
+    # Of all 631 photographs that the embedded generators learn from it is 0.89, against 0.06.
+    assert _explained(telling.codes, persons) > 0.2 > 0.1 > _explained(anchors.codes, persons)
+
+
+def _explained(codes: torch.Tensor, persons: torch.Tensor) -> float:
+    """R2 for every fifth photograph and its mirror image, of ridge regression on the others."""
+    held = torch.arange(len(codes)) % (len(codes) // 2) % 5 == 0
+    x, y = codes[~held], persons[~held]
+    weights = torch.linalg.solve(x.T @ x + 30 * torch.eye(x.shape[1]), x.T @ y)
+    missed = persons[held] - codes[held] @ weights
+    return 1 - float(missed.square().sum() / persons[held].square().sum())
+
+
 @pytest.mark.slow
 def test_what_is_made_of_a_code_is_nearer_to_its_photograph_than_to_others(
     anchors: Anchors, generator: Generator
@@ -78,6 +107,8 @@ def test_what_it_needs_is_said(images: TrainingImages, tmp_path: Path) -> None:
     for name in ("matching_interval", "anchor_count"):
         with pytest.raises(ForensicsError, match=f"{name} 0 is not possible"):
             resolve("stylegan2-64-anchored", **{name: 0})
+    with pytest.raises(ForensicsError, match="anchor_identity needs anchors"):
+        resolve("stylegan2-64-projected", anchor_identity=1.0)
     with pytest.raises(ForensicsError, match="anchor_kimg"):
         resolve("tiny-16", anchor_kimg=1.0)
     with pytest.raises(ForensicsError, match="40 images are too few for a code of 64"):
