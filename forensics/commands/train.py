@@ -50,6 +50,14 @@ def train(
         float,
         typer.Option(min=0, help="KID, precision and recall every this many kimg and at the end; 0: never."),
     ] = 0.0,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any other number of the run, as its training-options.json names it.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Same seed and machine kind, same weights.")] = 0,
     device: Annotated[
         str, typer.Option(help="auto, cpu, cuda or cuda:N; with torchrun each rank its own.")
@@ -60,13 +68,14 @@ def train(
 
     On several GPUs: torchrun --nproc-per-node N --no-python forensics train ...
     """
+    from forensics.generators.training.options import settings
     from forensics.generators.training.run import run_training
     from forensics.terminal import print_summary
 
     changes = {
         "resolution": resolution, "batch": batch, "lr_g": lr, "lr_d": lr, "r1_gamma": gamma, "augment": augment,
         "freeze_d": freeze_d, "mirror": mirror, "seed": seed,
-    }  # fmt: skip
+    } | settings(setting or [])  # fmt: skip
     summary = run_training(
         out,
         data,

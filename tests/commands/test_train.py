@@ -65,6 +65,13 @@ def test_train_resume_and_use_the_network(data: Path, tmp_path: Path) -> None:
         (["--batch", "0"], "batch 0"),
         (["--snap", "0"], "every 0 kimg"),
         (["--resume", "missing.pkl"], "missing.pkl"),
+        (["--set", "anchor_kimg"], "'anchor_kimg' is no training option"),
+        (["--set", "anchors=2"], "'anchors=2' is no training option"),
+        (["--set", "transfer=x"], "is no training option"),
+        (["--set", "anchor_count=2.5"], "anchor_count needs a whole number"),
+        (["--set", "ema_kimg=nan"], "ema_kimg needs a number"),
+        (["--set", "mirror=maybe"], "mirror needs true or false"),
+        (["--set", "ema_kimg=0"], "ema_kimg 0.0 is not possible"),
     ],
 )
 def test_errors_come_before_anything_is_made(

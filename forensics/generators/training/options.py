@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from forensics.errors import ForensicsError
 from forensics.generators.training.strengths import PIPELINES
+
+# Options that a run finds for itself, and those that are no single value.
+_BY_THE_RUN = ("preset", "c_dim", "transfer", "generator_extra", "discriminator_extra")
+_SWITCH = {"true": True, "false": False}
 
 
 @dataclass(frozen=True)
@@ -108,6 +114,34 @@ class TrainingOptions:
     def as_json(self) -> dict[str, Any]:
         """The options as plain values."""
         return asdict(self)
+
+
+def settings(texts: Sequence[str]) -> dict[str, int | float | bool | str]:
+    """Options out of texts as NAME=VALUE, each of the kind its option has; others are a `ForensicsError`."""
+    own = {name: value for name, value in TrainingOptions().as_json().items() if name not in _BY_THE_RUN}
+    found: dict[str, int | float | bool | str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or name not in own:
+            raise ForensicsError(f"{text!r} is no training option: give NAME=VALUE, as in anchor_kimg=0")
+        found[name] = _as_kind(name, value, own[name])
+    return found
+
+
+def _as_kind(name: str, value: str, example: Any) -> int | float | bool | str:
+    try:
+        if isinstance(example, bool):
+            return _SWITCH[value.lower()]
+        if isinstance(example, int):
+            return int(value)
+        if isinstance(example, str):
+            return value
+        if math.isfinite(number := float(value)):
+            return number
+    except (KeyError, ValueError):
+        pass
+    wanted = {bool: "true or false", int: "a whole number"}.get(type(example), "a number")
+    raise ForensicsError(f"{name} needs {wanted}, and {value!r} is none")
 
 
 def check(o: TrainingOptions) -> None:

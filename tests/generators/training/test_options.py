@@ -8,7 +8,7 @@ import pytest
 
 from forensics.errors import ForensicsError
 from forensics.generators.stylegan2 import StyleGAN2Generator
-from forensics.generators.training.options import differences
+from forensics.generators.training.options import differences, settings
 from forensics.generators.training.presets import resolve
 
 # The options of a run saved by the first release, as its state file holds them.
@@ -60,3 +60,9 @@ def test_impossible_options_are_refused_before_anything_is_read(
 ) -> None:
     with pytest.raises(ForensicsError, match=complaint):
         resolve("tiny-16", **changes)
+
+
+def test_settings_are_of_the_kind_their_option_has() -> None:
+    found = settings(["mirror=False", "anchor_count=4", "r1_gamma=5e-1", "augment=noaug"])
+    assert found == {"mirror": False, "anchor_count": 4, "r1_gamma": 0.5, "augment": "noaug"}
+    assert resolve("tiny-16", **found).anchor_count == 4
