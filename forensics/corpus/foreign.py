@@ -17,7 +17,7 @@ from forensics.corpus.manifest import AUTHENTIC, SYNTHETIC, Row
 from forensics.errors import CorpusError, ImageError
 from forensics.files import sha256_bytes, write_json
 from forensics.images import ImageFailure, find_images, read_file
-from forensics.terminal import printable
+from forensics.terminal import note, printable
 
 _AUTHENTIC = re.compile(
     r"(?:0[_ -]?)?(?:reals?|authentic|genuine|pristine|originals?|nature|natural|photo(?:graph)?s?)[_ -]?\d*",
@@ -69,7 +69,17 @@ def open_tree(folder: Path) -> tuple[list[Row], list[ImageFailure]]:
         rows.append(said_of(_row(file, sha256, label, source), said))
     if fresh:
         _remember(folder, known | fresh)
+    _say_what_was_assumed(folder, rows, {file for file, said in listed.items() if said.label is not None})
     return rows, failures
+
+
+def _say_what_was_assumed(folder: Path, rows: list[Row], listed: set[str]) -> None:
+    """Name the class folders that count as synthetic only because their names say nothing."""
+    mute = {row["source"] for row in rows if row["file"] not in listed and row["label"] == SYNTHETIC}
+    mute = {source for source in mute if label_of(tuple(source.split("/"))) is None}
+    if mute:
+        names = ", ".join(printable(source) for source in sorted(mute))
+        note(f"{printable(folder)}: counted as synthetic: {names} (photographs belong in a folder real/)")
 
 
 def _row(file: str, sha256: str, label: int, source: str) -> Row:

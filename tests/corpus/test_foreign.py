@@ -53,6 +53,15 @@ def tree(tmp_path: Path, faces: list[NDArray[np.uint8]]) -> Path:
     return top
 
 
+def test_a_folder_whose_name_says_nothing_is_named(tree: Path, capsys: pytest.CaptureFixture[str]):
+    Corpus.open(tree)
+    said = capsys.readouterr().err
+    assert f"{tree}: counted as synthetic: val/stylegan2 (photographs" in said
+    (tree / "manifest.csv").write_text("path,label\nval/stylegan2/3.jpg,1\nval/stylegan2/4.jpg,1\n")
+    Corpus.open(tree)
+    assert "counted as" not in capsys.readouterr().err
+
+
 def test_a_tree_opens_as_a_corpus_and_nothing_is_written_into_it(tree: Path):
     before = contents(tree)
     opened = Corpus.open(tree)
