@@ -10,6 +10,7 @@ import numpy as np
 
 from forensics.files import replacing
 from forensics.generators.training.discriminator_outputs import BINS, Outputs, start_middle_end
+from forensics.generators.training.log import BESIDE
 from forensics.report import plots
 
 if TYPE_CHECKING:
@@ -52,6 +53,18 @@ def augmentation(axes: Axes, rows: Rows) -> None:
     axes.set(ylim=(0, None))
 
 
+def beside(axes: Axes, rows: Rows) -> None:
+    """What the generator learns from beside discriminators: how far it is from the photographs, in three ways."""
+    named = {
+        "anchors": ("made of their latents", plots.SYNTHETIC),
+        "matching": ("distance of features", plots.AUTHENTIC),
+        "identity": ("distance of persons", plots.NEUTRAL),
+    }
+    _lines(
+        axes, rows, {name: value for name, value in named.items() if _series(rows, name)[0].size}, "Beside D"
+    )
+
+
 def kid_curve(axes: Axes, rows: Rows) -> None:
     """KID of the averaged generator."""
     _lines(axes, rows, {"kid": ("KID", plots.SYNTHETIC)}, "KID")
@@ -71,7 +84,10 @@ def histogram(axes: Axes, row: Outputs) -> None:
 
 def curve_drawers(rows: Rows) -> list[Callable[[Axes], None]]:
     """One drawer an axes, for a training log."""
-    return [lambda a: losses(a, rows), lambda a: outputs(a, rows), lambda a: augmentation(a, rows)]
+    drawers = [lambda a: losses(a, rows), lambda a: outputs(a, rows), lambda a: augmentation(a, rows)]
+    if any(row.get(name) not in ("", None) for row in rows for name in BESIDE):
+        drawers.append(lambda a: beside(a, rows))
+    return drawers
 
 
 def histogram_drawers(rows: list[Outputs]) -> list[Callable[[Axes], None]]:

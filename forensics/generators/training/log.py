@@ -15,6 +15,7 @@ from forensics.generators.training.trainer import Trainer
 
 AVERAGED = ("loss_G", "loss_D", "D_real", "D_fake")
 COLUMNS = ("kimg", *AVERAGED, "r1", "augment_p")
+BESIDE = ("anchors", "matching", "identity")  # columns of runs that learn from these, too
 SPEED_COLUMNS = ("kimg", "img_per_s", "outside_share")
 
 Row = dict[str, Any]
@@ -25,30 +26,34 @@ class TrainingLog:
 
     def __init__(self, folder: Path, kimg: float) -> None:
         self.table, self.speed_table = folder / "training.csv", folder / "speed.csv"
-        self.rows, self.speed = _read(self.table, COLUMNS, kimg), _read(self.speed_table, SPEED_COLUMNS, kimg)
+        self.rows = _read(self.table, (*COLUMNS, *BESIDE), kimg)
+        self.speed = _read(self.speed_table, SPEED_COLUMNS, kimg)
         # R1 is taken once in many iterations: a tick without one repeats the last.
-        self.r1 = float(self.rows[-1]["r1"]) if self.rows else 0.0
+        self.r1 = float(self.rows[-1]["r1"] or 0) if self.rows else 0.0
         self._open_tick()
 
     def _open_tick(self) -> None:
-        self.sums, self.count = dict.fromkeys(AVERAGED, 0.0), 0
+        self.seen: dict[str, list[float]] = {name: [] for name in (*AVERAGED, *BESIDE)}
 
     def add(self, numbers: dict[str, float]) -> None:
-        """Take in one iteration."""
+        """Take in one iteration: the numbers that it has."""
         self.r1 = numbers.get("r1", self.r1)
-        for name in AVERAGED:
-            self.sums[name] += numbers[name]
-        self.count += 1
+        for name, values in self.seen.items():
+            if name in numbers:
+                values.append(numbers[name])
 
     def close_tick(self, kimg: float, augment_p: float, speed: tuple[float, float]) -> Row:
         """Append the tick's rows, write both files, open the next tick; `speed` is (img/s, share outside)."""
-        row: Row = {name: round(total / max(self.count, 1), 5) for name, total in self.sums.items()}
+        row: Row = {
+            n: round(sum(values) / len(values), 5) if values else "" for n, values in self.seen.items()
+        }
         row |= {"kimg": kimg, "r1": round(self.r1, 5), "augment_p": round(augment_p, 4)}
         self.rows.append(row)
         self.speed.append(
             {"kimg": kimg, "img_per_s": round(speed[0], 2), "outside_share": round(speed[1], 4)}
         )
-        _write(self.table, COLUMNS, self.rows)
+        beside = tuple(name for name in BESIDE if any(row[name] != "" for row in self.rows))
+        _write(self.table, (*COLUMNS, *beside), self.rows)
         _write(self.speed_table, SPEED_COLUMNS, self.speed)
         self._open_tick()
         return row
@@ -58,13 +63,13 @@ def _read(path: Path, columns: tuple[str, ...], kimg: float) -> list[Row]:
     if not path.is_file():
         return []
     with path.open(newline="") as stream:
-        rows = [{name: row.get(name) or "0" for name in columns} for row in csv.DictReader(stream)]
-    return [row for row in rows if float(row["kimg"]) <= kimg + 1e-9]
+        rows = [{name: row.get(name) or "" for name in columns} for row in csv.DictReader(stream)]
+    return [row for row in rows if float(row["kimg"] or 0) <= kimg + 1e-9]
 
 
 def _write(path: Path, columns: tuple[str, ...], rows: list[Row]) -> None:
     with replacing(path) as temporary, temporary.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, columns)
+        writer = csv.DictWriter(stream, columns, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
 

@@ -81,10 +81,13 @@ class _Status:
         while now - self.marks[0][0] > self._WINDOW_S and len(self.marks) > 2:
             self.marks.pop(0)
         before, elapsed = self.marks[0][1], now - self.marks[0][0]
-        parts = [
-            f"G {numbers['loss_G']:.2f} D {numbers['loss_D']:.2f}",
-            f"D(x) {numbers['D_real']:.2f} D(G(z)) {numbers['D_fake']:.2f} p {numbers['augment_p']:.2f}",
-        ]
+        if "loss_D" in numbers:
+            parts = [
+                f"G {numbers['loss_G']:.2f} D {numbers['loss_D']:.2f}",
+                f"D(x) {numbers['D_real']:.2f} D(G(z)) {numbers['D_fake']:.2f} p {numbers['augment_p']:.2f}",
+            ]
+        else:
+            parts = [f"photographs alone: {numbers['anchors']:.2f}"]
         if elapsed > 0:
             rate = (nimg - before) / elapsed
             parts.append(f"{rate:.1f} img/s, {_duration((self.total - nimg) / rate)} left")

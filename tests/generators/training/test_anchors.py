@@ -122,7 +122,7 @@ def test_at_first_the_generator_learns_from_them_alone(images: TrainingImages, t
     judge = [p.detach().clone() for p in trainer.D.parameters()]
     numbers = [trainer.step() for _ in range(2)]
     assert all(torch.equal(a, b) for a, b in zip(judge, trainer.D.parameters(), strict=True))
-    assert [n["loss_D"] for n in numbers] == [0.0, 0.0]
+    assert all("loss_D" not in n and n["anchors"] > 0 for n in numbers)
     before = [p.detach().clone() for p in trainer.G.parameters()]
     assert trainer.step()["loss_D"] > 0  # the warm-up begins at a learning rate of 0
     assert all(torch.equal(a, b) for a, b in zip(before, trainer.G.parameters(), strict=True))

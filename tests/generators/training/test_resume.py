@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from forensics.generators.training.curves import curve_drawers
 from forensics.generators.training.data import TrainingImages
 from forensics.generators.training.log import TrainingLog
 from forensics.generators.training.presets import resolve
@@ -172,3 +173,20 @@ def test_log_of_the_first_release_is_taken_over(tmp_path: Path) -> None:
         "4.0,1.5,1.0,0.6,0.4,0.25,0.01",
         "8.0,2.0,1.0,0.5,0.5,0.25,0.03",
     ]
+
+
+def test_the_log_leaves_out_what_an_iteration_did_not_have(tmp_path: Path) -> None:
+    """First photographs' latents alone, then discriminators, too; taken up in between."""
+    log = TrainingLog(tmp_path, 0.0)
+    log.add({"anchors": 3.0})
+    log.close_tick(1.0, 0.0, (20.0, 0.01))
+    log = TrainingLog(tmp_path, 1.0)
+    log.add({"loss_G": 2.0, "loss_D": 1.0, "D_real": 0.5, "D_fake": 0.5, "anchors": 2.0, "identity": 0.5})
+    log.add({"loss_G": 2.0, "loss_D": 1.0, "D_real": 0.5, "D_fake": 0.5, "anchors": 1.0})
+    log.close_tick(2.0, 0.0, (20.0, 0.01))
+    assert (tmp_path / "training.csv").read_text().splitlines() == [
+        "kimg,loss_G,loss_D,D_real,D_fake,r1,augment_p,anchors,identity",
+        "1.0,,,,,0.0,0.0,3.0,",
+        "2.0,2.0,1.0,0.5,0.5,0.0,0.0,1.5,0.5",
+    ]
+    assert len(curve_drawers(log.rows)) == 4
