@@ -74,7 +74,7 @@ def test_two_ranks_give_the_gradient_of_one(images: TrainingImages, tmp_path: Pa
     launcher = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", str(free_port())]
     done = subprocess.run(
         [sys.executable, *launcher, *program, str(tmp_path / "two.pt")],
-        env=environment, capture_output=True, text=True, timeout=120,
+        env=environment, capture_output=True, text=True, timeout=280,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     one = torch.load(tmp_path / "one.pt", weights_only=True)
@@ -98,7 +98,7 @@ def test_two_ranks_train_one_network_and_one_of_them_speaks(photographs: Path, t
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[3])}
     done = subprocess.run(
         [sys.executable, *launcher, str(tmp_path / "program.py"), *arguments, *length],
-        env=environment, capture_output=True, text=True, timeout=120,
+        env=environment, capture_output=True, text=True, timeout=280,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["kimg"] == 0.032
