@@ -55,7 +55,7 @@ def train(
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="Any other number of the run, as its training-options.json names it.",
+            help="Any other option of the run, as its training-options.json names it.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Same seed and machine kind, same weights.")] = 0,

@@ -134,12 +134,11 @@ def _beside_the_discriminator(o: dict[str, Any]) -> list[str]:
     if o.get("anchor_weight"):
         lines.append(
             f"Photographs as latents of their own: for the first {o['anchor_kimg']:g} kimg these alone, then weight "
-            f"{o['anchor_weight']}, {o['anchor_count']} an iteration"
-            + (
-                f", their persons compared at weight {o['anchor_identity']}."
-                if o.get("anchor_identity")
-                else "."
-            )
+            f"{o['anchor_weight']}, {o['anchor_count']} an iteration."
+        )
+    if o.get("anchor_identity"):
+        lines.append(
+            f"What is made of those latents is compared in persons, too: weight {o['anchor_identity']}."
         )
     return lines
 

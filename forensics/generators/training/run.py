@@ -143,6 +143,6 @@ def _summary(trainer: Trainer, asked: Request, last: dict[str, Any]) -> dict[str
         "n_images": len(images),
         "classes": list(images.classes),
         "rejected": [list(r) for r in images.rejected],
-        "last": last,
+        "last": {name: value for name, value in last.items() if value != ""},
         "options": options.as_json(),
     }

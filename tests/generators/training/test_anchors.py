@@ -51,7 +51,8 @@ def test_codes_have_the_mean_and_covariance_of_drawn_latents(anchors: Anchors) -
 
 
 def test_with_descriptors_a_code_says_who_is_shown(anchors: Anchors, generator: Generator) -> None:
-    """Linearly, of photographs that the fit has not seen: descriptors follow from these codes and not from others."""
+    """Descriptors are linear in these codes, which are made of them, and not in the others; of photographs that the
+    regression has not seen."""
     descriptor = load_descriptor()
     telling = Anchors(
         ProjectedDiscriminator(128), anchors.images, generator.z_dim, mirror=True, descriptor=descriptor
