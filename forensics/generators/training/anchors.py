@@ -6,8 +6,8 @@ network, by ridge regression over generated images, and the predictions for the 
 set that has the covariance of latents drawn at random. Random latents then fall between codes, and what is made of
 those the discriminators judge as ever.
 Such codes say little of who is shown: next to none of the variance of descriptors is linear in them (R2 0.06, of
-photographs left out of the regression). With a network that tells persons apart the codes are therefore principal components of features and descriptors,
-turned towards the predictions: who is shown is then a linear function of z, and random latents vary as persons do.
+photographs left out of the regression). With a network that tells persons apart the codes are therefore principal
+components of features and descriptors, turned towards the predictions: who is shown is then a linear function of z.
 Sources: Bojanowski et al., "Optimizing the Latent Space of Generative Networks" (ICML 2018), for a code an image and
 reconstruction in features; Larsen et al., "Autoencoding beyond pixels" (ICML 2016), for reconstruction beside a GAN;
 Schönemann, "A generalized solution of the orthogonal Procrustes problem" (Psychometrika, 1966).
