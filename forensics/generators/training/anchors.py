@@ -1,13 +1,13 @@
 """Latents that stand for training photographs: what the generator makes of them should look like those.
 
 A discriminator alone leaves a small generator with few kinds of faces for a long time. Here every photograph, and its
-mirror image, has a z of its own. The codes begin where the generator is: z is predicted from features of a fixed
-network, by ridge regression over generated images, and the predictions for the photographs are brought to the nearest
-set that has the covariance of latents drawn at random. Random latents then fall between codes, and what is made of
-those the discriminators judge as ever.
+mirror image, has a z of its own. The codes begin where the generator is: z is white, so the covariance of generated
+features and z says how features follow z (least squares), and the photographs' features projected on it are brought to
+the nearest set that has the covariance of latents drawn at random. Random latents then fall between codes, and what is
+made of those the discriminators judge as ever.
 Such codes say little of who is shown: next to none of the variance of descriptors is linear in them (R2 0.06, of
 photographs left out of the regression). With a network that tells persons apart the codes are therefore principal
-components of features and descriptors, turned towards the predictions: who is shown is then a linear function of z.
+components of features and descriptors, turned towards those projections: who is shown is then a linear function of z.
 Sources: Bojanowski et al., "Optimizing the Latent Space of Generative Networks" (ICML 2018), for a code an image and
 reconstruction in features; Larsen et al., "Autoencoding beyond pixels" (ICML 2016), for reconstruction beside a GAN;
 Schönemann, "A generalized solution of the orthogonal Procrustes problem" (Psychometrika, 1966).
@@ -15,6 +15,7 @@ Schönemann, "A generalized solution of the orthogonal Procrustes problem" (Psyc
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import torch
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 _BATCH = 32
 _GENERATED = 2048
-_RIDGE = 0.1  # of the mean eigenvalue
 _FIELDS = (1, 2, 4, 4)
 
 
@@ -73,33 +73,24 @@ class Anchors(nn.Module):
     @torch.no_grad()
     def place(self, generator: Generator) -> None:
         """Give every image its code, from what `generator` makes of 2048 random latents."""
-        shown = [batch.to(self.device) for batch in self.images.in_batches(mirror=self.mirror)]
-        real = torch.cat([self._features(batch) for batch in shown])
-        spread = real.std(dim=0) + 1e-6
-        real = (real - real.mean(dim=0)) / spread
-        found = self._predicted(generator, real, spread)
-        descriptor = self._descriptor[0]
-        if descriptor is not None:
-            persons = torch.cat([descriptor(batch) for batch in shown])
-            persons = (persons - persons.mean(dim=0)) / persons.std(dim=0)
-            # Both kinds of features count alike, however many numbers they are.
-            both = torch.cat([real / real.shape[1] ** 0.5, persons / persons.shape[1] ** 0.5], dim=1)
-            self.codes.copy_(_turned(_components(both, found.shape[1]), found))
-        else:
-            self.codes.copy_(_whitened(found))
-
-    def _predicted(self, generator: Generator, real: Tensor, spread: Tensor) -> Tensor:
-        """z [n, z_dim] for standardised features, centred: ridge regression over generated images."""
         z = generator.sample_z(_GENERATED, seed=0)
-        made = torch.cat(
-            [self._features(generator.synthesize(generator.map(part))) for part in torch.split(z, _BATCH)]
-        )
-        made = (made - made.mean(dim=0)) / spread
-        products = made @ made.T
-        ridge = _RIDGE * products.trace() / len(made)
-        weights = torch.linalg.solve(products + ridge * torch.eye(len(made), device=self.device), z)
-        found: Tensor = real @ (made.T @ weights)
-        return found - found.mean(dim=0)
+        made = (generator.synthesize(generator.map(part)) for part in torch.split(z, _BATCH))
+        shown = (batch.to(self.device) for batch in self.images.in_batches(mirror=self.mirror))
+        mine, known = _standardised(self._kinds(made), self._kinds(shown))
+        found = known @ (mine.T @ z)
+        if self._descriptor[0] is None:
+            self.codes.copy_(_whitened(found))
+        else:
+            self.codes.copy_(_turned(_components(known, z.shape[1]), found))
+
+    def _kinds(self, batches: Iterable[Tensor]) -> list[Tensor]:
+        """Features [n, d] of images in batches, and their descriptors where there is a network for these."""
+        descriptor = self._descriptor[0]
+        each = [
+            (self._features(batch), *([descriptor(batch)] if descriptor is not None else []))
+            for batch in batches
+        ]
+        return [torch.cat(kind) for kind in zip(*each, strict=True)]
 
     def _shown(self, places: Tensor) -> Tensor:
         """Images [n, 3, r, r] of the codes at `places`."""
@@ -125,6 +116,17 @@ class Anchors(nn.Module):
                 persons = descriptor(shown)
             loss = loss + self.descriptor_weight * F.l1_loss(descriptor(made), persons) / DEVIATION
         return loss
+
+
+def _standardised(made: list[Tensor], shown: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """Features of generated images and of photographs, kinds side by side: each set around 0, both in the
+    photographs' deviations, divided by the root of their number so that every kind counts alike."""
+    mine, known = [], []
+    for own, theirs in zip(made, shown, strict=True):
+        spread = (theirs.std(dim=0) + 1e-6) * theirs.shape[1] ** 0.5
+        mine.append((own - own.mean(dim=0)) / spread)
+        known.append((theirs - theirs.mean(dim=0)) / spread)
+    return torch.cat(mine, dim=1), torch.cat(known, dim=1)
 
 
 def _whitened(x: Tensor) -> Tensor:
