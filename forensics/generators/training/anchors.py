@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from forensics.detectors.descriptor import DEVIATION
 from forensics.generators.base import Generator
+from forensics.generators.training.ranks import ONE_RANK, Ranks
 
 if TYPE_CHECKING:
     from forensics.detectors.descriptor import FaceDescriptor
@@ -54,11 +55,12 @@ class Anchors(nn.Module):
         mirror: bool,
         descriptor: FaceDescriptor | None = None,
         descriptor_weight: float = 1.0,
+        ranks: Ranks = ONE_RANK,
     ) -> None:
         super().__init__()
         # In lists, so that their weights are not taken for this module's.
         self._projected, self._descriptor, self.images = [projected], [descriptor], images
-        self.mirror, self.descriptor_weight = mirror, descriptor_weight
+        self.mirror, self.descriptor_weight, self.ranks = mirror, descriptor_weight, ranks
         self.size = len(images) * (2 if mirror else 1)
         if self.size <= z_dim:
             raise ValueError(f"{self.size} images are too few for a code of {z_dim} numbers each")
@@ -96,13 +98,21 @@ class Anchors(nn.Module):
         """Images [n, 3, r, r] of the codes at `places`."""
         return self.images.with_mirrored(places.cpu().numpy()).to(self.device)
 
+    def _drawn(self, count: int) -> Tensor:
+        ranks, stream = self.ranks, self.ranks.latents
+        count += -count % ranks.size
+        at = None if stream is None else stream.device
+        return ranks.share(torch.randint(self.size, [count], generator=stream, device=at))
+
     def _features(self, shown: Tensor) -> Tensor:
         return self._projected[0].pooled(shown, _FIELDS)
 
     def loss(self, generator: Generator, count: int) -> Tensor:
         """How far what the generator makes of `count` random codes is from their photographs: mean absolute
-        differences of pixels at half the side, of features at four scales, and of descriptors."""
-        places = torch.randint(self.size, [count])
+        differences of pixels at half the side, of features at four scales, and of descriptors.
+
+        `count` is that of all ranks, made a multiple of their number; each takes its share."""
+        places = self._drawn(count)
         ws = generator.broadcast_w(self.codes[places.to(self.device)], None)
         made, shown = generator.synthesize(ws, noise="random"), self._shown(places)
         loss = F.l1_loss(F.avg_pool2d(made, 2), F.avg_pool2d(shown, 2))

@@ -76,21 +76,20 @@ def make_matching(
     projected: ProjectedDiscriminator | None,
     descriptor: FaceDescriptor | None,
     images: TrainingImages,
+    device: torch.device,
     ranks: Ranks,
 ) -> dict[str, FeatureMatching]:
     """The distances of features to those of the training images that the options give a weight, by its name."""
     from forensics.generators.training.matching import FeatureMatching
 
-    extractors: dict[str, tuple[nn.Module, Callable[[Tensor], Tensor]]] = {}
+    extractors: dict[str, Callable[[Tensor], Tensor]] = {}
     if options.matching_weight and projected is not None:
-        extractors["matching"] = (projected, projected.pooled)
+        extractors["matching"] = projected.pooled
     if options.identity_weight and descriptor is not None:
-        extractors["identity"] = (descriptor, descriptor)
+        extractors["identity"] = descriptor
     return {
-        name: FeatureMatching(
-            extract, images, next(network.parameters()).device, mirror=options.mirror, ranks=ranks
-        )
-        for name, (network, extract) in extractors.items()
+        name: FeatureMatching(extract, images, device, mirror=options.mirror, ranks=ranks)
+        for name, extract in extractors.items()
     }
 
 
@@ -108,6 +107,7 @@ def make_anchors(
     projected: ProjectedDiscriminator | None,
     descriptor: FaceDescriptor | None,
     images: TrainingImages,
+    ranks: Ranks,
 ) -> Anchors | None:
     """Latents that stand for the training images, where the options give their reconstruction a weight."""
     if not options.anchor_weight or projected is None:
@@ -118,7 +118,7 @@ def make_anchors(
         return Anchors(
             projected, images, options.z_dim, mirror=options.mirror,
             descriptor=descriptor if options.anchor_identity else None,
-            descriptor_weight=options.anchor_identity,
+            descriptor_weight=options.anchor_identity, ranks=ranks,
         )  # fmt: skip
     except ValueError as error:
         raise ForensicsError(f"{error}; give more images, or set anchor_weight to 0") from error

@@ -68,8 +68,8 @@ class Trainer:
         self.frozen = freeze_layers(self.D, options.freeze_d)
         self.projected = make_projected(options, device)
         descriptor = make_descriptor(options, device)
-        self.matching = make_matching(options, self.projected, descriptor, images, ranks)
-        self.anchors = make_anchors(options, self.projected, descriptor, images)
+        self.matching = make_matching(options, self.projected, descriptor, images, device, ranks)
+        self.anchors = make_anchors(options, self.projected, descriptor, images, ranks)
         judging = [self.D] if self.projected is None else [self.D, self.projected]
         self._judging = [p for network in judging for p in network.parameters() if p.requires_grad]
         self.pipe = AugmentPipe(PIPELINES[options.augment]).to(device)

@@ -29,7 +29,9 @@ from forensics.generators.training.ranks import Ranks, join_ranks, leave_ranks
 from forensics.generators.training.trainer import Trainer
 torch.set_num_threads(1)
 pixels = np.load(sys.argv[1])
-options = resolve("tiny-16", batch=8, augment="noaug", pl_weight=2.0)
+# The projected discriminator is there for its features: each rank augments for itself what it judges.
+anchors = {"projected_side": 128, "projected_weight": 0.0, "anchor_weight": 2.0, "anchor_count": 8}
+options = resolve("tiny-16", batch=8, augment="noaug", pl_weight=2.0, **anchors)
 device = torch.device("cpu")
 ranks = join_ranks(device, options.batch, options.mbstd_group_size)
 if ranks.size == 1:
@@ -43,7 +45,7 @@ def kept(optimiser):
     ranks.average_gradients(parameters)
     for p in parameters:
         # Noise is drawn by each rank for itself, and what its strength gains from it with that.
-        if p.grad is not None and not names[p].endswith("noise_strength"):
+        if p.grad is not None and p in names and not names[p].endswith("noise_strength"):
             gradients[f"{len(gradients)} {names[p]}"] = p.grad.detach().clone()
     optimiser.zero_grad()
 trainer._apply = kept  # gradients only: no weight moves between the phases
