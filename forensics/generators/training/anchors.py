@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from forensics.detectors.descriptor import DEVIATION
 from forensics.generators.base import Generator
+from forensics.generators.training.jitter import drawn_views, viewed
 from forensics.generators.training.ranks import ONE_RANK, Ranks
 
 if TYPE_CHECKING:
@@ -122,9 +123,11 @@ class Anchors(nn.Module):
             loss = loss + F.l1_loss(mine.float(), theirs.float())
         descriptor = self._descriptor[0]
         if descriptor is not None:
+            views = drawn_views(len(shown), self.device)
             with torch.no_grad():
-                persons = descriptor(shown)
-            loss = loss + self.descriptor_weight * F.l1_loss(descriptor(made), persons) / DEVIATION
+                persons = descriptor(viewed(shown, views))
+            apart = F.l1_loss(descriptor(viewed(made, views)), persons)
+            loss = loss + self.descriptor_weight * apart / DEVIATION
         return loss
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from forensics.errors import ForensicsError
 from forensics.generators.base import Generator
 from forensics.generators.checkpoints import NetworkState
+from forensics.generators.training.jitter import drawn_views, viewed
 from forensics.generators.training.options import TrainingOptions
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def make_matching(
     if options.matching_weight and projected is not None:
         extractors["matching"] = projected.pooled
     if options.identity_weight and descriptor is not None:
-        extractors["identity"] = descriptor
+        extractors["identity"] = lambda seen: descriptor(viewed(seen, drawn_views(len(seen), device)))
     return {
         name: FeatureMatching(extract, images, device, mirror=options.mirror, ranks=ranks)
         for name, extract in extractors.items()
