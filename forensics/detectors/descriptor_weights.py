@@ -10,12 +10,16 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from forensics.errors import CheckpointError
 from forensics.files import replacing
+
+_MAX_MANIFEST_BYTES, _MAX_WEIGHTS_BYTES = 1 << 20, 64 << 20
 
 _BLOCKS = (
     "conv32_1", "conv32_2", "conv32_3", "conv64_down", "conv64_1", "conv64_2", "conv64_3", "conv128_down",
@@ -24,15 +28,38 @@ _BLOCKS = (
 
 
 def read_package(folder: Path) -> dict[str, Tensor]:
-    """Tensors float32 by the package's names; those stored as bytes b stand for scale * b + minimum."""
-    manifest = json.loads((folder / "face_recognition_model-weights_manifest.json").read_text("utf-8"))
-    raw = (folder / "face_recognition_model.bin").read_bytes()
+    """Tensors float32 by the package's names; those stored as bytes b stand for scale * b + minimum.
+
+    Raises `CheckpointError` for files that are too large or not what the package has.
+    """
+    manifest = _bounded(folder / "face_recognition_model-weights_manifest.json", _MAX_MANIFEST_BYTES)
+    raw = _bounded(folder / "face_recognition_model.bin", _MAX_WEIGHTS_BYTES)
+    try:
+        return _tensors(json.loads(manifest)[0]["weights"], raw)
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+        raise CheckpointError(f"{folder}: not the package's face recognition model ({error})") from error
+
+
+def _bounded(path: Path, most: int) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(most + 1)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
+    if len(data) > most:
+        raise CheckpointError(f"{path}: larger than {most >> 20} MB; the package's file is not")
+    return data
+
+
+def _tensors(entries: list[dict[str, Any]], raw: bytes) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     at = 0
-    for entry in manifest[0]["weights"]:
+    for entry in entries:
         packed = entry.get("quantization")
         kind = np.dtype(np.uint8 if packed else np.float32)
         count = math.prod(entry["shape"])
+        if count < 1:
+            raise ValueError(f"{entry['name']} has the shape {entry['shape']}")
         values = np.frombuffer(raw, kind, count, at).reshape(entry["shape"])
         if packed:
             values = values * packed["scale"] + packed["min"]
@@ -42,8 +69,18 @@ def read_package(folder: Path) -> dict[str, Tensor]:
 
 
 def converted(folder: Path) -> dict[str, Tensor]:
-    """The state of a `FaceDescriptor`, float16, each layer's scale and offset folded into its convolution."""
+    """The state of a `FaceDescriptor`, float16, each layer's scale and offset folded into its convolution.
+
+    Raises `CheckpointError` as `read_package` does, and where a layer is missing or has another shape.
+    """
     package = read_package(folder)
+    try:
+        return _folded(package)
+    except (KeyError, RuntimeError) as error:
+        raise CheckpointError(f"{folder}: not the package's face recognition model ({error})") from error
+
+
+def _folded(package: dict[str, Tensor]) -> dict[str, Tensor]:
     state: dict[str, Tensor] = {}
     names = [("stem", "conv32_down")]
     for i, block in enumerate(_BLOCKS):

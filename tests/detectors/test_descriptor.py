@@ -96,3 +96,29 @@ def test_a_file_that_is_not_its_weights_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "cut.safetensors", other, tmp_path / "missing.safetensors"):
         with pytest.raises(CheckpointError, match="not the weights of a face descriptor"):
             load_descriptor(path)
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        "{}", "[]", "null", "[{}]", "not JSON", "[" * 9000, '[{"weights": [3]}]',
+        '[{"weights": [{"name": "fc", "shape": [256, 128]}]}]',
+        '[{"weights": [{"name": "fc", "shape": [-1]}]}]',
+        '[{"weights": [{"name": "fc", "shape": ["a"]}]}]',
+        '[{"weights": [{"name": "fc", "shape": [2], "quantization": {"scale": 1}}]}]',
+        '[{"weights": []}]',
+    ],
+)  # fmt: skip
+def test_a_package_that_is_not_one_is_refused(tmp_path: Path, manifest: str) -> None:
+    (tmp_path / "face_recognition_model-weights_manifest.json").write_text(manifest)
+    (tmp_path / "face_recognition_model.bin").write_bytes(bytes(100))
+    with pytest.raises(CheckpointError, match="not the package's"):
+        converted(tmp_path)
+
+
+def test_a_package_too_large_or_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        converted(tmp_path)
+    (tmp_path / "face_recognition_model-weights_manifest.json").write_bytes(b" " * ((1 << 20) + 1))
+    with pytest.raises(CheckpointError, match="larger than 1 MB"):
+        converted(tmp_path)
