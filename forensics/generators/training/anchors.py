@@ -5,8 +5,8 @@ mirror image, has a z of its own. The codes begin where the generator is: z is w
 features and z says how features follow z (least squares), and the photographs' features projected on it are brought to
 the nearest set that has the covariance of latents drawn at random. Random latents then fall between codes, and what is
 made of those the discriminators judge as ever.
-Such codes say little of who is shown: next to none of the variance of descriptors is linear in them (R2 0.06, of
-photographs left out of the regression). With a network that tells persons apart the codes are therefore principal
+Such codes say nothing of who is shown: no variance of descriptors is linear in them, of photographs left out of the
+regression. With a network that tells persons apart the codes are therefore principal
 components of features and descriptors, turned towards those projections: who is shown is then a linear function of z.
 Sources: Bojanowski et al., "Optimizing the Latent Space of Generative Networks" (ICML 2018), for a code an image and
 reconstruction in features; Larsen et al., "Autoencoding beyond pixels" (ICML 2016), for reconstruction beside a GAN;

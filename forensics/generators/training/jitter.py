@@ -1,7 +1,7 @@
 """Images mirrored, moved and scaled a little at random before a fixed network looks at them.
 
-A generator that learns from the gradients of one fixed view finds patterns that only this view takes for what is asked
-(adversarial examples): around the eyes, for a network that tells persons apart. Many views leave what is really there.
+A generator that learns from the gradients of one fixed view may find patterns that this view alone takes for what is
+asked (adversarial examples). Many views leave what is really there.
 Source: Athalye et al., "Synthesizing Robust Adversarial Examples" (ICML 2018), for expectation over transformations.
 """
 

@@ -87,6 +87,7 @@ def make_matching(
     if options.matching_weight and projected is not None:
         extractors["matching"] = projected.pooled
     if options.identity_weight and descriptor is not None:
+        # The photographs' views come from the stream that the seed has just set: the same at every start of a run.
         extractors["identity"] = lambda seen: descriptor(viewed(seen, drawn_views(len(seen), device)))
     return {
         name: FeatureMatching(extract, images, device, mirror=options.mirror, ranks=ranks)

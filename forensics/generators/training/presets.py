@@ -16,8 +16,8 @@ from forensics.generators.training.options import TrainingOptions, check
 
 _FULL: dict[str, Any] = {"z_dim": 512, "w_dim": 512, "channel_max": 512, "pl_weight": 2.0, "ada_kimg": 500.0}
 
-# By the sizes of their gradients with respect to the image, measured in the runs of the embedded generators: with
-# anchors at 8 instead of 1 their persons outweighed the plain discriminator thirty times, and sharpness suffered.
+# By the sizes of their gradients (gradients.py) in the runs of the embedded generators: with anchors at 8 instead of 1
+# their persons outweighed the plain discriminator three times, and sharpness suffered.
 _ANCHORED: dict[str, Any] = {
     "projected_weight": 0.1,
     "matching_weight": 1.0,
@@ -135,7 +135,7 @@ PRESETS: dict[str, Callable[..., TrainingOptions]] = {
     "stylegan2-128-projected": lambda **_: TrainingOptions(resolution=128, r1_gamma=0.2, projected_side=128),
     # Photographs first, as latents of their own; then the discriminators. For a few hundred photographs and few hours.
     "stylegan2-64-anchored": lambda **_: TrainingOptions(projected_side=128, **_ANCHORED),
-    # The plain discriminator's gradient is half as large at 128 px, and what stands beside it likewise.
+    # With respect to the image the plain discriminator's gradient is half as large at 128 px.
     "stylegan2-128-anchored": lambda **_: TrainingOptions(
         resolution=128,
         r1_gamma=0.2,

@@ -1,7 +1,8 @@
 """From a training run to weights that ship: the best late snapshot by KID, measured, with its model card.
 
-`python -m forensics.generators.training.release RUN OUT --notes NOTES.md --pack P --pack-root R` writes
-OUT/weights.safetensors, OUT/MODEL_CARD.md, OUT/quality.json and OUT/sheet.jpg. The same run gives the same files.
+`python -m forensics.generators.training.release RUN OUT --notes NOTES.md --pack P --pack-root R` writes OUT/weights.safetensors,
+OUT/MODEL_CARD.md, OUT/quality.json and OUT/sheet.jpg; with `--network FILE` of that snapshot. The same run gives the
+same files.
 """
 
 from __future__ import annotations
@@ -41,11 +42,15 @@ def training_images(run: Path) -> TrainingImages:
         return TrainingImages(stored["pixels"], "")
 
 
-def best_snapshot(run: Path, images: TrainingImages) -> tuple[Path, dict[str, Any]]:
-    """The snapshot of lowest KID among the last three of the run, and its scores."""
-    snapshots = sorted(run.glob("network-*.safetensors"))[-_CANDIDATES:]
+def best_snapshot(
+    run: Path, images: TrainingImages, chosen: str | None = None
+) -> tuple[Path, dict[str, Any]]:
+    """The snapshot of lowest KID among the last three of the run, or the `chosen` file of it, and its scores."""
+    snapshots = sorted(run.glob(chosen or "network-*.safetensors"))[-_CANDIDATES:]
     if not snapshots:
-        raise ForensicsError(f"{run}: holds no network-*.safetensors; name the folder of a training run")
+        raise ForensicsError(
+            f"{run}: holds no {chosen or 'network-*.safetensors'}; name the folder of a training run"
+        )
     evaluation = Evaluation(images, pick_device("cpu"))
     scored = [
         (path, evaluation.score(load_generator(path, "cpu")))
@@ -132,9 +137,10 @@ def _beside_the_discriminator(o: dict[str, Any]) -> list[str]:
             f"The same of descriptors of persons (`descriptor`, not the pack below): weight {o['identity_weight']}."
         )
     if o.get("anchor_weight"):
+        alone = f"for the first {o['anchor_kimg']:g} kimg these alone, then " if o["anchor_kimg"] else ""
         lines.append(
-            f"Photographs as latents of their own: for the first {o['anchor_kimg']:g} kimg these alone, then weight "
-            f"{o['anchor_weight']}, {o['anchor_count']} an iteration."
+            f"Photographs as latents of their own: {alone}weight {o['anchor_weight']}, {o['anchor_count']} an "
+            "iteration."
         )
     if o.get("anchor_identity"):
         lines.append(
@@ -143,10 +149,12 @@ def _beside_the_discriminator(o: dict[str, Any]) -> list[str]:
     return lines
 
 
-def release(run: Path, out: Path, faces: FaceAnalyser, notes: str) -> dict[str, Any]:
-    """Choose, measure and write; returns what `quality.json` holds."""
+def release(
+    run: Path, out: Path, faces: FaceAnalyser, notes: str, chosen: str | None = None
+) -> dict[str, Any]:
+    """Choose (or take the `chosen` snapshot), measure and write; returns what `quality.json` holds."""
     images = training_images(run)
-    path, scores = best_snapshot(run, images)
+    path, scores = best_snapshot(run, images, chosen)
     generator = load_generator(path, "cpu")
     rows = face_quality(generator, images, faces)
     facts = read_checkpoint(path).card
@@ -176,11 +184,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--notes", type=Path, required=True, help="Markdown on data, licence, compute and faults"
     )
+    parser.add_argument(
+        "--network", help="this snapshot of the run, not that of lowest KID; say why in the notes"
+    )
     parser.add_argument("--pack")
     parser.add_argument("--pack-root")
     options = parser.parse_args(argv)
     notes = options.notes.read_text(encoding="utf-8")
-    summary = release(options.run, options.out, load_faces(options.pack, options.pack_root), notes)
+    faces = load_faces(options.pack, options.pack_root)
+    summary = release(options.run, options.out, faces, notes, options.network)
     print_line(f"{options.out}: {summary['kimg']:.0f} kimg, KID {summary['scores']['kid']}")
 
 

@@ -11,6 +11,7 @@ import pytest
 from forensics.benchmarks.generator_quality import quality
 from forensics.detectors.faces import load_faces
 from forensics.errors import ForensicsError
+from forensics.files import sha256_file
 from forensics.generators.base import load_generator
 from forensics.generators.training import release
 from forensics.generators.training.run import run_training
@@ -39,6 +40,9 @@ def test_a_run_is_chosen_measured_and_written(
     monkeypatch.setattr(release, "_N", 20)
     monkeypatch.setattr(release, "_PSIS", (0.7,))
     faces = load_faces("scrfd500m_mbf", shared / "data/insightface")
+    first = sorted(run.glob("network-*.safetensors"))[0]
+    chosen = release.release(run, tmp_path / "chosen", faces, "## Data", first.name)
+    assert chosen["weights_sha256"] == sha256_file(first)
     summary = release.release(run, out, faces, "## Data\nTwelve photographs.")
 
     shipped = load_generator(out / "weights.safetensors")
@@ -60,3 +64,5 @@ def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
     images = release.TrainingImages(np.zeros((2, 16, 16, 3), np.uint8), "")
     with pytest.raises(ForensicsError, match="network-"):
         release.best_snapshot(tmp_path, images)
+    with pytest.raises(ForensicsError, match="network-000020"):
+        release.best_snapshot(tmp_path, images, "network-000020.safetensors")
