@@ -1,8 +1,8 @@
 """From a training run to weights that ship: the best late snapshot by KID, measured, with its model card.
 
-`python -m forensics.generators.training.release RUN OUT --notes NOTES.md --pack P --pack-root R` writes OUT/weights.safetensors,
-OUT/MODEL_CARD.md, OUT/quality.json and OUT/sheet.jpg; with `--network FILE` of that snapshot. The same run gives the
-same files.
+`python -m forensics.generators.training.release RUN OUT --notes NOTES.md --pack P --pack-root R` writes
+OUT/weights.safetensors, OUT/MODEL_CARD.md, OUT/quality.json and OUT/sheet.jpg; with `--network FILE` of that snapshot.
+The same run gives the same files.
 """
 
 from __future__ import annotations
