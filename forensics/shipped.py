@@ -15,9 +15,15 @@ from forensics.terminal import print_line
 
 FOLDER: Final = Path(__file__).parent / "weights"
 SUMS: Final = "SHA256SUMS"
-# Names of generators, and their folders.
+# Names of generators, and their folders; names of what else ships in folders called so, and what it is.
 GENERATORS: Final = {"default": "default", "default-64": "default-64"}
-_OTHERS: Final = {name: name for name in ("descriptor", "detector", "spectrum", "upsamplers")}
+_OTHERS: Final = {
+    "descriptor": "descriptor",
+    "descriptor-mobile": "descriptor",
+    "detector": "detector",
+    "spectrum": "spectrum",
+    "upsamplers": "upsamplers",
+}
 _READ_BY_PROGRAMS: Final = (".safetensors", ".json", ".csv")
 
 
@@ -48,7 +54,7 @@ def called(path: Path) -> str:
 def shipped() -> list[Shipped]:
     """All that ships, generators first."""
     kinds = [(name, folder, "generator") for name, folder in GENERATORS.items()]
-    kinds += [(name, folder, name) for name, folder in _OTHERS.items()]
+    kinds += [(name, name, what) for name, what in _OTHERS.items()]
     return [
         Shipped(name, what, FOLDER / folder, sum(p.stat().st_size for p in _files(FOLDER / folder)))
         for name, folder, what in kinds

@@ -45,6 +45,7 @@ def test_list_and_path() -> None:
         "default",
         "default-64",
         "descriptor",
+        "descriptor-mobile",
         "detector",
         "spectrum",
         "upsamplers",
@@ -53,9 +54,8 @@ def test_list_and_path() -> None:
         found = CliRunner().invoke(app, ["models", "path", row["name"]]).stdout.strip()
         assert found == row["folder"]
         assert Path(found).is_dir()
-    with pytest.raises(
-        ForensicsError, match="choose default, default-64, descriptor, detector, spectrum, upsamplers"
-    ):
+    names = "default, default-64, descriptor, descriptor-mobile, detector, spectrum, upsamplers"
+    with pytest.raises(ForensicsError, match=f"choose {names}"):
         CliRunner().invoke(app, ["models", "path", "buffalo_l"], catch_exceptions=False)
 
 

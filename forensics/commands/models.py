@@ -25,14 +25,17 @@ def list_models(json: Json = False) -> None:
         {"name": s.name, "what": s.what, "megabytes": round(s.n_bytes / 1e6, 1), "folder": str(s.folder)}
         for s in shipped()
     ]
-    lines = [f"{s['name']:12} {s['what']:10} {s['megabytes']:6} MB  {s['folder']}" for s in found]
+    lines = [f"{s['name']:17} {s['what']:10} {s['megabytes']:6} MB  {s['folder']}" for s in found]
     print_summary({"models": found}, lines, as_json=json)
 
 
 @app.command("path")
 def path(
     name: Annotated[
-        str, typer.Argument(help="default, default-64, descriptor, detector, spectrum or upsamplers.")
+        str,
+        typer.Argument(
+            help="default, default-64, descriptor, descriptor-mobile, detector, spectrum or upsamplers."
+        ),
     ],
     json: Json = False,
 ) -> None:

@@ -9,7 +9,7 @@ Residual Learning for Image Recognition" (CVPR 2016); the weights are in `weight
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -25,6 +25,7 @@ DEVIATION: Final = 0.05  # of each of its numbers, over the photographs the embe
 # The square around the face in an image framed as FFHQ is, as shares of its side: of the squares tried on 100
 # photographs, about the one that tells mirrored, shifted and blurred copies from other people best.
 _TOP, _LEFT, _SQUARE = 72 / 256, 43 / 256, 170 / 256
+Network = TypeVar("Network", bound=nn.Module)
 _MEAN = (122.782, 117.001, 104.298)
 # Stages: channels, blocks after the one that halves the size. The first stage does not begin with such a block.
 _STAGES = ((32, 3), (64, 3), (128, 2), (256, 2), (256, 0))
@@ -84,10 +85,16 @@ class FaceDescriptor(nn.Module):
 
 def load_descriptor(path: Path = WEIGHTS) -> FaceDescriptor:
     """The network with its weights, in eval mode and without gradients for them."""
+    return restored(FaceDescriptor(), path)
+
+
+def restored(network: Network, path: Path) -> Network:
+    """`network` with the weights at `path` (float16 there), in eval mode and without gradients for them.
+
+    Raises `CheckpointError` where the file is not of this network."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    network = FaceDescriptor()
     try:
         network.load_state_dict(load_file(path))  # float16 to float32
     except (OSError, SafetensorError, RuntimeError) as error:

@@ -22,14 +22,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from forensics.detectors.descriptor import DEVIATION
 from forensics.generators.base import Generator
-from forensics.generators.training.jitter import drawn_views, viewed
+from forensics.generators.training.jitter import drawn_views, inner_face, viewed
 from forensics.generators.training.ranks import ONE_RANK, Ranks
 
 if TYPE_CHECKING:
-    from forensics.detectors.descriptor import FaceDescriptor
     from forensics.generators.training.data import TrainingImages
+    from forensics.generators.training.persons import Persons
     from forensics.generators.training.projected import ProjectedDiscriminator
 
 _BATCH = 32
@@ -54,14 +53,16 @@ class Anchors(nn.Module):
         z_dim: int,
         *,
         mirror: bool,
-        descriptor: FaceDescriptor | None = None,
+        descriptor: Persons | None = None,
         descriptor_weight: float = 1.0,
+        inner: bool = False,
         ranks: Ranks = ONE_RANK,
     ) -> None:
         super().__init__()
         # In lists, so that their weights are not taken for this module's.
         self._projected, self._descriptor, self.images = [projected], [descriptor], images
         self.mirror, self.descriptor_weight, self.ranks = mirror, descriptor_weight, ranks
+        self.inner = inner
         self.size = len(images) * (2 if mirror else 1)
         if self.size <= z_dim:
             raise ValueError(f"{self.size} images are too few for a code of {z_dim} numbers each")
@@ -108,6 +109,12 @@ class Anchors(nn.Module):
     def _features(self, shown: Tensor) -> Tensor:
         return self._projected[0].pooled(shown, _FIELDS)
 
+    def _looked_at(self, images: Tensor) -> Tensor:
+        """Images as their features are compared: with `inner`, of every second the inner face alone."""
+        if not self.inner:
+            return images
+        return torch.cat([images[::2], inner_face(images[1::2])])
+
     def loss(self, generator: Generator, count: int) -> Tensor:
         """How far what the generator makes of `count` random codes is from their photographs: mean absolute
         differences of pixels at half the side, of features at four scales, and of descriptors.
@@ -118,8 +125,8 @@ class Anchors(nn.Module):
         made, shown = generator.synthesize(ws, noise="random"), self._shown(places)
         loss = F.l1_loss(F.avg_pool2d(made, 2), F.avg_pool2d(shown, 2))
         with torch.no_grad():
-            wanted = self._projected[0].tapped(shown)
-        for mine, theirs in zip(self._projected[0].tapped(made), wanted, strict=True):
+            wanted = self._projected[0].tapped(self._looked_at(shown))
+        for mine, theirs in zip(self._projected[0].tapped(self._looked_at(made)), wanted, strict=True):
             loss = loss + F.l1_loss(mine.float(), theirs.float())
         descriptor = self._descriptor[0]
         if descriptor is not None:
@@ -127,7 +134,7 @@ class Anchors(nn.Module):
             with torch.no_grad():
                 persons = descriptor(viewed(shown, views))
             apart = F.l1_loss(descriptor(viewed(made, views)), persons)
-            loss = loss + self.descriptor_weight * apart / DEVIATION
+            loss = loss + self.descriptor_weight * apart
         return loss
 
 

@@ -54,10 +54,11 @@ def augmentation(axes: Axes, rows: Rows) -> None:
 
 
 def beside(axes: Axes, rows: Rows) -> None:
-    """What the generator learns from beside discriminators: how far it is from the photographs, in three ways."""
+    """What the generator learns from beside discriminators: how far it is from the photographs, in four ways."""
     named = {
         "anchors": ("made of their latents", plots.SYNTHETIC),
         "matching": ("distance of features", plots.AUTHENTIC),
+        "inner": ("distance of inner faces", plots.SERIES[2]),
         "identity": ("distance of persons", plots.NEUTRAL),
     }
     _lines(

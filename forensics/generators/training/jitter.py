@@ -1,4 +1,4 @@
-"""Images mirrored, moved and scaled a little at random before a fixed network looks at them.
+"""What a fixed network is shown of an image: mirrored, moved and scaled a little at random, or the inner face alone.
 
 A generator that learns from the gradients of one fixed view may find patterns that this view alone takes for what is
 asked (adversarial examples). Many views leave what is really there.
@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 _SHIFT, _SCALE = 0.04, 0.06  # of the side; of the size
+# The square from brows to chin in an image framed as FFHQ is, as shares of its side.
+_TOP, _LEFT, _SQUARE = 0.32, 0.2, 0.6
 
 
 def drawn_views(n: int, device: torch.device) -> Tensor:
@@ -30,3 +32,15 @@ def viewed(images: Tensor, views: Tensor) -> Tensor:
     """Images [n, c, h, w] as the transforms [n, 2, 3] show them; what comes in from outside is mirrored."""
     grid = F.affine_grid(views, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+
+def inner_face(images: Tensor) -> Tensor:
+    """Brows to chin of images [n, c, h, w] framed as FFHQ is, enlarged to their size.
+
+    Measured on generated faces of 128 px: what is shared by them and not by photographs is in there; photographs into
+    which eyes to mouth of generated ones were pasted have their mean cosine of embeddings (0.105; whole faces 0.104).
+    """
+    h, w = images.shape[2:]
+    top, left = round(_TOP * h), round(_LEFT * w)
+    face = images[:, :, top : top + round(_SQUARE * h), left : left + round(_SQUARE * w)]
+    return F.interpolate(face, (h, w), mode="bilinear")

@@ -15,7 +15,7 @@ from forensics.generators.training.trainer import Trainer
 
 AVERAGED = ("loss_G", "loss_D", "D_real", "D_fake")
 COLUMNS = ("kimg", *AVERAGED, "r1", "augment_p")
-BESIDE = ("anchors", "matching", "identity")  # columns of runs that learn from these, too
+BESIDE = ("anchors", "matching", "inner", "identity")  # columns of runs that learn from these, too
 SPEED_COLUMNS = ("kimg", "img_per_s", "outside_share")
 
 Row = dict[str, Any]

@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from forensics.errors import ForensicsError
 from forensics.generators.base import Generator
 from forensics.generators.checkpoints import NetworkState
-from forensics.generators.training.jitter import drawn_views, viewed
+from forensics.generators.training.jitter import drawn_views, inner_face, viewed
 from forensics.generators.training.options import TrainingOptions
 
 if TYPE_CHECKING:
-    from forensics.detectors.descriptor import FaceDescriptor
     from forensics.generators.training.anchors import Anchors
     from forensics.generators.training.data import TrainingImages
     from forensics.generators.training.matching import FeatureMatching
+    from forensics.generators.training.persons import Persons
     from forensics.generators.training.projected import ProjectedDiscriminator
     from forensics.generators.training.ranks import Ranks
 
@@ -75,7 +75,7 @@ def make_projected(options: TrainingOptions, device: torch.device) -> ProjectedD
 def make_matching(
     options: TrainingOptions,
     projected: ProjectedDiscriminator | None,
-    descriptor: FaceDescriptor | None,
+    descriptor: Persons | None,
     images: TrainingImages,
     device: torch.device,
     ranks: Ranks,
@@ -86,6 +86,8 @@ def make_matching(
     extractors: dict[str, Callable[[Tensor], Tensor]] = {}
     if options.matching_weight and projected is not None:
         extractors["matching"] = projected.pooled
+    if options.inner_weight and projected is not None:
+        extractors["inner"] = lambda seen: projected.pooled(inner_face(seen))
     if options.identity_weight and descriptor is not None:
         # The photographs' views come from the stream that the seed has just set: the same at every start of a run.
         extractors["identity"] = lambda seen: descriptor(viewed(seen, drawn_views(len(seen), device)))
@@ -95,19 +97,19 @@ def make_matching(
     }
 
 
-def make_descriptor(options: TrainingOptions, device: torch.device) -> FaceDescriptor | None:
-    """The network that tells persons apart, where the options have a use for it."""
+def make_descriptor(options: TrainingOptions, device: torch.device) -> Persons | None:
+    """What tells persons apart, where the options have a use for it."""
     if not (options.identity_weight or options.anchor_identity):
         return None
-    from forensics.detectors.descriptor import load_descriptor
+    from forensics.generators.training.persons import Persons
 
-    return load_descriptor().to(device)
+    return Persons(options.descriptors).to(device)
 
 
 def make_anchors(
     options: TrainingOptions,
     projected: ProjectedDiscriminator | None,
-    descriptor: FaceDescriptor | None,
+    descriptor: Persons | None,
     images: TrainingImages,
     ranks: Ranks,
 ) -> Anchors | None:
@@ -120,7 +122,7 @@ def make_anchors(
         return Anchors(
             projected, images, options.z_dim, mirror=options.mirror,
             descriptor=descriptor if options.anchor_identity else None,
-            descriptor_weight=options.anchor_identity, ranks=ranks,
+            descriptor_weight=options.anchor_identity, inner=options.inner_weight > 0, ranks=ranks,
         )  # fmt: skip
     except ValueError as error:
         raise ForensicsError(f"{error}; give more images, or set anchor_weight to 0") from error

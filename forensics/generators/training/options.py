@@ -48,7 +48,11 @@ class TrainingOptions:
     )
     lr_projected: float = 0.002
     matching_weight: float = 0.0  # of the energy distance over the projected network's features; 0: none
+    inner_weight: float = (
+        0.0  # of the same distance over the inner face, enlarged; anchors are compared there, too
+    )
     identity_weight: float = 0.0  # of the same distance over descriptors of persons; 0: none
+    descriptors: str = "dlib"  # the networks that make these: dlib, mobile, or dlib+mobile
     matching_interval: int = 2  # iterations from one use of these to the next, at so many times the weight
     anchor_weight: float = (
         0.0  # of the distance of photographs from what is made of their own latents; 0: none
@@ -165,10 +169,13 @@ def check(o: TrainingOptions) -> None:
     for name in ("lr_g", "lr_d", "lr_projected", "ema_kimg", "ada_kimg"):
         if getattr(o, name) <= 0:
             raise ForensicsError(f"{name} {getattr(o, name)} is not possible: give a number above 0")
-    if (o.matching_weight or o.anchor_weight) and not o.projected_side:
+    if (o.matching_weight or o.inner_weight or o.anchor_weight) and not o.projected_side:
         raise ForensicsError(
-            "matching_weight and anchor_weight use the features of the projected discriminator: give projected_side"
+            "matching_weight, inner_weight and anchor_weight use the features of the projected discriminator: "
+            "give projected_side"
         )
+    if not set(o.descriptors.split("+")) <= {"dlib", "mobile"}:
+        raise ForensicsError(f"no descriptors {o.descriptors!r}: dlib, mobile, or dlib+mobile")
     if o.anchor_identity and not o.anchor_weight:
         raise ForensicsError("anchor_identity needs anchors whose persons it compares: give anchor_weight")
     for name in ("matching_interval", "anchor_count"):
@@ -186,6 +193,7 @@ def check(o: TrainingOptions) -> None:
         "seed",
         "freeze_d",
         "matching_weight",
+        "inner_weight",
         "anchor_weight",
         "anchor_kimg",
         "warmup_kimg",

@@ -132,9 +132,13 @@ def _beside_the_discriminator(o: dict[str, Any]) -> list[str]:
             f"Energy distance of features to those of all photographs: weight {o['matching_weight']}, every "
             f"{o['matching_interval']} iterations."
         )
+    if o.get("inner_weight"):
+        lines.append(f"The same of the inner face, enlarged: weight {o['inner_weight']}.")
     if o.get("identity_weight"):
+        names = {"dlib": "`descriptor`", "mobile": "`descriptor-mobile`"}
+        used = " and ".join(names[name] for name in o.get("descriptors", "dlib").split("+"))
         lines.append(
-            f"The same of descriptors of persons (`descriptor`, not the pack below): weight {o['identity_weight']}."
+            f"The same of descriptors of persons ({used}, not the pack below): weight {o['identity_weight']}."
         )
     if o.get("anchor_weight"):
         alone = f"for the first {o['anchor_kimg']:g} kimg these alone, then " if o["anchor_kimg"] else ""

@@ -15,6 +15,7 @@ from forensics.generators.base import Generator, load_generator
 from forensics.generators.training import anchors as module
 from forensics.generators.training.anchors import Anchors
 from forensics.generators.training.data import TrainingImages
+from forensics.generators.training.jitter import inner_face
 from forensics.generators.training.loading import square
 from forensics.generators.training.presets import resolve
 from forensics.generators.training.projected import ProjectedDiscriminator
@@ -94,6 +95,16 @@ def test_what_is_made_of_a_code_is_nearer_to_its_photograph_than_to_others(
     own = apart.diagonal().mean()
     others = (apart.sum() - apart.diagonal().sum()) / (40 * 39)
     assert float(own) < 0.97 * float(others)
+
+
+def test_of_every_second_image_the_inner_face_is_compared(
+    anchors: Anchors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = anchors._shown(torch.arange(4))
+    assert torch.equal(anchors._looked_at(shown), shown)
+    monkeypatch.setattr(anchors, "inner", True)
+    expected = [shown[0], shown[2], *inner_face(shown[[1, 3]])]
+    assert torch.equal(anchors._looked_at(shown), torch.stack(expected))
 
 
 @pytest.mark.slow

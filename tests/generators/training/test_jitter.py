@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from forensics.detectors.descriptor import load_descriptor
-from forensics.generators.training.jitter import drawn_views, viewed
+from forensics.generators.training.jitter import drawn_views, inner_face, viewed
 from forensics.generators.training.loading import square
 from forensics.images import decode
 
@@ -55,3 +55,19 @@ def test_gradients_pass() -> None:
     viewed(images, drawn_views(2, images.device)).sum().backward()
     assert images.grad is not None
     assert float((images.grad > 0).float().mean()) > 0.9
+
+
+def test_the_inner_face_is_there_enlarged_and_all_of_it(shared: Path) -> None:
+    """A grid of coordinates shows which part it is; gradients reach that part alone."""
+    side = torch.linspace(0, 1, 100)
+    grid = torch.stack([side[:, None].expand(-1, 100), side.expand(100, -1)])[None].requires_grad_(True)
+    shown = inner_face(grid)
+    assert shown.shape == grid.shape
+    low, high = shown.detach().amin(dim=(2, 3))[0], shown.detach().amax(dim=(2, 3))[0]
+    torch.testing.assert_close(low, torch.tensor([0.32, 0.20]), atol=0.01, rtol=0)
+    torch.testing.assert_close(high, torch.tensor([0.92, 0.80]), atol=0.01, rtol=0)
+    shown.sum().backward()
+    assert grid.grad is not None
+    felt = grid.grad[0, 0] > 0
+    assert bool(felt[32:92, 20:80].all())
+    assert int(felt.sum()) == 60 * 60

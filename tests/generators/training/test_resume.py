@@ -130,7 +130,12 @@ def test_a_run_with_everything_the_projected_network_serves_goes_on_alike(
     images: TrainingImages, tmp_path: Path
 ) -> None:
     changes = {"projected_side": 128, "matching_weight": 4.0, "anchor_weight": 3.0, "warmup_kimg": 0.04}
-    changes |= {"identity_weight": 4.0, "anchor_identity": 1.0}
+    changes |= {
+        "inner_weight": 4.0,
+        "identity_weight": 4.0,
+        "anchor_identity": 1.0,
+        "descriptors": "dlib+mobile",
+    }
     options = resolve("tiny-16", **changes)
     (tmp_path / "two").mkdir()
     whole, first = (Trainer(options, images, tmp_path / name, torch.device("cpu")) for name in ("one", "two"))

@@ -1,0 +1,39 @@
+"""Descriptors of several networks side by side: their numbers count alike, and a run has to name networks there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from forensics.detectors.descriptor import DEVIATION, load_descriptor
+from forensics.errors import ForensicsError
+from forensics.generators.training.persons import Persons
+from forensics.generators.training.presets import resolve
+from forensics.images import decode
+
+
+@pytest.fixture(scope="module")
+def faces(shared: Path) -> torch.Tensor:
+    """40 photographs, float32 [40, 3, 256, 256]."""
+    paths = sorted((shared / "data" / "faces256" / "val" / "real").iterdir())[:40]
+    pixels = np.stack([decode(path).pixels for path in paths])
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+@torch.no_grad()
+def test_two_networks_are_side_by_side_and_about_of_deviation_1(faces: torch.Tensor) -> None:
+    both = Persons("dlib+mobile")(faces)
+    assert both.shape == (40, 128 + 256)
+    torch.testing.assert_close(both[:, :128], load_descriptor()(faces) / DEVIATION)
+    for part in (both[:, :128], both[:, 128:]):
+        assert 0.8 < float(part.std(dim=0).mean()) < 1.2
+
+
+def test_a_run_names_networks_there_are() -> None:
+    assert resolve("stylegan2-64-anchored", descriptors="mobile").descriptors == "mobile"
+    for wrong in ("", "arcface", "dlib+", "dlib mobile"):
+        with pytest.raises(ForensicsError, match="dlib, mobile, or dlib\\+mobile"):
+            resolve("stylegan2-64-anchored", descriptors=wrong)
