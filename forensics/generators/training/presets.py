@@ -21,9 +21,10 @@ _FULL: dict[str, Any] = {"z_dim": 512, "w_dim": 512, "channel_max": 512, "pl_wei
 _ANCHORED: dict[str, Any] = {
     "projected_weight": 0.1,
     "matching_weight": 1.0,
-    "identity_weight": 16.0,
+    "descriptors": "dlib+mobile",
+    "identity_weight": 32.0,
     "anchor_weight": 1.0,
-    "anchor_identity": 4.0,
+    "anchor_identity": 6.0,
     "anchor_count": 16,
     "anchor_kimg": 16.0,
     "warmup_kimg": 0.5,
