@@ -52,7 +52,7 @@ def _terms(trainer: Trainer) -> dict[str, Callable[[], Tensor]]:
         return loss.fakes(o.batch, trainer._fake_labels(o.batch, 0))[0]
 
     labels = trainer._fake_labels(o.batch, 0)
-    terms = {"plain": lambda: loss.generator_loss(loss.logits(fakes(), labels))}
+    terms = {"plain": lambda: o.plain_weight * loss.generator_loss(loss.logits(fakes(), labels))}
     if projected is not None:
         terms["projected"] = lambda: o.projected_weight * projected.generator_loss(fakes())
     for name, matching in trainer.matching.items():

@@ -73,6 +73,7 @@ class LogisticLoss:
         pipe: AugmentPipe,
         *,
         mixing_prob: float,
+        plain_weight: float = 1.0,
         projected: ProjectedDiscriminator | None = None,
         projected_weight: float = 0.2,
         matching: Mapping[str, FeatureMatching] | None = None,
@@ -82,7 +83,7 @@ class LogisticLoss:
         ranks: Ranks = ONE_RANK,
     ) -> None:
         self.generator, self.discriminator, self.pipe = generator, discriminator, pipe
-        self.mixing_prob, self.ranks = mixing_prob, ranks
+        self.mixing_prob, self.plain_weight, self.ranks = mixing_prob, plain_weight, ranks
         self.projected, self.projected_weight = projected, projected_weight
         self.matching = matching or {}
         self.anchors, self.anchor_weight, self.anchor_count = anchors, anchor_weight, anchor_count
@@ -127,9 +128,9 @@ class LogisticLoss:
         distances of the features that have one of the `weights`."""
         images, _ = self.fakes(n, labels, track_w_avg=w_avg_beta)
         loss = self.generator_loss(self.logits(images, labels))
-        total = loss
+        total = self.plain_weight * loss
         if self.projected is not None:
-            total = loss + self.projected_weight * self.projected.generator_loss(images)
+            total = total + self.projected_weight * self.projected.generator_loss(images)
         numbers = {"loss_G": float(loss.detach())}
         for name, weight in (weights or {}).items():
             distance = self.matching[name].loss(images)

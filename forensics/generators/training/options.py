@@ -42,6 +42,7 @@ class TrainingOptions:
     lr_mapping: float = 0.0  # of the mapping and the constant; 0: as lr_g
     beta1_g: float = 0.0
     lazy_correction: bool = True  # Adam corrected for the steps that lazy regularisers add
+    plain_weight: float = 1.0  # of what the discriminator says to the generator, beside what follows
     projected_side: int = 0  # a second discriminator over Lite0 features of images of this size; 0: none
     projected_weight: float = (
         0.2  # of its loss beside the plain one; at 1 its gradient is some 16 times as large
@@ -192,6 +193,7 @@ def check(o: TrainingOptions) -> None:
         "pl_weight",
         "seed",
         "freeze_d",
+        "plain_weight",
         "matching_weight",
         "inner_weight",
         "anchor_weight",

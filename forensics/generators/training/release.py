@@ -83,7 +83,8 @@ def card(name: str, facts: dict[str, Any], summary: dict[str, Any], notes: str) 
     lines = [
         f"# `{name}`: a StyleGAN2-ADA of {r} x {r} px faces",
         "",
-        f"**Provisional**: the training goes on; this snapshot is at {facts['kimg']:.0f} kimg of its run. Research use only.",
+        f"**Provisional**: the training goes on; this snapshot is at {facts['kimg']:.0f} kimg of its run. "
+        "Research use only.",
         "",
         notes.strip(),
         "",

@@ -22,11 +22,19 @@ def test_each_term_is_as_large_as_its_weight_makes_it(images: TrainingImages, tm
     options = resolve("tiny-16", **TERMS)
     once, more = (
         gradient_sizes(Trainer(o, images, tmp_path, torch.device("cpu")), draws=2)
-        for o in (options, replace(options, projected_weight=3 * options.projected_weight, anchor_weight=4.0))
+        for o in (
+            options,
+            replace(
+                options,
+                plain_weight=0.25,
+                projected_weight=3 * options.projected_weight,
+                anchor_weight=4.0,
+            ),
+        )
     )
     assert list(once) == ["plain", "projected", "matching", "anchors"]
     assert all(size > 0 for size in once.values())
-    assert more["plain"] == pytest.approx(once["plain"], rel=1e-4)
+    assert more["plain"] == pytest.approx(0.25 * once["plain"], rel=1e-4)
     assert more["projected"] == pytest.approx(3 * once["projected"], rel=1e-4)
     assert more["matching"] == pytest.approx(once["matching"], rel=1e-4)
     assert more["anchors"] == pytest.approx(2 * once["anchors"], rel=1e-4)

@@ -86,6 +86,18 @@ def test_steps_descend_their_losses(trainer: Trainer, images: TrainingImages) ->
     assert losses[1] < losses[0]
 
 
+def test_what_the_discriminator_says_counts_as_its_weight_has_it(trainer: Trainer) -> None:
+    gradients = []
+    for weight in (1.0, 0.25):
+        trainer.loss.plain_weight = weight
+        trainer.G.zero_grad()
+        torch.manual_seed(3)
+        trainer.loss.generator_step(8, None)
+        gradients.append(torch.cat([p.grad.flatten() for p in trainer.G.parameters() if p.grad is not None]))
+    assert float(gradients[0].norm()) > 0
+    torch.testing.assert_close(gradients[1], 0.25 * gradients[0])
+
+
 def test_style_mixing_crosses_two_ws_at_one_layer(trainer: Trainer) -> None:
     trainer.loss.mixing_prob = 1.0
     torch.manual_seed(0)
