@@ -25,10 +25,11 @@ DEVIATION: Final = 0.05  # of each of its numbers, over the photographs the embe
 # The square around the face in an image framed as FFHQ is, as shares of its side: of the squares tried on 100
 # photographs, about the one that tells mirrored, shifted and blurred copies from other people best.
 _TOP, _LEFT, _SQUARE = 72 / 256, 43 / 256, 170 / 256
-Network = TypeVar("Network", bound=nn.Module)
 _MEAN = (122.782, 117.001, 104.298)
 # Stages: channels, blocks after the one that halves the size. The first stage does not begin with such a block.
 _STAGES = ((32, 3), (64, 3), (128, 2), (256, 2), (256, 0))
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class _Block(nn.Module):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +82,14 @@ def converted(folder: Path) -> dict[str, Tensor]:
 
     Raises `CheckpointError` as `read_package` does, and where a layer is missing or has another shape.
     """
-    package = read_package(folder)
+    return _state(folder, read_package(folder), _folded)
+
+
+def _state(
+    folder: Path, package: dict[str, Tensor], layers: Callable[[dict[str, Tensor]], dict[str, Tensor]]
+) -> dict[str, Tensor]:
     try:
-        return _folded(package)
+        return {name: tensor.half().contiguous() for name, tensor in layers(package).items()}
     except (KeyError, RuntimeError) as error:
         raise CheckpointError(f"{folder}: not the package's face recognition model ({error})") from error
 
@@ -100,20 +105,15 @@ def _folded(package: dict[str, Tensor]) -> dict[str, Tensor]:
         state[f"{ours}.weight"] = filters.permute(3, 2, 0, 1)
         state[f"{ours}.bias"] = package[f"{theirs}/conv/bias"] * scale + offset
     state["head.weight"] = package["fc"].T
-    return {name: tensor.half().contiguous() for name, tensor in state.items()}
+    return state
 
 
 def converted_mobile(folder: Path) -> dict[str, Tensor]:
     """The state of a `MobileDescriptor`, float16. Raises `CheckpointError` as `converted` does."""
-    package = _read(folder, "mobileface.json", "mobileface.bin")
-    try:
-        state = _mobile_state(package)
-    except (KeyError, RuntimeError) as error:
-        raise CheckpointError(f"{folder}: not the package's face recognition model ({error})") from error
-    return {name: tensor.half().contiguous() for name, tensor in state.items()}
+    return _state(folder, _read(folder, "mobileface.json", "mobileface.bin"), _mobile_layers)
 
 
-def _mobile_state(package: dict[str, Tensor]) -> dict[str, Tensor]:
+def _mobile_layers(package: dict[str, Tensor]) -> dict[str, Tensor]:
     scale = package["batchnorm0/mul"]
     # TensorFlow flattens height, width, channel; torch the channel first.
     head = (package["dense/kernel"] * scale).view(4, 4, 128, -1).permute(3, 2, 0, 1).flatten(1)

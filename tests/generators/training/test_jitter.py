@@ -57,7 +57,7 @@ def test_gradients_pass() -> None:
     assert float((images.grad > 0).float().mean()) > 0.9
 
 
-def test_the_inner_face_is_there_enlarged_and_all_of_it(shared: Path) -> None:
+def test_the_inner_face_is_there_enlarged_and_all_of_it() -> None:
     """A grid of coordinates shows which part it is; gradients reach that part alone."""
     side = torch.linspace(0, 1, 100)
     grid = torch.stack([side[:, None].expand(-1, 100), side.expand(100, -1)])[None].requires_grad_(True)
