@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    import torch
 
 SHARED_MISSING = "needs the shared data folder (../shared beside the checkout, or FORENSICS_SHARED)"
 
@@ -26,6 +30,19 @@ def shared() -> Path:
             pytest.fail(f"in CI nothing is skipped: {SHARED_MISSING}")
         pytest.skip(SHARED_MISSING)
     return folder
+
+
+@pytest.fixture(scope="session")
+def forty_faces(shared: Path) -> torch.Tensor:
+    """40 photographs framed as FFHQ is, float32 [40, 3, 256, 256] in [-1, 1]."""
+    import numpy as np
+    import torch
+
+    from forensics.images import decode
+
+    paths = sorted((shared / "data" / "faces256" / "val" / "real").iterdir())[:40]
+    pixels = np.stack([decode(path).pixels for path in paths])
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from forensics.detectors.descriptor import WEIGHTS, FaceDescriptor, load_descriptor
 from forensics.detectors.descriptor_weights import _BLOCKS, converted
 from forensics.errors import CheckpointError
-from forensics.images import decode
 
 
 @pytest.fixture(scope="module")
@@ -21,21 +20,13 @@ def descriptor() -> FaceDescriptor:
     return load_descriptor()
 
 
-@pytest.fixture(scope="module")
-def faces(shared: Path) -> torch.Tensor:
-    """40 photographs, float32 [40, 3, 256, 256]."""
-    paths = sorted((shared / "data" / "faces256" / "val" / "real").iterdir())[:40]
-    pixels = np.stack([decode(path).pixels for path in paths])
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
 def test_a_mirrored_or_small_photograph_is_the_same_person_and_another_is_not(
-    descriptor: FaceDescriptor, faces: torch.Tensor
+    descriptor: FaceDescriptor, forty_faces: torch.Tensor
 ) -> None:
     with torch.no_grad():
-        found = descriptor(faces)
-        mirrored = descriptor(faces.flip(3))
-        small = descriptor(F.interpolate(faces, (64, 64), mode="bilinear", antialias=True))
+        found = descriptor(forty_faces)
+        mirrored = descriptor(forty_faces.flip(3))
+        small = descriptor(F.interpolate(forty_faces, (64, 64), mode="bilinear", antialias=True))
     others = torch.pdist(found)
     # dlib calls 0.6 and less one person; the photographs are of 40.
     assert float((others > 0.6).float().mean()) > 0.95
@@ -46,9 +37,9 @@ def test_a_mirrored_or_small_photograph_is_the_same_person_and_another_is_not(
 
 
 def test_a_gradient_reaches_the_face_and_not_the_weights(
-    descriptor: FaceDescriptor, faces: torch.Tensor
+    descriptor: FaceDescriptor, forty_faces: torch.Tensor
 ) -> None:
-    image = faces[:1].clone().requires_grad_(True)
+    image = forty_faces[:1].clone().requires_grad_(True)
     descriptor(image).square().sum().backward()  # type: ignore[no-untyped-call]
     assert image.grad is not None
     felt = image.grad.abs().sum(dim=(0, 1))

@@ -19,7 +19,6 @@ from forensics.detectors.mobile_descriptor import (
     load_mobile_descriptor,
 )
 from forensics.errors import CheckpointError
-from forensics.images import decode
 
 
 @pytest.fixture(scope="module")
@@ -27,21 +26,13 @@ def descriptor() -> MobileDescriptor:
     return load_mobile_descriptor()
 
 
-@pytest.fixture(scope="module")
-def faces(shared: Path) -> torch.Tensor:
-    """40 photographs, float32 [40, 3, 256, 256]."""
-    paths = sorted((shared / "data" / "faces256" / "val" / "real").iterdir())[:40]
-    pixels = np.stack([decode(path).pixels for path in paths])
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
 def test_a_changed_photograph_is_nearer_than_another(
-    descriptor: MobileDescriptor, faces: torch.Tensor
+    descriptor: MobileDescriptor, forty_faces: torch.Tensor
 ) -> None:
     with torch.no_grad():
-        found = descriptor(faces)
-        mirrored = descriptor(faces.flip(3))
-        small = descriptor(F.interpolate(faces, (64, 64), mode="bilinear", antialias=True))
+        found = descriptor(forty_faces)
+        mirrored = descriptor(forty_faces.flip(3))
+        small = descriptor(F.interpolate(forty_faces, (64, 64), mode="bilinear", antialias=True))
     others = (found @ found.T)[~torch.eye(len(found), dtype=torch.bool)]
     assert abs(float(others.mean())) < 0.1
     for changed in (mirrored, small):
@@ -51,9 +42,9 @@ def test_a_changed_photograph_is_nearer_than_another(
 
 
 def test_a_gradient_reaches_the_face_and_not_the_weights(
-    descriptor: MobileDescriptor, faces: torch.Tensor
+    descriptor: MobileDescriptor, forty_faces: torch.Tensor
 ) -> None:
-    image = faces[:1].clone().requires_grad_(True)
+    image = forty_faces[:1].clone().requires_grad_(True)
     descriptor(image)[0, 0].backward()  # type: ignore[no-untyped-call]
     assert image.grad is not None
     felt = image.grad.abs().sum(dim=(0, 1))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
 import pytest
 import torch
 
@@ -12,22 +9,13 @@ from forensics.detectors.descriptor import DEVIATION, load_descriptor
 from forensics.errors import ForensicsError
 from forensics.generators.training.persons import Persons
 from forensics.generators.training.presets import resolve
-from forensics.images import decode
-
-
-@pytest.fixture(scope="module")
-def faces(shared: Path) -> torch.Tensor:
-    """40 photographs, float32 [40, 3, 256, 256]."""
-    paths = sorted((shared / "data" / "faces256" / "val" / "real").iterdir())[:40]
-    pixels = np.stack([decode(path).pixels for path in paths])
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 @torch.no_grad()
-def test_two_networks_are_side_by_side_and_about_of_deviation_1(faces: torch.Tensor) -> None:
-    both = Persons("dlib+mobile")(faces)
+def test_two_networks_are_side_by_side_and_about_of_deviation_1(forty_faces: torch.Tensor) -> None:
+    both = Persons("dlib+mobile")(forty_faces)
     assert both.shape == (40, 128 + 256)
-    torch.testing.assert_close(both[:, :128], load_descriptor()(faces) / DEVIATION)
+    torch.testing.assert_close(both[:, :128], load_descriptor()(forty_faces) / DEVIATION)
     for part in (both[:, :128], both[:, 128:]):
         assert 0.8 < float(part.std(dim=0).mean()) < 1.2
 
