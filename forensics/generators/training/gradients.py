@@ -48,16 +48,19 @@ def _terms(trainer: Trainer) -> dict[str, Callable[[], Tensor]]:
     """Each weighted term, as a function that makes its images and says its value."""
     o, loss, projected, anchors = trainer.options, trainer.loss, trainer.projected, trainer.anchors
 
+    def made() -> tuple[Tensor, Tensor]:
+        return loss.fakes(o.batch, trainer._fake_labels(o.batch, 0))
+
     def fakes() -> Tensor:
-        return loss.fakes(o.batch, trainer._fake_labels(o.batch, 0))[0]
+        return made()[0]
 
     labels = trainer._fake_labels(o.batch, 0)
     terms = {"plain": lambda: o.plain_weight * loss.generator_loss(loss.logits(fakes(), labels))}
     if projected is not None:
         terms["projected"] = lambda: o.projected_weight * projected.generator_loss(fakes())
-    for name, matching in trainer.matching.items():
+    for name in loss.distances:
         weight = getattr(o, f"{name}_weight")
-        terms[name] = lambda matching=matching, weight=weight: weight * matching.loss(fakes())  # type: ignore[misc]
+        terms[name] = lambda name=name, weight=weight: weight * loss.distance(name, *made())  # type: ignore[misc]
     if anchors is not None:
         terms["anchors"] = lambda: o.anchor_weight * anchors.loss(trainer.G, o.anchor_count)
     return terms

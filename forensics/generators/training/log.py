@@ -15,7 +15,8 @@ from forensics.generators.training.trainer import Trainer
 
 AVERAGED = ("loss_G", "loss_D", "D_real", "D_fake")
 COLUMNS = ("kimg", *AVERAGED, "r1", "augment_p")
-BESIDE = ("anchors", "matching", "inner", "identity")  # columns of runs that learn from these, too
+# Columns of runs that learn from these, too.
+BESIDE = ("anchors", "matching", "inner", "identity", "truncation")
 SPEED_COLUMNS = ("kimg", "img_per_s", "outside_share")
 
 Row = dict[str, Any]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from forensics.generators.training.anchors import Anchors
     from forensics.generators.training.matching import FeatureMatching
     from forensics.generators.training.projected import ProjectedDiscriminator
+    from forensics.generators.training.truncation import KeptPersons
 
 _GP_WEIGHT, _DRIFT_WEIGHT = 10.0, 0.001
 
@@ -80,6 +81,7 @@ class LogisticLoss:
         anchors: Anchors | None = None,
         anchor_weight: float = 0.0,
         anchor_count: int = 8,
+        kept: KeptPersons | None = None,
         ranks: Ranks = ONE_RANK,
     ) -> None:
         self.generator, self.discriminator, self.pipe = generator, discriminator, pipe
@@ -87,6 +89,7 @@ class LogisticLoss:
         self.projected, self.projected_weight = projected, projected_weight
         self.matching = matching or {}
         self.anchors, self.anchor_weight, self.anchor_count = anchors, anchor_weight, anchor_count
+        self.kept = kept
         self.pl_mean = torch.zeros([], device=generator.device)
         self.blur_sigma = 0.0
 
@@ -126,20 +129,33 @@ class LogisticLoss:
     ) -> dict[str, float]:
         """Gradient of -log D(G(z)) for the generator's weights, of what the projected discriminator says, and of the
         distances of the features that have one of the `weights`."""
-        images, _ = self.fakes(n, labels, track_w_avg=w_avg_beta)
+        images, ws = self.fakes(n, labels, track_w_avg=w_avg_beta)
         loss = self.generator_loss(self.logits(images, labels))
         total = self.plain_weight * loss
         if self.projected is not None:
             total = total + self.projected_weight * self.projected.generator_loss(images)
         numbers = {"loss_G": float(loss.detach())}
         for name, weight in (weights or {}).items():
-            distance = self.matching[name].loss(images)
+            distance = self.distance(name, images, ws)
             total = total + weight * distance
             numbers[name] = float(distance.detach())
         if self.anchors is not None:
             numbers["anchors"] = self.anchor_step(self.anchor_count)
         total.backward()  # type: ignore[no-untyped-call]
         return numbers
+
+    def distance(self, name: str, images: Tensor, ws: Tensor) -> Tensor:
+        """The distance called `name` of `images`, made of `ws`: one of `matching`, or `truncation`."""
+        if name != "truncation":
+            return self.matching[name].loss(images)
+        assert self.kept is not None
+        # Half of them: each costs another image.
+        return self.kept.loss(self.generator, images[::2], ws[::2])
+
+    @property
+    def distances(self) -> list[str]:
+        """Names of the distances there are."""
+        return [*self.matching, *([] if self.kept is None else ["truncation"])]
 
     def anchor_step(self, count: int) -> float:
         """Gradient of the distance of `count` photographs from what is made of their own latents."""

@@ -56,7 +56,16 @@ class FeatureMatching(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """Standardised features [n, d] of images [n, 3, h, w]."""
-        return (self._extract[0](images) - self.center) / self.spread
+        return self.standardised(self._extract[0](images))
+
+    def standardised(self, features: Tensor) -> Tensor:
+        """Features [n, d] in deviations of the photographs' from their mean."""
+        return (features - self.center) / self.spread
+
+    def made_mean(self) -> Tensor:
+        """Mean [d] of the standardised features of the generated images that are kept; zeros before the first."""
+        known = self.made[: int(self.count.clamp(max=_KEPT))]
+        return known.mean(dim=0) if len(known) else self.made[0]
 
     def loss(self, fake: Tensor) -> Tensor:
         """2 E|x - r| - 2 E|x - x'| over features, divided by the root of their number; keeps `fake` for later calls.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from forensics.generators.training.persons import Persons
     from forensics.generators.training.projected import ProjectedDiscriminator
     from forensics.generators.training.ranks import Ranks
+    from forensics.generators.training.truncation import KeptPersons
 
 # architecture -> (generator: module, class, kind in a file), (discriminator: the same)
 _CLASSES = {
@@ -95,6 +96,17 @@ def make_matching(
         name: FeatureMatching(extract, images, device, mirror=options.mirror, ranks=ranks)
         for name, extract in extractors.items()
     }
+
+
+def make_kept(
+    options: TrainingOptions, descriptor: Persons | None, matching: Mapping[str, FeatureMatching]
+) -> KeptPersons | None:
+    """How far persons stray in truncation, where the options give it a weight."""
+    if not options.truncation_weight or descriptor is None:
+        return None
+    from forensics.generators.training.truncation import KeptPersons
+
+    return KeptPersons(descriptor, matching["identity"])
 
 
 def make_descriptor(options: TrainingOptions, device: torch.device) -> Persons | None:

@@ -53,6 +53,7 @@ class TrainingOptions:
         0.0  # of the same distance over the inner face, enlarged; anchors are compared there, too
     )
     identity_weight: float = 0.0  # of the same distance over descriptors of persons; 0: none
+    truncation_weight: float = 0.0  # of persons that stray where ws are truncated; 0: none
     descriptors: str = "dlib"  # the networks that make these: dlib, mobile, or dlib+mobile
     matching_interval: int = 2  # iterations from one use of these to the next, at so many times the weight
     anchor_weight: float = (
@@ -177,6 +178,8 @@ def check(o: TrainingOptions) -> None:
         )
     if not set(o.descriptors.split("+")) <= {"dlib", "mobile"}:
         raise ForensicsError(f"no descriptors {o.descriptors!r}: dlib, mobile, or dlib+mobile")
+    if o.truncation_weight and not o.identity_weight:
+        raise ForensicsError("truncation_weight needs the distance of persons: give identity_weight")
     if o.anchor_identity and not o.anchor_weight:
         raise ForensicsError("anchor_identity needs anchors whose persons it compares: give anchor_weight")
     for name in ("matching_interval", "anchor_count"):
@@ -196,6 +199,7 @@ def check(o: TrainingOptions) -> None:
         "plain_weight",
         "matching_weight",
         "inner_weight",
+        "truncation_weight",
         "anchor_weight",
         "anchor_kimg",
         "warmup_kimg",

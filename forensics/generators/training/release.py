@@ -124,8 +124,10 @@ def card(name: str, facts: dict[str, Any], summary: dict[str, Any], notes: str) 
 
 
 def _beside_the_discriminator(o: dict[str, Any]) -> list[str]:
-    """What the generator learned from beside the plain discriminator, a line each."""
+    """What the generator learned from beside the plain discriminator (and how much from that), a line each."""
     lines = []
+    if o.get("plain_weight", 1) != 1:
+        lines.append(f"Plain discriminator: what it says to the generator has weight {o['plain_weight']}.")
     if o.get("projected_side"):
         lines.append(f"Projected discriminator: weight {o['projected_weight']}.")
     if o.get("matching_weight"):
@@ -141,6 +143,8 @@ def _beside_the_discriminator(o: dict[str, Any]) -> list[str]:
         lines.append(
             f"The same of descriptors of persons ({used}, not the pack below): weight {o['identity_weight']}."
         )
+    if o.get("truncation_weight"):
+        lines.append(f"Persons kept along truncation, by the same: weight {o['truncation_weight']}.")
     if o.get("anchor_weight"):
         alone = f"for the first {o['anchor_kimg']:g} kimg these alone, then " if o["anchor_kimg"] else ""
         lines.append(

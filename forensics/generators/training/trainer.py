@@ -30,6 +30,7 @@ from forensics.generators.training.networks import (
     make_descriptor,
     make_discriminator,
     make_generator,
+    make_kept,
     make_matching,
     make_projected,
 )
@@ -80,6 +81,7 @@ class Trainer:
             projected=self.projected, projected_weight=options.projected_weight,
             matching=self.matching, anchors=self.anchors,
             anchor_weight=options.anchor_weight, anchor_count=options.anchor_count,
+            kept=make_kept(options, descriptor, self.matching),
         )  # fmt: skip
         self.opt_G, self.opt_D = (
             generator_optimiser(self.G, options),
@@ -168,7 +170,7 @@ class Trainer:
             parameter.requires_grad_(False)
         w_avg_beta = None if o.architecture == "progan" else o.w_avg_beta
         due = self.iteration % o.matching_interval == 0
-        weights = {name: getattr(o, f"{name}_weight") * o.matching_interval for name in self.matching if due}
+        weights = {n: getattr(o, f"{n}_weight") * o.matching_interval for n in self.loss.distances if due}
         numbers = self.loss.generator_step(
             o.batch, w_avg_beta, self._fake_labels(o.batch, 0), weights=weights
         )

@@ -133,6 +133,7 @@ def test_a_run_with_everything_the_projected_network_serves_goes_on_alike(
     changes |= {
         "inner_weight": 4.0,
         "identity_weight": 4.0,
+        "truncation_weight": 2.0,
         "anchor_identity": 1.0,
         "descriptors": "dlib+mobile",
     }
