@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from forensics.generators.base import Generator
-from forensics.generators.training.jitter import drawn_views, inner_face, viewed
+from forensics.generators.training.jitter import drawn_views, half_inner, viewed
 from forensics.generators.training.ranks import ONE_RANK, Ranks
 
 if TYPE_CHECKING:
@@ -111,9 +111,7 @@ class Anchors(nn.Module):
 
     def _looked_at(self, images: Tensor) -> Tensor:
         """Images as their features are compared: with `inner`, of every second the inner face alone."""
-        if not self.inner:
-            return images
-        return torch.cat([images[::2], inner_face(images[1::2])])
+        return half_inner(images) if self.inner else images
 
     def loss(self, generator: Generator, count: int) -> Tensor:
         """How far what the generator makes of `count` random codes is from their photographs: mean absolute

@@ -70,7 +70,9 @@ def make_projected(options: TrainingOptions, device: torch.device) -> ProjectedD
         return None
     from forensics.generators.training.projected import ProjectedDiscriminator
 
-    return ProjectedDiscriminator(options.projected_side, options.seed).to(device)
+    return ProjectedDiscriminator(options.projected_side, options.seed, inner=options.projected_inner).to(
+        device
+    )
 
 
 def make_matching(

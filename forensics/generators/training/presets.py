@@ -19,10 +19,12 @@ _FULL: dict[str, Any] = {"z_dim": 512, "w_dim": 512, "channel_max": 512, "pl_wei
 # By the sizes of their gradients (gradients.py) in the runs of the embedded generators: with anchors at 8 instead of 1
 # their persons outweighed the plain discriminator three times, and sharpness suffered.
 _ANCHORED: dict[str, Any] = {
+    "plain_weight": 0.3,
     "projected_weight": 0.1,
     "matching_weight": 1.0,
     "descriptors": "dlib+mobile",
     "identity_weight": 32.0,
+    "truncation_weight": 2.0,
     "anchor_weight": 1.0,
     "anchor_identity": 6.0,
     "anchor_count": 16,

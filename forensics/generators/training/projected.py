@@ -19,6 +19,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from forensics.detectors.efficientnet_lite import FoldedLite0, load_imagenet
 from forensics.detectors.network import uses_bfloat16
+from forensics.generators.training.jitter import half_inner
 
 # Blocks of Lite0 after which the image is smaller by 4, 8, 16 and 32: their channels, and the standard deviation of
 # their features over the photographs of faces that the embedded generators learn from.
@@ -31,14 +32,15 @@ class ProjectedDiscriminator(nn.Module):
     """Four discriminators over fixed features. Images float32 [n, 3, h, w] in about [-1, 1].
 
     `side` is the size in pixels that images are brought to (bilinear) before the features are taken; a multiple of 32
-    from 128 up. The random mixing is a function of `seed`; the feature network is left out of the state.
+    from 128 up. The random mixing is a function of `seed`; the feature network is left out of the state. With `inner`,
+    of every second image it judges the inner face alone.
     """
 
-    def __init__(self, side: int = 128, seed: int = 0) -> None:
+    def __init__(self, side: int = 128, seed: int = 0, *, inner: bool = False) -> None:
         super().__init__()
         if side < 128 or side % 32:
             raise ValueError(f"side {side} is not possible: a multiple of 32 from 128 up")
-        self.side = side
+        self.side, self.inner = side, inner
         trunk = FoldedLite0()
         trunk.absorb(load_imagenet())
         # In a list, so that its weights are not taken for state that a run has to carry.
@@ -92,7 +94,7 @@ class ProjectedDiscriminator(nn.Module):
 
         Computed in bfloat16 where the machine multiplies that faster: a quarter off on a CPU with AMX.
         """
-        shown = augmented(images)
+        shown = augmented(half_inner(images) if self.inner else images)
         with torch.autocast(images.device.type, torch.bfloat16, enabled=uses_bfloat16(str(images.device))):
             features = self.features(shown)
             logits = [judge(x).flatten(1) for judge, x in zip(self.judges, features, strict=True)]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from forensics.detectors.descriptor import load_descriptor
-from forensics.generators.training.jitter import drawn_views, inner_face, viewed
+from forensics.generators.training.jitter import drawn_views, half_inner, inner_face, viewed
 from forensics.generators.training.loading import square
 from forensics.images import decode
 
@@ -71,3 +72,13 @@ def test_the_inner_face_is_there_enlarged_and_all_of_it() -> None:
     felt = grid.grad[0, 0] > 0
     assert bool(felt[32:92, 20:80].all())
     assert int(felt.sum()) == 60 * 60
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_of_every_second_image_the_inner_face_alone(shared: Path, n: int) -> None:
+    images = photographs(shared, n)
+    shown = half_inner(images)
+    whole = (n + 1) // 2
+    assert shown.shape == images.shape
+    assert torch.equal(shown[:whole], images[::2])
+    assert torch.equal(shown[whole:], inner_face(images[1::2]))

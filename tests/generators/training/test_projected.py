@@ -79,3 +79,18 @@ def test_sides_that_leave_no_features_are_refused(side: int) -> None:
         ProjectedDiscriminator(side)
     with pytest.raises(ForensicsError, match="projected_side"):
         resolve("stylegan2-64", projected_side=side)
+
+
+def test_with_inner_what_lies_outside_the_face_counts_in_every_second_image_alone(
+    faces: torch.Tensor,
+) -> None:
+    inner = ProjectedDiscriminator(128, seed=3, inner=True)
+    shown = faces.clone().requires_grad_(True)
+    torch.manual_seed(0)
+    inner.generator_loss(shown).backward()  # type: ignore[no-untyped-call]
+    assert shown.grad is not None
+    corners = shown.grad[:, :, :4, :4].abs().amax(dim=(1, 2, 3))
+    middles = shown.grad.abs().amax(dim=(1, 2, 3))
+    assert bool((corners[1::2] == 0).all())
+    assert bool((middles > 0).all())
+    assert bool((corners[::2] > 0).any())
