@@ -12,6 +12,8 @@ from forensics.generators.training.strengths import PIPELINES
 
 # Options that a run finds for itself, and those that are no single value.
 _BY_THE_RUN = ("preset", "c_dim", "transfer", "generator_extra", "discriminator_extra")
+# Networks that tell persons apart, and where the weights of each are in forensics/weights.
+DESCRIPTORS = {"dlib": "descriptor", "mobile": "descriptor-mobile"}
 _SWITCH = {"true": True, "false": False}
 
 
@@ -55,7 +57,7 @@ class TrainingOptions:
     )
     identity_weight: float = 0.0  # of the same distance over descriptors of persons; 0: none
     truncation_weight: float = 0.0  # of persons that stray where ws are truncated; 0: none
-    descriptors: str = "dlib"  # the networks that make these: dlib, mobile, or dlib+mobile
+    descriptors: str = "dlib"  # the networks that make these, joined by +
     matching_interval: int = 2  # iterations from one use of these to the next, at so many times the weight
     anchor_weight: float = (
         0.0  # of the distance of photographs from what is made of their own latents; 0: none
@@ -177,8 +179,8 @@ def check(o: TrainingOptions) -> None:
             "matching_weight, inner_weight and anchor_weight use the features of the projected discriminator: "
             "give projected_side"
         )
-    if not set(o.descriptors.split("+")) <= {"dlib", "mobile"}:
-        raise ForensicsError(f"no descriptors {o.descriptors!r}: dlib, mobile, or dlib+mobile")
+    if not set(o.descriptors.split("+")) <= DESCRIPTORS.keys():
+        raise ForensicsError(f"no descriptors {o.descriptors!r}: {', '.join(DESCRIPTORS)}, or several with +")
     if o.truncation_weight and not o.identity_weight:
         raise ForensicsError("truncation_weight needs the distance of persons: give identity_weight")
     if o.anchor_identity and not o.anchor_weight:

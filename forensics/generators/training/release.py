@@ -23,6 +23,7 @@ from forensics.generators.base import Generator, load_generator, pick_device
 from forensics.generators.checkpoints import read_checkpoint
 from forensics.generators.training.data import TrainingImages
 from forensics.generators.training.metrics import Evaluation
+from forensics.generators.training.options import DESCRIPTORS
 from forensics.images import contact_sheet, encode_jpeg, resize
 from forensics.terminal import print_line, tracked
 
@@ -138,8 +139,7 @@ def _beside_the_discriminator(o: dict[str, Any]) -> list[str]:
     if o.get("inner_weight"):
         lines.append(f"The same of the inner face, enlarged: weight {o['inner_weight']}.")
     if o.get("identity_weight"):
-        names = {"dlib": "`descriptor`", "mobile": "`descriptor-mobile`"}
-        used = " and ".join(names[name] for name in o.get("descriptors", "dlib").split("+"))
+        used = " and ".join(f"`{DESCRIPTORS[name]}`" for name in o.get("descriptors", "dlib").split("+"))
         lines.append(
             f"The same of descriptors of persons ({used}, not the pack below): weight {o['identity_weight']}."
         )

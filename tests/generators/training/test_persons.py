@@ -7,8 +7,10 @@ import torch
 
 from forensics.detectors.descriptor import DEVIATION, load_descriptor
 from forensics.errors import ForensicsError
+from forensics.generators.training.options import DESCRIPTORS
 from forensics.generators.training.persons import Persons
 from forensics.generators.training.presets import resolve
+from forensics.shipped import FOLDER
 
 
 @torch.no_grad()
@@ -23,5 +25,11 @@ def test_two_networks_are_side_by_side_and_about_of_deviation_1(forty_faces: tor
 def test_a_run_names_networks_there_are() -> None:
     assert resolve("stylegan2-64-anchored", descriptors="mobile").descriptors == "mobile"
     for wrong in ("", "arcface", "dlib+", "dlib mobile"):
-        with pytest.raises(ForensicsError, match="dlib, mobile, or dlib\\+mobile"):
+        with pytest.raises(ForensicsError, match="dlib, mobile, or several with"):
             resolve("stylegan2-64-anchored", descriptors=wrong)
+
+
+@pytest.mark.parametrize("name", DESCRIPTORS)
+def test_each_that_may_be_named_is_there_with_its_card(name: str) -> None:
+    assert Persons(name).networks
+    assert (FOLDER / DESCRIPTORS[name] / "MODEL_CARD.md").is_file()
