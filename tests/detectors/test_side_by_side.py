@@ -80,7 +80,9 @@ def test_scores_do_not_depend_on_the_number_of_threads(
     assert thread_count([detector]) == 2
     side_by_side = [f.log10_lr for f in examine(images, detector, batch=1)]
     torch.set_num_threads(1)
-    assert [f.log10_lr for f in examine(images, detector, batch=1)] == side_by_side
+    # To the last bit on most CPUs; 1e-16 apart was seen on one with AMX.
+    alone = [f.log10_lr for f in examine(images, detector, batch=1)]
+    np.testing.assert_allclose(alone, side_by_side, rtol=0, atol=1e-13)
     np.testing.assert_allclose([f.log10_lr for f in examine(images, detector)], side_by_side, atol=1e-9)
 
 

@@ -76,7 +76,7 @@ def test_a_step_along_its_gradient_brings_them_nearer(
         kept.loss(learning, whole, ws).backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     assert whole.grad is None
-    assert distance(kept, learning, made, ws) < before - 0.02
+    assert distance(kept, learning, made, ws) < 0.9 * before
 
 
 def test_it_needs_the_distance_of_persons_and_no_negative_weight() -> None:
