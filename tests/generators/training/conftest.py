@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from forensics.files import sha256_bytes
+from forensics.generators.training import anchors
 from forensics.generators.training.data import TrainingImages
 from forensics.generators.training.loading import square
 from forensics.generators.training.options import TrainingOptions
@@ -43,3 +44,9 @@ def tiny() -> TrainingOptions:
 def trainer(tiny: TrainingOptions, images: TrainingImages, tmp_path: Path) -> Trainer:
     """A run that has not begun."""
     return Trainer(tiny, images, tmp_path, torch.device("cpu"))
+
+
+@pytest.fixture
+def few_generated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Codes are placed by 128 generated images: 2048 take 10 seconds, and only who is shown depends on them."""
+    monkeypatch.setattr(anchors, "_GENERATED", 128)

@@ -109,7 +109,7 @@ def test_of_every_second_image_the_inner_face_is_compared(
 
 @pytest.mark.slow
 def test_training_brings_what_is_made_of_them_nearer_to_the_photographs(
-    images: TrainingImages, tmp_path: Path
+    images: TrainingImages, tmp_path: Path, few_generated: None
 ) -> None:
     options = replace(resolve("tiny-16", **CHANGES), anchor_weight=30.0)
     trainer = Trainer(options, images, tmp_path, torch.device("cpu"))
@@ -132,7 +132,9 @@ def test_what_it_needs_is_said(images: TrainingImages, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_at_first_the_generator_learns_from_them_alone(images: TrainingImages, tmp_path: Path) -> None:
+def test_at_first_the_generator_learns_from_them_alone(
+    images: TrainingImages, tmp_path: Path, few_generated: None
+) -> None:
     options = resolve("tiny-16", anchor_kimg=0.008, warmup_kimg=0.008, **CHANGES)
     trainer = Trainer(options, images, tmp_path, torch.device("cpu"))
     judge = [p.detach().clone() for p in trainer.D.parameters()]

@@ -18,7 +18,9 @@ from forensics.generators.training.trainer import Trainer
 TERMS = {"projected_side": 128, "matching_weight": 1.0, "anchor_weight": 2.0, "anchor_count": 4}
 
 
-def test_each_term_is_as_large_as_its_weight_makes_it(images: TrainingImages, tmp_path: Path) -> None:
+def test_each_term_is_as_large_as_its_weight_makes_it(
+    images: TrainingImages, tmp_path: Path, few_generated: None
+) -> None:
     options = resolve("tiny-16", **TERMS)
     once, more = (
         gradient_sizes(Trainer(o, images, tmp_path, torch.device("cpu")), draws=2)
@@ -43,7 +45,7 @@ def test_each_term_is_as_large_as_its_weight_makes_it(images: TrainingImages, tm
 
 @pytest.mark.slow
 def test_a_run_is_read_and_its_persons_stand_by_themselves(
-    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], few_generated: None
 ) -> None:
     photographs = sorted((shared / "data/faces256/val/real").glob("*.png"))[:12]
     changes = {**TERMS, "resolution": 32, "anchor_identity": 4.0}

@@ -44,7 +44,7 @@ def small(preset: str, images: TrainingImages, folder: Path) -> Trainer:
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))
 def test_trains_resumes_exactly_and_writes_a_generator(
-    preset: str, images: TrainingImages, tmp_path: Path
+    preset: str, images: TrainingImages, tmp_path: Path, few_generated: None
 ) -> None:
     one = small(preset, images, tmp_path)
     before = torch.cat([p.detach().flatten().clone() for p in one.G.parameters()])

@@ -23,11 +23,13 @@ import sys
 from pathlib import Path
 import numpy as np
 import torch
+from forensics.generators.training import anchors as placing
 from forensics.generators.training.data import TrainingImages
 from forensics.generators.training.presets import resolve
 from forensics.generators.training.ranks import Ranks, join_ranks, leave_ranks
 from forensics.generators.training.trainer import Trainer
 torch.set_num_threads(1)
+placing._GENERATED = 128  # codes need no more here, and 2048 take 10 seconds
 pixels = np.load(sys.argv[1])
 # The projected discriminator is there for its features: each rank augments for itself what it judges.
 anchors = {"projected_side": 128, "projected_weight": 0.0, "anchor_weight": 2.0, "anchor_count": 8}

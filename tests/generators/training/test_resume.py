@@ -127,7 +127,7 @@ def test_going_on_further_than_first_asked(uninterrupted: Path, photographs: Pat
 
 @pytest.mark.slow
 def test_a_run_with_everything_the_projected_network_serves_goes_on_alike(
-    images: TrainingImages, tmp_path: Path
+    images: TrainingImages, tmp_path: Path, few_generated: None
 ) -> None:
     changes = {"projected_side": 128, "matching_weight": 4.0, "anchor_weight": 3.0, "warmup_kimg": 0.04}
     changes |= {
