@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from forensics.detectors.network import uses_bfloat16
 from forensics.errors import ForensicsError
 from forensics.generators.training.data import TrainingImages
 from forensics.generators.training.ranks import Ranks, join_ranks
@@ -86,9 +87,9 @@ def test_two_ranks_give_the_gradient_of_one(images: TrainingImages, tmp_path: Pa
     assert one.keys() == two.keys()
     assert len(one) > 80
     for name, expected in one.items():
-        if "synthesis" in name or "mapping" in name:
-            # Anchors pass through features whose derivative jumps (ReLU6, absolute differences). Where a convolution
-            # rounds otherwise at another batch size (seen on a CPU with AMX), single elements fall on the other side.
+        if uses_bfloat16("cpu") and ("synthesis" in name or "mapping" in name):
+            # Seen on a CPU with AMX, also without bfloat16 and oneDNN; likely because anchors pass through features
+            # whose derivative jumps (ReLU6, absolute differences). Elsewhere all agree element by element.
             assert (two[name] - expected).norm() < 2e-3 * expected.norm() + 1e-6, name
         else:
             torch.testing.assert_close(
