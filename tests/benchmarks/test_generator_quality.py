@@ -1,0 +1,43 @@
+"""The numbers of the model cards: yield, scores and cosines of a generator's faces, over one draw and over several."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from forensics.benchmarks.generator_quality import face_rows, quality, quality_of_draws, samples
+from forensics.detectors.faces import load_faces
+from forensics.generators.base import load_generator
+
+
+def test_quality_is_yield_score_and_cosines() -> None:
+    scores = np.array([0.9, 0.8, 0.0, 0.4])
+    embeddings = np.array([[1.0, 0.0], [0.6, 0.8], [np.nan, np.nan], [0.0, 1.0]])
+    row = quality(scores, embeddings, against=np.array([[0.0, 1.0], [np.nan, np.nan]]))
+    assert row["n"] == 4
+    assert row["yield"] == 0.5
+    assert row["median_score"] == pytest.approx(0.6)
+    assert row["pairwise_cosine_mean"] == pytest.approx((0.6 + 0.0 + 0.8) / 3, abs=1e-4)
+    assert row["pairwise_cosine_max"] == pytest.approx(0.8)
+    assert row["nearest_training_cosine_max"] == pytest.approx(1.0)
+    assert row["nearest_training_cosine_mean"] == pytest.approx((0.0 + 0.8 + 1.0) / 3, abs=1e-4)
+
+
+def test_draws_are_pooled_as_means_and_of_maxima_the_largest(shared: Path) -> None:
+    generator, faces = (
+        load_generator("default-64", "cpu"),
+        load_faces("scrfd500m_mbf", shared / "data/insightface"),
+    )
+    against = face_rows(samples(generator, 3, 1.0, seed=9), faces)[1]
+    each = [quality(*face_rows(samples(generator, 6, 1.0, seed), faces), against) for seed in (4, 5)]
+    pooled = quality_of_draws(generator, faces, 6, 1.0, (4, 5), against)
+    assert (pooled["n"], pooled["draws"]) == (6, 2)
+    means = [row["pairwise_cosine_mean"] for row in each]
+    assert pooled["pairwise_cosine_mean_by_draw"] == means
+    assert means[0] != means[1]
+    assert pooled["pairwise_cosine_mean"] == pytest.approx(np.mean(means), abs=1e-4)
+    for key in ("pairwise_cosine_max", "nearest_training_cosine_max"):
+        assert pooled[key] == max(row[key] for row in each)
+    assert pooled["yield"] == pytest.approx(np.mean([row["yield"] for row in each]))
