@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -15,6 +15,13 @@ _BY_THE_RUN = ("preset", "c_dim", "transfer", "generator_extra", "discriminator_
 # Networks that tell persons apart, and where the weights of each are in forensics/weights.
 DESCRIPTORS = {"dlib": "descriptor", "mobile": "descriptor-mobile"}
 _SWITCH = {"true": True, "false": False}
+_ABOVE_0 = ("lr_g", "lr_d", "lr_projected", "ema_kimg", "ada_kimg")
+_FROM_1 = ("matching_interval", "anchor_count")
+_FROM_0 = (
+    *("r1_gamma", "pl_weight", "seed", "freeze_d", "plain_weight", "style_mixing_prob"),
+    *("matching_weight", "inner_weight", "identity_weight", "truncation_weight"),
+    *("anchor_weight", "anchor_identity", "anchor_kimg", "warmup_kimg"),
+)
 
 
 @dataclass(frozen=True)
@@ -155,62 +162,59 @@ def _as_kind(name: str, value: str, example: Any) -> int | float | bool | str:
 
 def check(o: TrainingOptions) -> None:
     """Raise `ForensicsError` for numbers no run can have."""
+    for complaint in (*_of_images(o), *_of_single_numbers(o), *_of_partners(o)):
+        raise ForensicsError(complaint)
+
+
+def _of_images(o: TrainingOptions) -> Iterator[str]:
+    """What is wrong with sizes, batches and how images are changed."""
     if o.augment not in PIPELINES:
-        raise ForensicsError(f"no augmentation pipeline {o.augment!r}: choose one of {', '.join(PIPELINES)}")
-    if PIPELINES[o.augment].imgfilter > 0 and o.resolution < 32:
-        raise ForensicsError(f"augmentation {o.augment!r} filters over 43 pixels: it needs 32 px or more")
+        yield f"no augmentation pipeline {o.augment!r}: choose one of {', '.join(PIPELINES)}"
+    elif PIPELINES[o.augment].imgfilter > 0 and o.resolution < 32:
+        yield f"augmentation {o.augment!r} filters over 43 pixels: it needs 32 px or more"
     if o.resolution < 8 or o.resolution & (o.resolution - 1):
-        raise ForensicsError(f"resolution {o.resolution} is not possible: a power of two from 8 up")
+        yield f"resolution {o.resolution} is not possible: a power of two from 8 up"
     if o.batch < 1:
-        raise ForensicsError(f"batch {o.batch} is not possible: give 1 or more")
-    if o.batch % min(o.mbstd_group_size, o.batch):
-        raise ForensicsError(
-            f"batch {o.batch} does not divide into groups of {o.mbstd_group_size} (minibatch std)"
-        )
+        yield f"batch {o.batch} is not possible: give 1 or more"
+    elif o.batch % min(o.mbstd_group_size, o.batch):
+        yield f"batch {o.batch} does not divide into groups of {o.mbstd_group_size} (minibatch std)"
     if o.projected_side and (o.projected_side < 128 or o.projected_side % 32 or o.loss != "logistic"):
-        raise ForensicsError(
+        yield (
             f"projected_side {o.projected_side} is not possible: 0, or with the logistic loss 128, 160, 192, ..."
         )
-    for name in ("lr_g", "lr_d", "lr_projected", "ema_kimg", "ada_kimg"):
-        if getattr(o, name) <= 0:
-            raise ForensicsError(f"{name} {getattr(o, name)} is not possible: give a number above 0")
+
+
+def _of_single_numbers(o: TrainingOptions) -> Iterator[str]:
+    """What is out of its range."""
+    for names, lowest, wanted in (
+        (_ABOVE_0, math.ulp(0), "a number above 0"),  # ulp(0): the least of these
+        (_FROM_1, 1, "1 or more"),
+        (_FROM_0, 0, "0 or more"),
+    ):
+        for name in names:
+            if getattr(o, name) < lowest:
+                yield f"{name} {getattr(o, name)} is not possible: give {wanted}"
+
+
+def _of_partners(o: TrainingOptions) -> Iterator[str]:
+    """What is asked for without that which it needs."""
     if (o.matching_weight or o.inner_weight or o.anchor_weight) and not o.projected_side:
-        raise ForensicsError(
+        yield (
             "matching_weight, inner_weight and anchor_weight use the features of the projected discriminator: "
             "give projected_side"
         )
     if not set(o.descriptors.split("+")) <= DESCRIPTORS.keys():
-        raise ForensicsError(f"no descriptors {o.descriptors!r}: {', '.join(DESCRIPTORS)}, or several with +")
+        yield f"no descriptors {o.descriptors!r}: {', '.join(DESCRIPTORS)}, or several with +"
     if o.truncation_weight and not o.identity_weight:
-        raise ForensicsError("truncation_weight needs the distance of persons: give identity_weight")
+        yield "truncation_weight needs the distance of persons: give identity_weight"
     if o.anchor_identity and not o.anchor_weight:
-        raise ForensicsError("anchor_identity needs anchors whose persons it compares: give anchor_weight")
-    for name in ("matching_interval", "anchor_count"):
-        if getattr(o, name) < 1:
-            raise ForensicsError(f"{name} {getattr(o, name)} is not possible: give 1 or more")
+        yield "anchor_identity needs anchors whose persons it compares: give anchor_weight"
     if o.anchor_kimg and not o.anchor_weight:
-        raise ForensicsError("anchor_kimg needs anchors to learn from: give anchor_weight")
+        yield "anchor_kimg needs anchors to learn from: give anchor_weight"
     if o.anchor_weight and o.c_dim:
-        raise ForensicsError(
-            "anchor_weight is for networks without classes: leave out --cond, or set it to 0"
-        )
-    for name in (
-        "r1_gamma",
-        "pl_weight",
-        "seed",
-        "freeze_d",
-        "plain_weight",
-        "matching_weight",
-        "inner_weight",
-        "truncation_weight",
-        "anchor_weight",
-        "anchor_kimg",
-        "warmup_kimg",
-    ):
-        if getattr(o, name) < 0:
-            raise ForensicsError(f"{name} {getattr(o, name)} is not possible: give 0 or more")
+        yield "anchor_weight is for networks without classes: leave out --cond, or set it to 0"
     if o.c_dim and o.architecture not in ("stylegan2", "stylegan3"):
-        raise ForensicsError(f"{o.architecture} has no classes here: leave out --cond, or use stylegan2")
+        yield f"{o.architecture} has no classes here: leave out --cond, or use stylegan2"
 
 
 def differences(before: dict[str, Any], now: TrainingOptions) -> list[str]:

@@ -52,7 +52,17 @@ def test_widths_of_the_64_px_preset() -> None:
         ({"batch": 0}, "batch"),
         ({"batch": 6}, "groups of 4"),
         ({"lr_g": -1.0}, "lr_g"),
+        ({"lr_d": 0.0}, "above 0"),
+        ({"matching_interval": 0}, "1 or more"),
+        ({"style_mixing_prob": -0.1}, "style_mixing_prob -0.1 is not possible: give 0 or more"),
         ({"resolution": 48}, "power of two"),
+        ({"projected_side": 100}, "projected_side 100"),
+        ({"matching_weight": 1.0}, "give projected_side"),
+        ({"descriptors": "dlib+eyes"}, "no descriptors 'dlib\\+eyes'"),
+        ({"truncation_weight": 1.0}, "give identity_weight"),
+        ({"anchor_identity": 1.0}, "anchor_identity needs anchors"),
+        ({"anchor_kimg": 1.0}, "anchor_kimg needs anchors"),
+        ({"architecture": "progan", "c_dim": 2}, "progan has no classes"),
     ],
 )
 def test_impossible_options_are_refused_before_anything_is_read(
