@@ -95,6 +95,7 @@ def card(name: str, facts: dict[str, Any], summary: dict[str, Any], notes: str) 
         f"learning rate {o['lr_g']}, R1 {o['r1_gamma']}, style mixing {o['style_mixing_prob']}, EMA half-life "
         f"{o['ema_kimg']:.0f} kimg, augmentation `{o['augment']}` (p = {facts['augment_p']:.2f}), seed {o['seed']}.",
         *_beside_the_discriminator(o),
+        *_as_mean(facts),
         "`weights.safetensors` holds G_ema and D, float16.",
         "",
         "## Measured",
@@ -122,6 +123,17 @@ def card(name: str, facts: dict[str, Any], summary: dict[str, Any], notes: str) 
         "",
     ]
     return "\n".join(lines)
+
+
+def _as_mean(facts: dict[str, Any]) -> list[str]:
+    """That G_ema is a mean of states (averaging.py), if it is; the options above are those of the first."""
+    states = facts.get("mean_of", [])
+    shares = ", ".join(f"{share:g} ({sha256[:8]})" for share, sha256 in states)
+    return (
+        [f"So for the first of {len(states)} states that G_ema is the mean of, by shares: {shares}."]
+        if states
+        else []
+    )
 
 
 def _row(label: str, row: dict[str, Any]) -> str:
