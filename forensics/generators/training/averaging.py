@@ -5,7 +5,7 @@ generators (G_ema), everything else (discriminator, noise, card) of the first fi
 on from it.
 
 G_ema averages over the last few kimg. What training does to a generator to and fro over tens of kimg, where its terms
-pull different ways, stays in it. On the embedded generator of 128 px, a quarter of a state some 40 kimg older made
+pull different ways, stays in it. On the embedded generator of 128 px, a quarter of a state some 50 kimg older made
 whole faces of broken ones to look at, at the price of variety and of KID, which further training is to bring back.
 Sources: Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization" (UAI 2018); Yazıcı et al.,
 "The Unusual Effectiveness of Averaging in GAN Training" (ICLR 2019).

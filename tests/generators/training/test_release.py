@@ -46,6 +46,13 @@ def test_a_run_is_chosen_measured_and_written(
     assert (out / "sheet.jpg").read_bytes()[:2] == b"\xff\xd8"
 
 
+def test_a_card_says_that_weights_are_a_mean() -> None:
+    assert release._as_mean({"kimg": 2.0}) == []
+    (line,) = release._as_mean({"mean_of": [[1.0, "ab" * 32], [0.75, "cd" * 32]]})
+    assert "first of 2 states" in line
+    assert "1 (abababab), 0.75 (cdcdcdcd)" in line
+
+
 def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(ForensicsError, match=r"training-images\.npz"):
         release.training_images(tmp_path)
