@@ -117,6 +117,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--sheet", type=Path, help="write a contact sheet, ten samples for psi 0.5, 0.7 and 1.0"
     )
     options = parser.parse_args(argv)
+    if options.draws < 1:
+        parser.error(f"--draws {options.draws} is not possible: give 1 or more")
     from forensics.detectors.faces import load_faces
     from forensics.generators.base import load_generator
 
@@ -126,7 +128,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         found = decode_many(find_images(options.against).paths)
         photographs = (item.pixels for item in found if isinstance(item, DecodedImage))
         against = face_rows(tracked(photographs, "training photographs", None), faces)[1]
-    seeds = range(options.seed, options.seed + max(options.draws, 1))
+    seeds = range(options.seed, options.seed + options.draws)
     table = {
         str(psi): quality_of_draws(generator, faces, options.n, psi, seeds, against) for psi in options.psi
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forensics.benchmarks.generator_quality import face_rows, quality, quality_of_draws, samples
+from forensics.benchmarks.generator_quality import face_rows, main, quality, quality_of_draws, samples
 from forensics.detectors.faces import load_faces
 from forensics.generators.base import load_generator
 
@@ -41,3 +41,9 @@ def test_draws_are_pooled_as_means_and_of_maxima_the_largest(shared: Path) -> No
     for key in ("pairwise_cosine_max", "nearest_training_cosine_max"):
         assert pooled[key] == max(row[key] for row in each)
     assert pooled["yield"] == pytest.approx(np.mean([row["yield"] for row in each]))
+
+
+def test_no_draws_are_refused_before_anything_is_loaded(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["default-64", "--draws", "0"])
+    assert "--draws 0 is not possible" in capsys.readouterr().err

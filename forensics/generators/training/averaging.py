@@ -67,11 +67,12 @@ def _generator(checkpoint: Checkpoint) -> NetworkState:
 def _part(text: str) -> tuple[float, Checkpoint]:
     share, _, path = text.partition(":")
     try:
-        return float(share), read_checkpoint(Path(path))
+        number = float(share)
     except ValueError as error:
         raise ForensicsError(
             f"{text!r} is no part of a mean: give SHARE:WEIGHTS, as in 3:new.safetensors"
         ) from error
+    return number, read_checkpoint(Path(path))
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -128,29 +128,24 @@ def card(name: str, facts: dict[str, Any], summary: dict[str, Any], notes: str) 
 def _as_mean(facts: dict[str, Any]) -> list[str]:
     """That G_ema is a mean of states (averaging.py), if it is; the options above are those of the first."""
     states = facts.get("mean_of", [])
+    if not states:
+        return []
     shares = ", ".join(f"{share:g} ({sha256[:8]})" for share, sha256 in states)
-    return (
-        [f"So for the first of {len(states)} states that G_ema is the mean of, by shares: {shares}."]
-        if states
-        else []
-    )
+    return [f"So for the first of {len(states)} states that G_ema is the mean of, by shares: {shares}."]
 
 
 def _row(label: str, row: dict[str, Any]) -> str:
     """A line of the card's table."""
-    named = ("pairwise_cosine_max", "nearest_training_cosine_max")
-    mean, *largest = (
-        "" if row.get(name) is None else f"{row[name]:.{places}f}"
-        for name, places in [("pairwise_cosine_mean", 3), *((name, 2) for name in named)]
-    )
-    each = ", ".join(f"{c:.3f}" for c in row.get("pairwise_cosine_mean_by_draw", []) if c is not None)
-    cells = [
-        label,
-        f"{100 * row['yield']:.1f} %",
-        f"{row['median_score']:.2f}",
-        f"{mean} ({each})" if each else mean,
-    ]
-    return f"| {' | '.join([*cells, *largest])} |"
+    cells = [label, f"{100 * row['yield']:.1f} %", f"{row['median_score']:.2f}"]
+    mean = _cosine(row.get("pairwise_cosine_mean"), 3)
+    each = ", ".join(_cosine(value, 3) for value in row.get("pairwise_cosine_mean_by_draw", []))
+    cells.append(f"{mean} ({each})" if each else mean)
+    cells += [_cosine(row.get(name), 2) for name in ("pairwise_cosine_max", "nearest_training_cosine_max")]
+    return f"| {' | '.join(cells)} |"
+
+
+def _cosine(value: float | None, places: int) -> str:
+    return "" if value is None else f"{value:.{places}f}"
 
 
 def _beside_the_discriminator(o: dict[str, Any]) -> list[str]:
