@@ -74,6 +74,7 @@ class LogisticLoss:
         pipe: AugmentPipe,
         *,
         mixing_prob: float,
+        lowest_psi: float = 1.0,
         plain_weight: float = 1.0,
         projected: ProjectedDiscriminator | None = None,
         projected_weight: float = 0.2,
@@ -86,6 +87,7 @@ class LogisticLoss:
     ) -> None:
         self.generator, self.discriminator, self.pipe = generator, discriminator, pipe
         self.mixing_prob, self.plain_weight, self.ranks = mixing_prob, plain_weight, ranks
+        self.lowest_psi = lowest_psi
         self.projected, self.projected_weight = projected, projected_weight
         self.matching = matching or {}
         self.anchors, self.anchor_weight, self.anchor_count = anchors, anchor_weight, anchor_count
@@ -104,7 +106,8 @@ class LogisticLoss:
     ) -> tuple[Tensor, Tensor]:
         """This rank's share of n images, and their ws, from fresh latents with style mixing.
 
-        `labels` are those of the share; `track_w_avg` is the decay of w_avg.
+        Below 1, `lowest_psi` truncates each to a psi of its own: what judges them asks faces near w_avg, too, to be as
+        real and as various as photographs, which at psi 1 alone it does not. `labels` are those of the share; `track_w_avg` is the decay of w_avg.
         """
         g, stream = self.generator, self.ranks.latents
         z = self.ranks.share(torch.randn(2, n, g.z_dim, device=g.device, generator=stream), dim=1)
@@ -117,6 +120,9 @@ class LogisticLoss:
             cutoff = int(torch.randint(1, g.num_ws, [], generator=stream, device=at))
             other = g.broadcast_w(z[1], labels)[:, :1].expand(-1, g.num_ws - cutoff, -1)
             ws = torch.cat([ws[:, :cutoff], other], dim=1)
+        if self.lowest_psi < 1:
+            drawn = self.ranks.share(torch.rand(n, 1, 1, device=g.device, generator=stream), dim=0)
+            ws = torch.lerp(g.w_avg.to(ws), ws, self.lowest_psi + (1 - self.lowest_psi) * drawn)
         return g.synthesize(ws, noise="random"), ws
 
     def generator_step(

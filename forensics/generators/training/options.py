@@ -84,6 +84,7 @@ class TrainingOptions:
     pl_batch_shrink: int = 2
     pl_decay: float = 0.01
     style_mixing_prob: float = 0.9
+    lowest_psi: float = 1.0  # training's faces are truncated, each to a psi drawn between this and 1
     w_avg_beta: float = 0.995
     ema_kimg: float = 10.0
     ema_rampup: float = 0.05  # 0: none
@@ -194,6 +195,8 @@ def _of_single_numbers(o: TrainingOptions) -> Iterator[str]:
         for name in names:
             if getattr(o, name) < lowest:
                 yield f"{name} {getattr(o, name)} is not possible: give {wanted}"
+    if not 0 <= o.lowest_psi <= 1:
+        yield f"lowest_psi {o.lowest_psi} is not possible: give 0 to 1"
 
 
 def _of_partners(o: TrainingOptions) -> Iterator[str]:

@@ -77,7 +77,8 @@ class Trainer:
         self.ada = AdaController(self.pipe, options.ada_target, options.ada_interval, options.ada_kimg)
         self.loss = LOSSES[options.loss](
             self.G, self.D, self.pipe,
-            mixing_prob=options.style_mixing_prob, plain_weight=options.plain_weight, ranks=ranks,
+            mixing_prob=options.style_mixing_prob, lowest_psi=options.lowest_psi,
+            plain_weight=options.plain_weight, ranks=ranks,
             projected=self.projected, projected_weight=options.projected_weight,
             matching=self.matching, anchors=self.anchors,
             anchor_weight=options.anchor_weight, anchor_count=options.anchor_count,
