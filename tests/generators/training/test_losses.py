@@ -107,3 +107,17 @@ def test_style_mixing_crosses_two_ws_at_one_layer(trainer: Trainer) -> None:
     trainer.loss.mixing_prob = 0.0
     _, ws = trainer.loss.fakes(3)
     assert (ws == ws[:, :1]).all()
+
+
+def test_training_s_faces_are_truncated_to_a_psi_of_their_own(trainer: Trainer) -> None:
+    def distances() -> torch.Tensor:
+        torch.manual_seed(0)
+        return (trainer.loss.fakes(64)[1][:, 0] - trainer.G.w_avg).norm(dim=1)
+
+    trainer.loss.mixing_prob = 0.0
+    trainer.G.w_avg.add_(0.5)
+    whole = distances()
+    trainer.loss.lowest_psi = 0.5
+    psi = distances() / whole
+    assert 0.5 < float(psi.min()) < 0.55 and 0.95 < float(psi.max()) < 1
+    assert len(psi.round(decimals=3).unique()) > 32

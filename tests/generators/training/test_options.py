@@ -55,6 +55,7 @@ def test_widths_of_the_64_px_preset() -> None:
         ({"lr_d": 0.0}, "above 0"),
         ({"matching_interval": 0}, "1 or more"),
         ({"style_mixing_prob": -0.1}, "style_mixing_prob -0.1 is not possible: give 0 or more"),
+        ({"lowest_psi": 1.5}, "lowest_psi 1.5 is not possible: give 0 to 1"),
         ({"resolution": 48}, "power of two"),
         ({"projected_side": 100}, "projected_side 100"),
         ({"matching_weight": 1.0}, "give projected_side"),
