@@ -107,7 +107,8 @@ class LogisticLoss:
         """This rank's share of n images, and their ws, from fresh latents with style mixing.
 
         Below 1, `lowest_psi` truncates each to a psi of its own: what judges them asks faces near w_avg, too, to be as
-        real and as various as photographs, which at psi 1 alone it does not. `labels` are those of the share; `track_w_avg` is the decay of w_avg.
+        real and as various as photographs, which at psi 1 alone it does not. `labels` are those of the share;
+        `track_w_avg` is the decay of w_avg.
         """
         g, stream = self.generator, self.ranks.latents
         z = self.ranks.share(torch.randn(2, n, g.z_dim, device=g.device, generator=stream), dim=1)

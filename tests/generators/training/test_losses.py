@@ -119,5 +119,6 @@ def test_training_s_faces_are_truncated_to_a_psi_of_their_own(trainer: Trainer) 
     whole = distances()
     trainer.loss.lowest_psi = 0.5
     psi = distances() / whole
-    assert 0.5 < float(psi.min()) < 0.55 and 0.95 < float(psi.max()) < 1
+    assert 0.5 < float(psi.min()) < 0.55
+    assert 0.95 < float(psi.max()) < 1
     assert len(psi.round(decimals=3).unique()) > 32
