@@ -8,6 +8,7 @@ Residual Learning for Image Recognition" (CVPR 2016); the weights are in `weight
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -27,6 +28,8 @@ DEVIATION: Final = 0.05  # of each of its numbers, over the photographs the embe
 _TOP, _LEFT, _SQUARE = 72 / 256, 43 / 256, 170 / 256
 _MEAN = (122.782, 117.001, 104.298)
 # Stages: channels, blocks after the one that halves the size. The first stage does not begin with such a block.
+# Of the three stages that `tapped` shows: channels, side, and deviation over those photographs.
+TAPPED: Final = ((32, 35, 1.46), (64, 17, 1.43), (128, 8, 0.90))
 _STAGES = ((32, 3), (64, 3), (128, 2), (256, 2), (256, 0))
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -73,15 +76,26 @@ class FaceDescriptor(nn.Module):
         self.register_buffer("mean", torch.tensor(_MEAN)[:, None, None], persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
+        descriptors: Tensor = self.head(self.blocks(self._stemmed(images)).mean(dim=(2, 3)))
+        return descriptors
+
+    def tapped(self, images: Tensor) -> list[Tensor]:
+        """What its first three stages make of the images: [n, 32, 35, 35], [n, 64, 17, 17], [n, 128, 8, 8]."""
+        x, tapped = self._stemmed(images), []
+        for block, following in pairwise(self.blocks):
+            x = block(x)
+            if following.halving:  # type: ignore[union-attr]
+                tapped.append(x)
+        return tapped[: len(TAPPED)]
+
+    def _stemmed(self, images: Tensor) -> Tensor:
         h, w = images.shape[2:]
         top, left = round(_TOP * h), round(_LEFT * w)
         face = images[:, :, top : top + round(_SQUARE * h), left : left + round(_SQUARE * w)]
         x = F.interpolate(face, (SIDE_PX, SIDE_PX), mode="bilinear", antialias=True)
         x = ((x + 1) * 127.5 - self.mean) / 255
         x = F.relu(self.stem(x.contiguous(memory_format=torch.channels_last)))
-        x = self.blocks(F.max_pool2d(x, 3, 2))
-        descriptors: Tensor = self.head(x.mean(dim=(2, 3)))
-        return descriptors
+        return F.max_pool2d(x, 3, 2)
 
 
 def load_descriptor(path: Path = WEIGHTS) -> FaceDescriptor:

@@ -70,9 +70,10 @@ def make_projected(options: TrainingOptions, device: torch.device) -> ProjectedD
         return None
     from forensics.generators.training.projected import ProjectedDiscriminator
 
-    return ProjectedDiscriminator(options.projected_side, options.seed, inner=options.projected_inner).to(
-        device
+    judges = ProjectedDiscriminator(
+        options.projected_side, options.seed, inner=options.projected_inner, faces=options.projected_faces
     )
+    return judges.to(device)
 
 
 def make_matching(

@@ -57,6 +57,7 @@ class TrainingOptions:
         0.2  # of its loss beside the plain one; at 1 its gradient is some 16 times as large
     )
     projected_inner: bool = False  # of every second image it sees the inner face alone, enlarged
+    projected_faces: bool = False  # three more scales of it are those of dlib's face network
     lr_projected: float = 0.002
     matching_weight: float = 0.0  # of the energy distance over the projected network's features; 0: none
     inner_weight: float = (

@@ -17,9 +17,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from forensics.detectors import descriptor
 from forensics.detectors.efficientnet_lite import FoldedLite0, load_imagenet
 from forensics.detectors.network import uses_bfloat16
-from forensics.generators.training.jitter import half_inner
+from forensics.generators.training.jitter import drawn_views, half_inner, viewed
 
 # Blocks of Lite0 after which the image is smaller by 4, 8, 16 and 32: their channels, and the standard deviation of
 # their features over the photographs of faces that the embedded generators learn from.
@@ -33,10 +34,11 @@ class ProjectedDiscriminator(nn.Module):
 
     `side` is the size in pixels that images are brought to (bilinear) before the features are taken; a multiple of 32
     from 128 up. The random mixing is a function of `seed`; the feature network is left out of the state. With `inner`,
-    of every second image it judges the inner face alone.
+    of every second image it judges the inner face alone; with `faces`, three more judge what a network that tells faces
+    apart sees between brows and chin.
     """
 
-    def __init__(self, side: int = 128, seed: int = 0, *, inner: bool = False) -> None:
+    def __init__(self, side: int = 128, seed: int = 0, *, inner: bool = False, faces: bool = False) -> None:
         super().__init__()
         if side < 128 or side % 32:
             raise ValueError(f"side {side} is not possible: a multiple of 32 from 128 up")
@@ -54,6 +56,7 @@ class ProjectedDiscriminator(nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.judges = nn.ModuleList(_judge(size) for size in sizes)
+        self.faces = FaceJudges(seed) if faces else None
 
     def features(self, images: Tensor) -> list[Tensor]:
         """Mixed features, finest first: [n, 64, side / 4, side / 4] to [n, 64, side / 32, side / 32]."""
@@ -90,7 +93,7 @@ class ProjectedDiscriminator(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits float32 [n, 4], one a scale, the finest first; each call augments at random.
+        """Logits float32 [n, 4], one a scale, the finest first, with `faces` [n, 7]; each call augments at random.
 
         Computed in bfloat16 where the machine multiplies that faster: a quarter off on a CPU with AMX.
         """
@@ -98,6 +101,8 @@ class ProjectedDiscriminator(nn.Module):
         with torch.autocast(images.device.type, torch.bfloat16, enabled=uses_bfloat16(str(images.device))):
             features = self.features(shown)
             logits = [judge(x).flatten(1) for judge, x in zip(self.judges, features, strict=True)]
+            if self.faces is not None:
+                logits.append(self.faces(images))
         return torch.cat(logits, dim=1).float()
 
     def generator_loss(self, fake: Tensor) -> Tensor:
@@ -108,6 +113,34 @@ class ProjectedDiscriminator(nn.Module):
     def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
         """Hinge loss, summed over the scales."""
         return (F.relu(1 - self(real)) + F.relu(1 + self(fake))).mean(dim=0).sum()
+
+
+class FaceJudges(nn.Module):
+    """Discriminators of three stages of dlib's face network: logits [n, 3] of images [n, 3, h, w] framed as FFHQ is.
+
+    A network trained on ImageNet says little of eyes and mouths; this one was made to look at nothing else. The images
+    are not moved as far as for the other scales, for it expects each part of a face in its place.
+    Source: Kumari et al., "Ensembling Off-the-shelf Models for GAN Training" (CVPR 2022).
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        self._trunk = [descriptor.load_descriptor()]
+        stream = torch.Generator().manual_seed(seed)
+        self.across = nn.ModuleList(
+            _fixed_conv(channels, _MIXED, 1, stream) for channels, _, _ in descriptor.TAPPED
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.judges = nn.ModuleList(_judge(side) for _, side, _ in descriptor.TAPPED)
+
+    def forward(self, images: Tensor) -> Tensor:
+        draw = torch.rand(5, len(images), 1, 1, 1, device=images.device)
+        shown = viewed(_coloured(images, draw[:3]), drawn_views(len(images), images.device))
+        shown = shown * _kept(draw[3], draw[4], *images.shape[2:])
+        tapped = self._trunk[0].to(images.device).tapped(shown)
+        judged = zip(self.judges, self.across, tapped, descriptor.TAPPED, strict=True)
+        return torch.cat([judge(mix(x / spread)).flatten(1) for judge, mix, x, (_, _, spread) in judged], 1)
 
 
 def _fixed_conv(channels_in: int, channels_out: int, kernel: int, stream: torch.Generator) -> nn.Conv2d:
@@ -139,10 +172,14 @@ def augmented(images: Tensor) -> Tensor:
     """Each image with brightness, saturation and contrast changed, moved by up to an eighth, half its side cut out."""
     n, _, height, width = images.shape
     draw = torch.rand(7, n, 1, 1, 1, device=images.device)
+    return _moved(_coloured(images, draw[:3]), draw[3], draw[4]) * _kept(draw[5], draw[6], height, width)
+
+
+def _coloured(images: Tensor, draw: Tensor) -> Tensor:
+    """Images with brightness, saturation and contrast changed by `draw` [3, n, 1, 1, 1], uniform in [0, 1]."""
     x = images + (draw[0] - 0.5)
     x = torch.lerp(x.mean(dim=1, keepdim=True), x, 2 * draw[1])
-    x = torch.lerp(x.mean(dim=(1, 2, 3), keepdim=True), x, draw[2] + 0.5)
-    return _moved(x, draw[3], draw[4]) * _kept(draw[5], draw[6], height, width)
+    return torch.lerp(x.mean(dim=(1, 2, 3), keepdim=True), x, draw[2] + 0.5)
 
 
 def _moved(x: Tensor, across: Tensor, down: Tensor) -> Tensor:
