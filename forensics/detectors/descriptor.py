@@ -84,7 +84,7 @@ class FaceDescriptor(nn.Module):
         x, tapped = self._stemmed(images), []
         for block, following in pairwise(self.blocks):
             x = block(x)
-            if following.halving:  # type: ignore[union-attr]
+            if following.halving:
                 tapped.append(x)
         return tapped[: len(TAPPED)]
 

@@ -8,9 +8,10 @@ import torch
 from forensics.errors import ForensicsError
 from forensics.generators.training.data import TrainingImages
 from forensics.generators.training.losses import blurred
+from forensics.generators.training.networks import make_projected
 from forensics.generators.training.optimisers import projected_optimiser
 from forensics.generators.training.presets import resolve
-from forensics.generators.training.projected import ProjectedDiscriminator, augmented
+from forensics.generators.training.projected import FaceJudges, ProjectedDiscriminator, augmented
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,37 @@ def test_it_learns_to_tell_photographs_from_blurred_ones(faces: torch.Tensor) ->
         optimiser.step()
     with torch.no_grad():
         assert network(faces).mean() > network(fakes).mean() + 0.5
+
+
+def test_judges_of_the_face_network_learn_to_see_the_eyes_of_someone_else(
+    faces: torch.Tensor,
+) -> None:
+    torch.manual_seed(0)
+    judges = FaceJudges(seed=0)
+    assert judges(faces).shape == (8, 3)
+    side = faces.shape[2]
+    optimiser = torch.optim.Adam(
+        [p for p in judges.parameters() if p.requires_grad], lr=0.002, betas=(0.0, 0.99)
+    )
+    fakes = faces.clone()
+    fakes[:, :, side * 3 // 8 : side // 2] = faces[:, :, side * 3 // 8 : side // 2].flip(0)
+    for _ in range(40):
+        optimiser.zero_grad()
+        loss = (1 - judges(faces)).relu().mean() + (1 + judges(fakes)).relu().mean()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+    with torch.no_grad():
+        assert judges(faces).mean() > judges(fakes).mean() + 0.5
+
+
+def test_the_face_network_s_logits_stand_beside_the_others(faces: torch.Tensor) -> None:
+    network = ProjectedDiscriminator(128, seed=3, faces=True)
+    assert network(faces).shape == (8, 7)
+    assert network.faces is not None
+    assert {name.split(".")[0] for name in network.faces.state_dict()} == {"across", "judges"}
+    chosen = make_projected(resolve("stylegan2-64-anchored", projected_faces=True), torch.device("cpu"))
+    assert chosen is not None
+    assert chosen.faces is not None
 
 
 def test_gradient_reaches_every_image(projected: ProjectedDiscriminator, faces: torch.Tensor) -> None:
