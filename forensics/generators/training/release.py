@@ -30,6 +30,7 @@ from forensics.terminal import print_line, tracked
 _CANDIDATES = 3
 _N = 500
 _SEEDS = range(4)
+_KID_SEEDS = range(5, 9)
 _PSIS = (0.7, 1.0)
 _SHEET_PSIS = (0.5, 0.7, 1.0)
 _SHEET_SIDE_PX = 96
@@ -47,18 +48,24 @@ def training_images(run: Path) -> TrainingImages:
 def best_snapshot(
     run: Path, images: TrainingImages, chosen: str | None = None
 ) -> tuple[Path, dict[str, Any]]:
-    """The snapshot of lowest KID among the last three of the run, or the `chosen` file of it, and its scores."""
+    """The snapshot of lowest KID among the last three of the run, or the `chosen` file of it, and its scores.
+
+    One draw of latents chooses; the scores are means over four others, of which none was chosen by."""
     snapshots = sorted(run.glob(chosen or "network-*.safetensors"))[-_CANDIDATES:]
     if not snapshots:
         raise ForensicsError(
             f"{run}: holds no {chosen or 'network-*.safetensors'}; name the folder of a training run"
         )
     evaluation = Evaluation(images, pick_device("cpu"))
-    scored = [
-        (path, evaluation.score(load_generator(path, "cpu")))
-        for path in tracked(snapshots, "KID", len(snapshots))
-    ]
-    return min(scored, key=lambda pair: float(pair[1]["kid"]))
+    generators = {path: load_generator(path, "cpu") for path in snapshots}
+    best = snapshots[0]
+    if len(snapshots) > 1:
+        kids = {
+            path: evaluation.score(generators[path])["kid"]
+            for path in tracked(snapshots, "KID", len(snapshots))
+        }
+        best = min(snapshots, key=kids.__getitem__)
+    return best, evaluation.score(generators[best], tracked(_KID_SEEDS, "KID of the best", len(_KID_SEEDS)))
 
 
 def face_quality(generator: Generator, images: TrainingImages, faces: FaceAnalyser) -> dict[str, Any]:
@@ -99,10 +106,11 @@ def card(name: str, facts: dict[str, Any], summary: dict[str, Any], notes: str) 
         "`weights.safetensors` holds G_ema and D, float16.",
         "",
         "## Measured",
-        f"KID {scores['kid']:.4f} (sd {scores['kid_sd']:.4f}), precision {scores['precision']}, recall "
-        f"{scores['recall']}: {scores['extractor']}, psi 1,",
-        f"n = {scores['n_fake']} against {scores['n_real']} training photographs. Faces by InsightFace pack "
-        f"`{summary['pack']}` at 256 px; cosines of",
+        f"KID {scores['kid']:.4f} ({', '.join(f'{value:.4f}' for value in scores['kid_by_draw'])}; sd of each "
+        f"{scores['kid_sd']:.4f}), precision {scores['precision']:.2f},",
+        f"recall {scores['recall']:.2f}: {scores['extractor']}, psi 1, {len(_KID_SEEDS)} draws of "
+        f"n = {scores['n_fake']} against {scores['n_real']}",
+        f"training photographs. Faces by InsightFace pack `{summary['pack']}` at 256 px; cosines of",
         f"embeddings between samples, and to the nearest training photograph. {len(_SEEDS)} draws of {_N} samples a "
         "psi: means, of",
         "largest cosines the largest, and in brackets each draw's mean cosine:",

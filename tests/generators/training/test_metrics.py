@@ -73,6 +73,15 @@ def test_scores_name_their_extractor_and_repeat(trainer: Trainer, images: Traini
     assert evaluation.score(trainer.G_ema) == found
 
 
+def test_scores_of_several_draws_are_their_means(trainer: Trainer, images: TrainingImages) -> None:
+    evaluation = Evaluation(images, torch.device("cpu"))
+    one, other = (evaluation.score(trainer.G_ema, [seed]) for seed in (3, 4))
+    both = evaluation.score(trainer.G_ema, [3, 4])
+    assert one["kid"] != other["kid"]
+    assert both["kid_by_draw"] == [one["kid"], other["kid"]]
+    assert both["kid"] == pytest.approx((one["kid"] + other["kid"]) / 2, abs=1e-6)
+
+
 def test_fid_only_where_its_weights_are(
     images: TrainingImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,7 @@ def test_a_run_is_chosen_measured_and_written(
     run_training(run, photographs, "tiny-16", {}, kimg=0.016, snap_kimg=0.008)
     monkeypatch.setattr(release, "_N", 20)
     monkeypatch.setattr(release, "_SEEDS", range(2))
+    monkeypatch.setattr(release, "_KID_SEEDS", range(5, 7))
     monkeypatch.setattr(release, "_PSIS", (0.7,))
     faces = load_faces("scrfd500m_mbf", shared / "data/insightface")
     first = sorted(run.glob("network-*.safetensors"))[0]
@@ -42,6 +43,7 @@ def test_a_run_is_chosen_measured_and_written(
     text = (out / "MODEL_CARD.md").read_text()
     assert "Provisional" in text
     assert "Twelve photographs." in text
+    assert len(summary["scores"]["kid_by_draw"]) == 2
     assert f"KID {summary['scores']['kid']:.4f}" in text
     assert (out / "sheet.jpg").read_bytes()[:2] == b"\xff\xd8"
 
