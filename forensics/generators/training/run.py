@@ -120,6 +120,8 @@ def _begin(trainer: Trainer, start: Checkpoint | None) -> None:
     elif start is not None:
         for line in begin_with(start, trainer.G, trainer.G_ema, trainer.D):
             note(f"{start.path}: {line}")
+    if trainer.anchors is not None and not trainer.anchors.placed and trainer.ranks.leads:
+        note("giving every photograph its latent: on a CPU a minute or more before the first iteration")
 
 
 def _summary(trainer: Trainer, asked: Request, last: dict[str, Any]) -> dict[str, Any]:
