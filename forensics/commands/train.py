@@ -16,6 +16,9 @@ def train(
         list[str],
         typer.Option(help="Images: file, folder, zip, corpus, celeba:ROOT or mnist:ROOT (repeatable)."),
     ],
+    leave_out: Annotated[
+        Path | None, typer.Option(help="Text file of images not to train on: a line, the end of a path.")
+    ] = None,
     preset: Annotated[
         str | None,
         typer.Option(
@@ -88,6 +91,7 @@ def train(
         conditional=cond,
         metrics_kimg=metrics,
         device=device,
+        leave_out=leave_out,
     )
     if not summary:
         return  # another rank speaks

@@ -57,6 +57,26 @@ def test_train_resume_and_use_the_network(data: Path, tmp_path: Path) -> None:
     assert json.loads((out / "evidence.json").read_text())["options"]["preset"] == "tiny-16"
 
 
+def test_train_leaves_out_what_a_list_names(data: Path, tmp_path: Path) -> None:
+    left = sorted(data.iterdir())[0]
+    (tmp_path / "list.txt").write_text(f"{left.name}\n")
+    common = [
+        "train",
+        str(tmp_path / "run"),
+        "--data",
+        str(data),
+        "--preset",
+        "tiny-16",
+        "--device",
+        "cpu",
+        "--json",
+    ]
+    args = [*common, "--kimg", "0.004", "--leave-out", str(tmp_path / "list.txt")]
+    done = CliRunner().invoke(app, args)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["n_images"] == 5
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

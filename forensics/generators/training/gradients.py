@@ -73,14 +73,19 @@ def _gradient(trainer: Trainer, term: Callable[[], Tensor], draw: int) -> Tensor
     return torch.cat([g.flatten() for g in found if g is not None])
 
 
-def read_trainer(run: Path, data: Sequence[Path | str]) -> Trainer:
+def read_trainer(run: Path, data: Sequence[Path | str], leave_out: Path | None = None) -> Trainer:
     """The trainer of a run as it was saved. Raises `ForensicsError` where the folder holds none, or of other data."""
     path = run / STATE_FILE
     if not path.is_file():
         raise ForensicsError(f"{path}: is missing; name the folder of a training run")
     options = TrainingOptions(**state.load(path).facts["options"])
     images = load_images(
-        data, options.resolution, None, framing=options.framing, with_classes=options.c_dim > 0
+        data,
+        options.resolution,
+        None,
+        framing=options.framing,
+        with_classes=options.c_dim > 0,
+        leave_out=leave_out,
     )
     trainer = Trainer(options, images, run, pick_device("cpu"))
     trainer.resume()
@@ -94,8 +99,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("run", type=Path)
     parser.add_argument("--data", nargs="+", required=True, help="what the run learns from")
+    parser.add_argument("--leave-out", type=Path, help="as the run was given it")
     options = parser.parse_args(argv)
-    for name, size in gradient_sizes(read_trainer(options.run, options.data)).items():
+    trainer = read_trainer(options.run, options.data, options.leave_out)
+    for name, size in gradient_sizes(trainer).items():
         print_line(f"{name:15} {size:.4g}")
 
 

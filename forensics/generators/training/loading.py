@@ -50,14 +50,16 @@ def load_images(
     *,
     framing: str = "square",
     with_classes: bool = False,
+    leave_out: Path | None = None,
 ) -> TrainingImages:
     """Every readable picture of the sources, framed and resized; rejected ones are listed, not fatal.
 
+    `leave_out` is a list of files not to read (`open_sources`).
     `cache` is a file that keeps the result: it is used again while the list of files (names, sizes, times) is the
     same. With `with_classes` the images carry the class their folder (or label) puts them in. Raises
     `ForensicsError` where a source is missing or nothing is readable.
     """
-    sources = open_sources(names)
+    sources = open_sources(names, leave_out)
     key = _listing_key(sources, resolution, framing)
     images = _cached(cache, key) if cache is not None else None
     if images is None:

@@ -31,7 +31,8 @@ from forensics.terminal import note, progress
 class Request:
     """What is asked of a run beside its options: data, length, and how it begins.
 
-    `start` is a weights file to begin with; `keep_preset` keeps the preset's networks where the file's differ.
+    `start` is a weights file to begin with; `leave_out` lists files not to train on; `keep_preset` keeps the preset's
+    networks where the file's differ.
     """
 
     data: Sequence[Path | str]
@@ -42,6 +43,7 @@ class Request:
     conditional: bool = False
     metrics_kimg: float = 0.0
     device: str = "auto"
+    leave_out: Path | None = None
 
 
 def run_training(
@@ -71,8 +73,9 @@ def run_training(
     with _held(out) if ranks.leads else nullcontext():
         cache = out / "training-images.npz" if ranks.leads else None
         images = load_images(
-            data, options.resolution, cache, framing=options.framing, with_classes=asked.conditional
-        )
+            data, options.resolution, cache, framing=options.framing, with_classes=asked.conditional,
+            leave_out=asked.leave_out,
+        )  # fmt: skip
         options = _with_classes(options, images, asked.conditional)
         trainer = Trainer(options, images, out, device, ranks)
         _begin(trainer, start)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
@@ -53,6 +53,14 @@ class FilesSource:
     def _class(self, path: Path) -> str:
         below = path.relative_to(self.root).parts if path != self.root else ()
         return below[0] if len(below) > 1 else self.root.name
+
+    def leave_out(self, endings: Set[tuple[str, ...]]) -> set[tuple[str, ...]]:
+        """Drop every file whose path ends in one of the `endings` (names from folder to file); which ones were met."""
+        lengths = {len(ending) for ending in endings}
+        met = [{path.parts[-n:] for n in lengths} & endings for path in self.paths]
+        self.classes = [name for name, found in zip(self.classes, met, strict=True) if not found]
+        self.paths = [path for path, found in zip(self.paths, met, strict=True) if not found]
+        return set().union(*met)
 
     def identity(self) -> Iterator[str]:
         """Names, sizes and times."""
@@ -190,9 +198,34 @@ class MNISTSource:
             yield np.repeat(digit[:, :, None], 3, axis=2)
 
 
-def open_sources(names: Sequence[Path | str]) -> list[Source]:
-    """The source each name stands for. Raises `ForensicsError` for one that is not there."""
-    return [_open(str(name)) for name in names]
+def open_sources(names: Sequence[Path | str], leave_out: Path | None = None) -> list[Source]:
+    """The source each name stands for. Raises `ForensicsError` for one that is not there.
+
+    `leave_out` is a text file of what not to train on: a line is the end of a file's path (`real/0004.png`), # begins a
+    comment. A line that no file of the sources ends in is a `ForensicsError`, too: the list is of other data.
+    """
+    sources = [_open(str(name)) for name in names]
+    if leave_out is not None:
+        _leave_out(sources, leave_out)
+    return sources
+
+
+def _leave_out(sources: Sequence[Source], listing: Path) -> None:
+    try:
+        lines = [line.partition("#")[0].strip() for line in listing.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ForensicsError(f"{listing}: not a readable list of what to leave out ({error})") from error
+    endings = {PurePosixPath(line).parts for line in lines if line}
+    unmet = set(endings)
+    for source in sources:
+        if isinstance(source, FilesSource):
+            unmet -= source.leave_out(endings)
+    if unmet:
+        example = "/".join(min(unmet))
+        raise ForensicsError(
+            f"{listing}: {len(unmet)} of its {len(endings)} lines name no file to train on (such as {example}); "
+            "a list is for the folders it was made of"
+        )
 
 
 def _open(name: str) -> Source:

@@ -14,6 +14,7 @@ from forensics.corpus import CorpusWriter
 from forensics.errors import CorpusError, ForensicsError
 from forensics.generators.training.loading import load_images, shorter_side
 from forensics.generators.training.run import run_training
+from forensics.generators.training.sources import open_sources
 from forensics.images import decode, encode_jpeg
 
 
@@ -141,3 +142,44 @@ def test_framing_of_the_weight_study_is_torchvisions() -> None:
     wide = astronaut()[:150, :401]
     expected = np.asarray(Compose([Resize(128), CenterCrop(128)])(Image.fromarray(wide)))
     assert np.array_equal(shorter_side(wide, 128), expected)
+
+
+def test_a_list_leaves_out_the_files_whose_paths_end_in_its_lines(photographs: Path, tmp_path: Path) -> None:
+    files = sorted(photographs.iterdir())
+    listing = tmp_path / "leave-out.txt"
+    listing.write_text(
+        f"# {files[5].name} stays\n\n{photographs.name}/{files[2].name}\n{files[0].name}  # a hat\n"
+    )
+    images = load_images([photographs], 16, leave_out=listing)
+    everything = load_images([photographs], 16)
+    np.testing.assert_array_equal(images.pixels, np.delete(everything.pixels, [0, 2], axis=0))
+    cache = tmp_path / "cache.npz"
+    assert len(load_images([photographs], 16, cache)) == 20
+    assert len(load_images([photographs], 16, cache, leave_out=listing)) == 18
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"elsewhere/0000.png\n", "1 of its 1 lines name no file to train on"),
+        (b"\xff\xfe", "not a readable list"),
+        (None, "not a readable list"),
+    ],
+)
+def test_a_list_of_other_data_is_refused(
+    photographs: Path, tmp_path: Path, content: bytes | None, complaint: str
+) -> None:
+    listing = tmp_path / "leave-out.txt"
+    if content is not None:
+        listing.write_bytes(content)
+    with pytest.raises(ForensicsError, match=complaint):
+        load_images([photographs], 16, leave_out=listing)
+
+
+def test_the_repository_s_list_is_of_the_photographs_it_names(shared: Path) -> None:
+    data = shared / "data"
+    listing = Path(__file__).parents[3] / "snapshots/leave-out.txt"
+    sources = open_sources(
+        [data / "faces256/train/real", data / "faces256/val/real", data / "wild128"], listing
+    )
+    assert [len(source.classes) for source in sources] == [136, 49, 190]
