@@ -162,7 +162,10 @@ def _beside_the_discriminator(o: dict[str, Any]) -> list[str]:
     if o.get("plain_weight", 1) != 1:
         lines.append(f"Plain discriminator: what it says to the generator has weight {o['plain_weight']}.")
     if o.get("projected_side"):
-        lines.append(f"Projected discriminator: weight {o['projected_weight']}.")
+        beside = ", of features of ImageNet and of `descriptor`" if o.get("projected_faces") else ""
+        lines.append(f"Projected discriminator: weight {o['projected_weight']}{beside}.")
+    if o.get("lowest_psi", 1) != 1:
+        lines.append(f"Faces that the discriminators see: psi drawn between {o['lowest_psi']} and 1.")
     if o.get("matching_weight"):
         lines.append(
             f"Energy distance of features to those of all photographs: weight {o['matching_weight']}, every "

@@ -13,6 +13,7 @@ from forensics.errors import ForensicsError
 from forensics.files import sha256_file
 from forensics.generators.base import load_generator
 from forensics.generators.training import release
+from forensics.generators.training.presets import resolve
 from forensics.generators.training.run import run_training
 
 
@@ -53,6 +54,14 @@ def test_a_card_says_that_weights_are_a_mean() -> None:
     (line,) = release._as_mean({"mean_of": [[1.0, "ab" * 32], [0.75, "cd" * 32]]})
     assert "first of 2 states" in line
     assert "1 (abababab), 0.75 (cdcdcdcd)" in line
+
+
+def test_a_card_says_what_else_the_generator_learned_from() -> None:
+    options = resolve("stylegan2-64-anchored", projected_faces=True, lowest_psi=0.6).as_json()
+    text = "\n".join(release._beside_the_discriminator(options))
+    assert "weight 0.1, of features of ImageNet and of `descriptor`." in text
+    assert "psi drawn between 0.6 and 1." in text
+    assert "psi drawn" not in "\n".join(release._beside_the_discriminator(resolve("stylegan2-64").as_json()))
 
 
 def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
