@@ -83,7 +83,7 @@ def test_the_face_network_s_logits_stand_beside_the_others(faces: torch.Tensor) 
     assert network(faces).shape == (8, 7)
     assert network.faces is not None
     assert {name.split(".")[0] for name in network.faces.state_dict()} == {"across", "judges"}
-    chosen = make_projected(resolve("stylegan2-64-anchored", projected_faces=True), torch.device("cpu"))
+    chosen = make_projected(resolve("stylegan2-64-anchored"), torch.device("cpu"))
     assert chosen is not None
     assert chosen.faces is not None
 

@@ -57,9 +57,9 @@ def test_a_card_says_that_weights_are_a_mean() -> None:
 
 
 def test_a_card_says_what_else_the_generator_learned_from() -> None:
-    options = resolve("stylegan2-64-anchored", projected_faces=True, lowest_psi=0.6).as_json()
+    options = resolve("stylegan2-64-anchored").as_json()
     text = "\n".join(release._beside_the_discriminator(options))
-    assert "weight 0.1, of features of ImageNet and of `descriptor`." in text
+    assert "weight 0.2, of features of ImageNet and of `descriptor`." in text
     assert "psi drawn between 0.6 and 1." in text
     assert "psi drawn" not in "\n".join(release._beside_the_discriminator(resolve("stylegan2-64").as_json()))
 
