@@ -112,7 +112,7 @@ def test_style_mixing_crosses_two_ws_at_one_layer(trainer: Trainer) -> None:
 def test_training_s_faces_are_truncated_to_a_psi_of_their_own(trainer: Trainer) -> None:
     def distances() -> torch.Tensor:
         torch.manual_seed(0)
-        return (trainer.loss.fakes(64)[1][:, 0] - trainer.G.w_avg).norm(dim=1)
+        return (trainer.loss.fakes(64)[1][:, 0].detach() - trainer.G.w_avg).norm(dim=1)
 
     trainer.loss.mixing_prob = 0.0
     trainer.G.w_avg.add_(0.5)
