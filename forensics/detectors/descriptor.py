@@ -28,9 +28,9 @@ DEVIATION: Final = 0.05  # of each of its numbers, over the photographs the embe
 _TOP, _LEFT, _SQUARE = 72 / 256, 43 / 256, 170 / 256
 _MEAN = (122.782, 117.001, 104.298)
 # Stages: channels, blocks after the one that halves the size. The first stage does not begin with such a block.
+_STAGES = ((32, 3), (64, 3), (128, 2), (256, 2), (256, 0))
 # Of the three stages that `tapped` shows: channels, side, and deviation over those photographs.
 TAPPED: Final = ((32, 35, 1.46), (64, 17, 1.43), (128, 8, 0.90))
-_STAGES = ((32, 3), (64, 3), (128, 2), (256, 2), (256, 0))
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -86,7 +86,9 @@ class FaceDescriptor(nn.Module):
             x = block(x)
             if following.halving:
                 tapped.append(x)
-        return tapped[: len(TAPPED)]
+            if len(tapped) == len(TAPPED):
+                break  # what later stages make is not asked for
+        return tapped
 
     def _stemmed(self, images: Tensor) -> Tensor:
         h, w = images.shape[2:]

@@ -53,8 +53,7 @@ def in_order(
 ) -> Iterator[tuple[Item, Result]]:
     """Each item with `work(item)`, in order, `threads` at a time; at most one item more than that has been read."""
     if threads < 2:
-        for item in items:
-            yield item, work(item)
+        yield from _one_by_one(work, items)
         return
     pending: deque[tuple[Item, Future[Result]]] = deque()
     with _threads(threads) as pool:
@@ -70,6 +69,17 @@ def in_order(
         finally:
             for _, future in pending:
                 future.cancel()
+
+
+def _one_by_one(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result]]:
+    """In this thread, NumPy's BLAS without others as in those of `_threads`: with two it adds up in another order."""
+    from threadpoolctl import ThreadpoolController
+
+    controller = ThreadpoolController()
+    for item in items:
+        with controller.limit(limits=1, user_api="blas"):
+            result = work(item)
+        yield item, result
 
 
 @contextmanager

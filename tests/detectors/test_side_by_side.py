@@ -1,4 +1,4 @@
-"""Scoring side by side: in order, not far ahead, and the same however many threads there are."""
+"""Scoring side by side: in order, not far ahead, and the same bits however many threads there are."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import torch
 
 from forensics.detectors.base import Detector, load_detector
 from forensics.detectors.finding import examine
+from forensics.detectors.network import uses_bfloat16
 from forensics.detectors.side_by_side import grouped, in_order, thread_count
 from forensics.images import DecodedImage, decode
 
@@ -81,8 +82,8 @@ def test_scores_do_not_depend_on_the_number_of_threads(
     side_by_side = [f.log10_lr for f in examine(images, detector, batch=1)]
     torch.set_num_threads(1)
     alone = [f.log10_lr for f in examine(images, detector, batch=1)]
-    # To the last bit on CPUs with AVX2; with AVX-512 (AMD Zen 5) or AMX 2e-16 apart was seen.
-    np.testing.assert_allclose(alone, side_by_side, rtol=0, atol=1e-13)
+    # To the last bit; 1e-16 apart was seen on a CPU with AMX.
+    np.testing.assert_allclose(alone, side_by_side, rtol=0, atol=1e-13 if uses_bfloat16("cpu") else 0)
     np.testing.assert_allclose([f.log10_lr for f in examine(images, detector)], side_by_side, atol=1e-9)
 
 
