@@ -1,6 +1,7 @@
 """How good a generator's faces are, by a face detector and a face embedding: the numbers of the model cards.
 
-`python -m forensics.benchmarks.generator_quality GENERATOR --pack P --pack-root R [--draws 4] [--against DIR]`.
+`python -m forensics.benchmarks.generator_quality GENERATOR --pack P --pack-root R [--draws 4] [--against DIR]`;
+with `--kid DIR ...` also KID, precision and recall at psi 1, to the photographs there.
 Samples are brought to 256 px (bicubic) before the face pack sees them, as it sees photographs of that size.
 One draw of 500 moves the mean cosine by 0.01 and more: several, of other seeds, say what the generator does.
 """
@@ -98,8 +99,17 @@ def quality_of_draws(
     return pooled | {"pairwise_cosine_mean_by_draw": [row["pairwise_cosine_mean"] for row in rows]}
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Measure and print one JSON object, a key a psi."""
+def distribution(generator: Generator, photographs: Sequence[Path], seeds: Sequence[int]) -> dict[str, Any]:
+    """KID, precision and recall at psi 1 against photographs brought to the generator's size as for training."""
+    from forensics.generators.base import pick_device
+    from forensics.generators.training.loading import load_images
+    from forensics.generators.training.metrics import Evaluation
+
+    evaluation = Evaluation(load_images(photographs, generator.img_resolution), pick_device("cpu"))
+    return evaluation.score(generator, tracked(seeds, "KID", len(seeds)))
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m forensics.benchmarks.generator_quality", description=__doc__
     )
@@ -113,12 +123,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--pack")
     parser.add_argument("--pack-root")
     parser.add_argument("--against", type=Path, nargs="*", default=[], help="photographs it was trained on")
+    parser.add_argument("--kid", type=Path, nargs="*", default=[], help="photographs to measure KID against")
     parser.add_argument(
         "--sheet", type=Path, help="write a contact sheet, ten samples for psi 0.5, 0.7 and 1.0"
     )
     options = parser.parse_args(argv)
     if options.draws < 1:
         parser.error(f"--draws {options.draws} is not possible: give 1 or more")
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure and print one JSON object: under `psi` a key a psi, and with `--kid` the `distribution`."""
+    options = _options(argv)
     from forensics.detectors.faces import load_faces
     from forensics.generators.base import load_generator
 
@@ -135,9 +152,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.sheet:
         rows = [image for psi in (0.5, 0.7, 1.0) for image in samples(generator, 20, psi, options.seed + 1)]
         write_bytes(options.sheet, encode_png(contact_sheet(rows, 10)))
-    print_line(
-        json.dumps({"generator": generator.weights_sha256, "pack": faces.pack, "psi": table}, sort_keys=True)
-    )
+    measured: dict[str, Any] = {"generator": generator.weights_sha256, "pack": faces.pack, "psi": table}
+    if options.kid:
+        measured["distribution"] = distribution(generator, options.kid, seeds)
+    print_line(json.dumps(measured, sort_keys=True))
 
 
 if __name__ == "__main__":

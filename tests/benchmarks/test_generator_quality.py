@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -47,3 +48,17 @@ def test_no_draws_are_refused_before_anything_is_loaded(capsys: pytest.CaptureFi
     with pytest.raises(SystemExit):
         main(["default-64", "--draws", "0"])
     assert "--draws 0 is not possible" in capsys.readouterr().err
+
+
+def test_kid_is_measured_against_the_photographs_named(
+    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in sorted((shared / "data/faces256/val/real").glob("*.png"))[:12]:
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    pack = ["--pack", "scrfd500m_mbf", "--pack-root", str(shared / "data/insightface")]
+    main(["default-64", "-n", "4", "--psi", "0.7", "--draws", "2", *pack, "--kid", str(tmp_path)])
+    found = json.loads(capsys.readouterr().out)
+    assert found["psi"]["0.7"]["n"] == 4
+    scores = found["distribution"]
+    assert (scores["n_real"], scores["n_fake"]) == (12, 100)
+    assert len(scores["kid_by_draw"]) == 2
