@@ -17,6 +17,7 @@ from forensics.terminal import printable
 
 _NAMES_SHOWN = 8
 _LONGEST_QUOTE = 160
+_MOST_KIMG = 1e9
 
 
 @dataclass
@@ -53,6 +54,19 @@ class Checkpoint:
     card: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     n_bytes: int = 0
+
+    @property
+    def kimg(self) -> float | None:
+        """Thousands of images that the weights were trained on, over all runs, as far as the card says; else None."""
+        options = self.card.get("options")
+        before = options.get("transfer_kimg", 0) if isinstance(options, dict) else 0
+        found = _number(self.card.get("kimg"))
+        return None if found is None else found + (_number(before) or 0.0)
+
+
+def _number(value: object) -> float | None:
+    """A number that kimg can be, out of a card that nobody vouches for."""
+    return float(value) if isinstance(value, int | float) and 0 <= value <= _MOST_KIMG else None
 
 
 def plain_tensor(tensor: torch.Tensor) -> torch.Tensor:

@@ -98,7 +98,7 @@ class EquilibriumWork:
         assert real is not None
         assert fake is not None
         found = {"real": counts(real.cpu().numpy()), "fake": counts(fake.cpu().numpy())}
-        return {"file": called(path), "sha256": subject.sha256, "kimg": _kimg(path), **found}
+        return {"file": called(path), "sha256": subject.sha256, "kimg": read_subject(path)[0].kimg, **found}
 
     def _shown(self, subject: Subject) -> Tensor:
         """Photographs spread over the data, as the discriminator is shown them: float32 [n, 3, r, r]."""
@@ -114,12 +114,6 @@ class EquilibriumWork:
         chosen = np.linspace(0, len(images) - 1, n).astype(np.int64)
         x = images.batch(chosen, np.zeros(n, bool)).to(subject.generator.device)
         return imagenet_normalised(x) if hasattr(subject.generator, "Src_Net") else x
-
-
-def _kimg(path: Path) -> float | None:
-    """How far the training was, if the file says so."""
-    found = read_subject(path)[0].card.get("kimg")
-    return float(found) if isinstance(found, int | float) else None
 
 
 def equilibrium_rows(

@@ -11,7 +11,7 @@ from forensics.errors import ForensicsError
 from forensics.generators.training.strengths import PIPELINES
 
 # Options that a run finds for itself, and those that are no single value.
-_BY_THE_RUN = ("preset", "c_dim", "transfer", "generator_extra", "discriminator_extra")
+_BY_THE_RUN = ("preset", "c_dim", "transfer", "transfer_kimg", "generator_extra", "discriminator_extra")
 # Networks that tell persons apart, and where the weights of each are in forensics/weights.
 DESCRIPTORS = {"dlib": "descriptor", "mobile": "descriptor-mobile"}
 _SWITCH = {"true": True, "false": False}
@@ -105,6 +105,7 @@ class TrainingOptions:
     pixels: str = "unit"  # unit: [-1, 1]; imagenet: normalised by ImageNet's mean and deviation
     mirror: bool = True
     transfer: str = ""  # sha256 of the weights file that the run began with
+    transfer_kimg: float = 0.0  # what these weights had been trained, over all runs, as far as files say
     seed: int = 0
 
     def generator_config(self) -> dict[str, Any]:
@@ -224,7 +225,9 @@ def _of_partners(o: TrainingOptions) -> Iterator[str]:
 def differences(before: dict[str, Any], now: TrainingOptions) -> list[str]:
     """Lines `name: was A, now B` for the options in which a saved run and this one differ.
 
-    An option that did not exist when the run was saved had the value that is its default today.
+    An option that did not exist when the run was saved had the value that is its default today. `transfer_kimg`
+    follows from `transfer`, and runs older than it do not have it.
     """
     was, after = {**asdict(TrainingOptions()), **before}, now.as_json()
-    return [f"{k}: was {was[k]!r}, now {after[k]!r}" for k in after if was[k] != after[k]]
+    compared = [k for k in after if k != "transfer_kimg"]
+    return [f"{k}: was {was[k]!r}, now {after[k]!r}" for k in compared if was[k] != after[k]]

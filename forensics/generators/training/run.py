@@ -66,7 +66,8 @@ def run_training(
         raise ForensicsError(f"a snapshot every {snap_kimg:g} kimg is not possible: give a number above 0")
     start = read_start(asked.start) if asked.start is not None else None
     if start is not None:
-        options = replace(options if asked.keep_preset else fitted(options, start), transfer=start.sha256)
+        options = options if asked.keep_preset else fitted(options, start)
+        options = replace(options, transfer=start.sha256, transfer_kimg=start.kimg or 0.0)
     device = pick_device(rank_device(asked.device))
     ranks = join_ranks(device, options.batch, options.mbstd_group_size)
     out.mkdir(parents=True, exist_ok=True)

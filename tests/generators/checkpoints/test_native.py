@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 
 from forensics.errors import CheckpointError
-from forensics.generators.checkpoints.checkpoint import NetworkState
+from forensics.generators.checkpoints.checkpoint import Checkpoint, NetworkState
 from forensics.generators.checkpoints.native import parse_native, read_native, write_native
 from tests.generators.checkpoints.outcomes import outcome
 
@@ -142,3 +142,20 @@ def test_altered_bytes_are_an_error_or_still_a_checkpoint(
     altered = honest[:at] + value + honest[at + len(value) :]
     for data in (altered, honest[:cut]):
         assert "\n" not in outcome(lambda data=data: parse_native(Path("x"), data))
+
+
+@pytest.mark.parametrize(
+    ("card", "kimg"),
+    [
+        ({}, None),
+        ({"kimg": 3.5}, 3.5),
+        ({"kimg": 3, "options": {"transfer_kimg": 20.0}}, 23.0),
+        ({"kimg": 3, "options": "none"}, 3.0),
+        ({"kimg": 3, "options": {"transfer_kimg": -1}}, 3.0),
+        ({"kimg": 10**400}, None),
+        ({"kimg": float("nan")}, None),
+        ({"kimg": "16"}, None),
+    ],
+)
+def test_kimg_over_all_runs_out_of_a_card(card: dict[str, Any], kimg: float | None) -> None:
+    assert Checkpoint("a", "", "native", {}, card).kimg == kimg

@@ -29,6 +29,11 @@ def test_differences_name_the_option_and_both_values() -> None:
     assert differences(FIRST_RELEASE, now) == ["r1_gamma: was 0.1, now 0.5"]
 
 
+def test_a_run_older_than_transfer_kimg_goes_on() -> None:
+    now = resolve("stylegan2-64", transfer_kimg=20.0)
+    assert differences(FIRST_RELEASE, now) == []
+
+
 def test_none_changes_nothing_and_typos_are_errors() -> None:
     assert resolve("tiny-16", batch=None) == resolve("tiny-16")
     with pytest.raises(ForensicsError, match="learning_rate"):

@@ -78,6 +78,12 @@ def test_fine_tuning_is_one_call_and_resumes(weights: Path, photographs: Path, t
     assert summary["kimg"] == 0.016
     options = summary["options"]
     assert options["transfer"] == read_start(weights).sha256  # type: ignore[index]
+    assert options["transfer_kimg"] == 0  # type: ignore[index]  # this file does not say
+    again = run_training(
+        tmp_path / "again", [photographs], "stylegan2-ada", {"batch": 4}, kimg=0.004, snap_kimg=0.01,
+        start=Path(str(summary["network"])), device="cpu",
+    )  # fmt: skip
+    assert read_start(Path(again["network"])).kimg == pytest.approx(0.016 + 0.004)
     tuned, original = load_generator(str(summary["network"]), "cpu"), load_generator(weights, "cpu")
     assert tuned.z_dim == 24
     z = original.sample_z(2)
