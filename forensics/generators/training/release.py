@@ -103,6 +103,7 @@ def card(name: str, facts: dict[str, Any], summary: dict[str, Any], notes: str) 
         f"{o['ema_kimg']:.0f} kimg, augmentation `{o['augment']}` (p = {facts['augment_p']:.2f}), seed {o['seed']}.",
         *_beside_the_discriminator(o),
         *_as_mean(facts),
+        *_as_spread(facts),
         "`weights.safetensors` holds G_ema and D, float16.",
         "",
         "## Measured",
@@ -140,6 +141,14 @@ def _as_mean(facts: dict[str, Any]) -> list[str]:
         return []
     shares = ", ".join(f"{share:g} ({sha256[:8]})" for share, sha256 in states)
     return [f"So for the first of {len(states)} states that G_ema is the mean of, by shares: {shares}."]
+
+
+def _as_spread(facts: dict[str, Any]) -> list[str]:
+    """That psi counts in other units than in training (spread.py), if it does."""
+    share = facts.get("psi_1_was", 1.0)
+    if share == 1:
+        return []
+    return [f"Then psi was given other units (spread.py): psi 1 here is what was psi {share:g} in training."]
 
 
 def _row(label: str, row: dict[str, Any]) -> str:

@@ -56,6 +56,12 @@ def test_a_card_says_that_weights_are_a_mean() -> None:
     assert "1 (abababab), 0.75 (cdcdcdcd)" in line
 
 
+def test_a_card_says_that_psi_has_other_units() -> None:
+    assert release._as_spread({}) == release._as_spread({"psi_1_was": 1.0}) == []
+    (line,) = release._as_spread({"psi_1_was": 0.85})
+    assert "psi 1 here is what was psi 0.85 in training" in line
+
+
 def test_a_card_says_what_else_the_generator_learned_from() -> None:
     options = resolve("stylegan2-64-anchored").as_json()
     text = "\n".join(release._beside_the_discriminator(options))
