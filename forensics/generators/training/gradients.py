@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from forensics.errors import ForensicsError
-from forensics.generators.base import pick_device
+from forensics.generators.base import Generator, pick_device
 from forensics.generators.training import state
 from forensics.generators.training.loading import load_images
+from forensics.generators.training.losses import Beside
 from forensics.generators.training.options import TrainingOptions
 from forensics.generators.training.trainer import STATE_FILE, Trainer
 from forensics.terminal import print_line
@@ -58,12 +60,18 @@ def _terms(trainer: Trainer) -> dict[str, Callable[[], Tensor]]:
     terms = {"plain": lambda: o.plain_weight * loss.generator_loss(loss.logits(fakes(), labels))}
     if projected is not None:
         terms["projected"] = lambda: o.projected_weight * projected.generator_loss(fakes())
-    for name in loss.distances:
+    for name in loss.beside.distances:
         weight = getattr(o, f"{name}_weight")
-        terms[name] = lambda name=name, weight=weight: weight * loss.distance(name, *made())  # type: ignore[misc]
+        terms[name] = partial(_distance, loss.beside, name, weight, trainer.G, made)
     if anchors is not None:
         terms["anchors"] = lambda: o.anchor_weight * anchors.loss(trainer.G, o.anchor_count)
     return terms
+
+
+def _distance(
+    beside: Beside, name: str, weight: float, generator: Generator, made: Callable[[], tuple[Tensor, Tensor]]
+) -> Tensor:
+    return weight * beside.distance(name, generator, *made())
 
 
 def _gradient(trainer: Trainer, term: Callable[[], Tensor], draw: int) -> Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -60,6 +60,33 @@ class Real:
     labels: Tensor | None = None
 
 
+@dataclass
+class Beside:
+    """What the generator learns from beside its discriminator, whose own say has `plain_weight`."""
+
+    plain_weight: float = 1.0
+    projected: ProjectedDiscriminator | None = None
+    projected_weight: float = 0.2
+    matching: Mapping[str, FeatureMatching] = field(default_factory=dict)
+    kept: KeptPersons | None = None
+    anchors: Anchors | None = None
+    anchor_weight: float = 0.0
+    anchor_count: int = 8
+
+    @property
+    def distances(self) -> list[str]:
+        """Names of the distances there are."""
+        return [*self.matching, *([] if self.kept is None else ["truncation"])]
+
+    def distance(self, name: str, generator: Generator, images: Tensor, ws: Tensor) -> Tensor:
+        """The distance called `name` of `images`, made of `ws`: one of `matching`, or `truncation`."""
+        if name != "truncation":
+            return self.matching[name].loss(images)
+        assert self.kept is not None
+        # Half of them: each costs another image.
+        return self.kept.loss(generator, images[::2], ws[::2])
+
+
 class LogisticLoss:
     """Gradient steps of one generator and discriminator under one augmentation pipe.
 
@@ -75,23 +102,12 @@ class LogisticLoss:
         *,
         mixing_prob: float,
         lowest_psi: float = 1.0,
-        plain_weight: float = 1.0,
-        projected: ProjectedDiscriminator | None = None,
-        projected_weight: float = 0.2,
-        matching: Mapping[str, FeatureMatching] | None = None,
-        anchors: Anchors | None = None,
-        anchor_weight: float = 0.0,
-        anchor_count: int = 8,
-        kept: KeptPersons | None = None,
+        beside: Beside | None = None,
         ranks: Ranks = ONE_RANK,
     ) -> None:
         self.generator, self.discriminator, self.pipe = generator, discriminator, pipe
-        self.mixing_prob, self.plain_weight, self.ranks = mixing_prob, plain_weight, ranks
-        self.lowest_psi = lowest_psi
-        self.projected, self.projected_weight = projected, projected_weight
-        self.matching = matching or {}
-        self.anchors, self.anchor_weight, self.anchor_count = anchors, anchor_weight, anchor_count
-        self.kept = kept
+        self.mixing_prob, self.lowest_psi = mixing_prob, lowest_psi
+        self.beside, self.ranks = beside or Beside(), ranks
         self.pl_mean = torch.zeros([], device=generator.device)
         self.blur_sigma = 0.0
 
@@ -137,38 +153,25 @@ class LogisticLoss:
         """Gradient of -log D(G(z)) for the generator's weights, of what the projected discriminator says, and of the
         distances of the features that have one of the `weights`."""
         images, ws = self.fakes(n, labels, track_w_avg=w_avg_beta)
-        loss = self.generator_loss(self.logits(images, labels))
-        total = self.plain_weight * loss
-        if self.projected is not None:
-            total = total + self.projected_weight * self.projected.generator_loss(images)
+        loss, beside = self.generator_loss(self.logits(images, labels)), self.beside
+        total = beside.plain_weight * loss
+        if beside.projected is not None:
+            total = total + beside.projected_weight * beside.projected.generator_loss(images)
         numbers = {"loss_G": float(loss.detach())}
         for name, weight in (weights or {}).items():
-            distance = self.distance(name, images, ws)
+            distance = beside.distance(name, self.generator, images, ws)
             total = total + weight * distance
             numbers[name] = float(distance.detach())
-        if self.anchors is not None:
-            numbers["anchors"] = self.anchor_step(self.anchor_count)
+        if beside.anchors is not None:
+            numbers["anchors"] = self.anchor_step(beside.anchor_count)
         total.backward()  # type: ignore[no-untyped-call]
         return numbers
 
-    def distance(self, name: str, images: Tensor, ws: Tensor) -> Tensor:
-        """The distance called `name` of `images`, made of `ws`: one of `matching`, or `truncation`."""
-        if name != "truncation":
-            return self.matching[name].loss(images)
-        assert self.kept is not None
-        # Half of them: each costs another image.
-        return self.kept.loss(self.generator, images[::2], ws[::2])
-
-    @property
-    def distances(self) -> list[str]:
-        """Names of the distances there are."""
-        return [*self.matching, *([] if self.kept is None else ["truncation"])]
-
     def anchor_step(self, count: int) -> float:
         """Gradient of the distance of `count` photographs from what is made of their own latents."""
-        assert self.anchors is not None
-        apart = self.anchors.loss(self.generator, count)
-        (self.anchor_weight * apart).backward()  # type: ignore[no-untyped-call]
+        assert self.beside.anchors is not None
+        apart = self.beside.anchors.loss(self.generator, count)
+        (self.beside.anchor_weight * apart).backward()  # type: ignore[no-untyped-call]
         return float(apart.detach())
 
     def generator_loss(self, logits: Tensor) -> Tensor:
@@ -189,8 +192,8 @@ class LogisticLoss:
         loss_real.backward()  # type: ignore[no-untyped-call]
         loss = float(loss_fake.detach() + loss_real.detach())
         numbers = _numbers(loss, real_logits, fake_logits)
-        if self.projected is not None:
-            projected_loss = self.projected.discriminator_loss(real.images, images)
+        if self.beside.projected is not None:
+            projected_loss = self.beside.projected.discriminator_loss(real.images, images)
             projected_loss.backward()  # type: ignore[no-untyped-call]
             numbers["loss_P"] = float(projected_loss.detach())
         return numbers, real_logits.detach()

@@ -24,7 +24,7 @@ from forensics.generators.training.augment import AugmentPipe
 from forensics.generators.training.controller import AdaController
 from forensics.generators.training.data import Sampler, TrainingImages
 from forensics.generators.training.growing import as_shown, stage_at
-from forensics.generators.training.losses import LOSSES, Real
+from forensics.generators.training.losses import LOSSES, Beside, Real
 from forensics.generators.training.networks import (
     make_anchors,
     make_descriptor,
@@ -75,14 +75,15 @@ class Trainer:
         self._judging = [p for network in judging for p in network.parameters() if p.requires_grad]
         self.pipe = AugmentPipe(PIPELINES[options.augment]).to(device)
         self.ada = AdaController(self.pipe, options.ada_target, options.ada_interval, options.ada_kimg)
+        beside = Beside(
+            plain_weight=options.plain_weight,
+            projected=self.projected, projected_weight=options.projected_weight,
+            matching=self.matching, kept=make_kept(options, descriptor, self.matching),
+            anchors=self.anchors, anchor_weight=options.anchor_weight, anchor_count=options.anchor_count,
+        )  # fmt: skip
         self.loss = LOSSES[options.loss](
             self.G, self.D, self.pipe,
-            mixing_prob=options.style_mixing_prob, lowest_psi=options.lowest_psi,
-            plain_weight=options.plain_weight, ranks=ranks,
-            projected=self.projected, projected_weight=options.projected_weight,
-            matching=self.matching, anchors=self.anchors,
-            anchor_weight=options.anchor_weight, anchor_count=options.anchor_count,
-            kept=make_kept(options, descriptor, self.matching),
+            mixing_prob=options.style_mixing_prob, lowest_psi=options.lowest_psi, beside=beside, ranks=ranks,
         )  # fmt: skip
         self.opt_G, self.opt_D = (
             generator_optimiser(self.G, options),
@@ -171,7 +172,9 @@ class Trainer:
             parameter.requires_grad_(False)
         w_avg_beta = None if o.architecture == "progan" else o.w_avg_beta
         due = self.iteration % o.matching_interval == 0
-        weights = {n: getattr(o, f"{n}_weight") * o.matching_interval for n in self.loss.distances if due}
+        weights = {
+            n: getattr(o, f"{n}_weight") * o.matching_interval for n in self.loss.beside.distances if due
+        }
         numbers = self.loss.generator_step(
             o.batch, w_avg_beta, self._fake_labels(o.batch, 0), weights=weights
         )

@@ -89,7 +89,7 @@ def test_steps_descend_their_losses(trainer: Trainer, images: TrainingImages) ->
 def test_what_the_discriminator_says_counts_as_its_weight_has_it(trainer: Trainer) -> None:
     gradients = []
     for weight in (1.0, 0.25):
-        trainer.loss.plain_weight = weight
+        trainer.loss.beside.plain_weight = weight
         trainer.G.zero_grad()
         torch.manual_seed(3)
         trainer.loss.generator_step(8, None)
