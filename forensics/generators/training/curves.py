@@ -69,7 +69,7 @@ def beside(axes: Axes, rows: Rows) -> None:
         for row in rows
     ]
     _lines(axes, shares, {name: named[name] for name in known}, "Beside D")
-    axes.set(ylabel="of the first")
+    axes.set(ylim=(0, None), ylabel="of the first")  # from 0: the legend has room below
 
 
 def kid_curve(axes: Axes, rows: Rows) -> None:

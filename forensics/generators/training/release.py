@@ -1,7 +1,8 @@
 """From a training run to weights that ship: the best late snapshot by KID, measured, with its model card.
 
 `python -m forensics.generators.training.release RUN OUT --notes NOTES.md --pack P --pack-root R` writes
-OUT/weights.safetensors, OUT/MODEL_CARD.md, OUT/quality.json and OUT/sheet.jpg; with `--network FILE` of that snapshot.
+OUT/weights.safetensors, OUT/MODEL_CARD.md, OUT/quality.json, OUT/sheet.jpg and the run's OUT/curves.png; with
+`--network FILE` of that snapshot.
 The same run gives the same files.
 """
 
@@ -34,15 +35,20 @@ _KID_SEEDS = range(5, 9)
 _PSIS = (0.7, 1.0)
 _SHEET_PSIS = (0.5, 0.7, 1.0)
 _SHEET_SIDE_PX = 96
+_CURVES = "curves.png"
 
 
 def training_images(run: Path) -> TrainingImages:
     """The images a run learned from, out of its cache."""
-    path = run / "training-images.npz"
+    with np.load(_file_of(run, "training-images.npz"), allow_pickle=False) as stored:
+        return TrainingImages(stored["pixels"], "")
+
+
+def _file_of(run: Path, name: str) -> Path:
+    path = run / name
     if not path.is_file():
         raise ForensicsError(f"{path}: is missing; name the folder of a training run")
-    with np.load(path, allow_pickle=False) as stored:
-        return TrainingImages(stored["pixels"], "")
+    return path
 
 
 def best_snapshot(
@@ -130,6 +136,8 @@ def card(name: str, facts: dict[str, Any], summary: dict[str, Any], notes: str) 
         "",
         "![samples at psi 0.5, 0.7 and 1.0, two rows each](sheet.jpg)",
         "",
+        f"![losses, outputs of D, augmentation and what is beside D, by kimg of the run]({_CURVES})",
+        "",
     ]
     return "\n".join(lines)
 
@@ -206,7 +214,7 @@ def release(
     run: Path, out: Path, faces: FaceAnalyser, notes: str, chosen: str | None = None
 ) -> dict[str, Any]:
     """Choose (or take the `chosen` snapshot), measure and write; returns what `quality.json` holds."""
-    images = training_images(run)
+    images, curves = training_images(run), _file_of(run, _CURVES).read_bytes()
     path, scores = best_snapshot(run, images, chosen)
     generator = load_generator(path, "cpu")
     rows = face_quality(generator, images, faces)
@@ -223,6 +231,7 @@ def release(
     }
     write_json(out / "quality.json", summary)
     write_bytes(out / "sheet.jpg", sheet(generator))
+    write_bytes(out / _CURVES, curves)
     write_text(out / "MODEL_CARD.md", card(out.name, facts, summary, notes))
     return summary
 
