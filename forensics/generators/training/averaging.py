@@ -23,6 +23,7 @@ import torch
 
 from forensics.errors import ForensicsError
 from forensics.generators.checkpoints import Checkpoint, NetworkState, build, read_checkpoint, write_native
+from forensics.shipped import weights_file
 from forensics.terminal import print_line
 
 _NAME = "G_ema"
@@ -72,7 +73,7 @@ def _part(text: str) -> tuple[float, Checkpoint]:
         raise ForensicsError(
             f"{text!r} is no part of a mean: give SHARE:WEIGHTS, as in 3:new.safetensors"
         ) from error
-    return number, read_checkpoint(Path(path))
+    return number, read_checkpoint(weights_file(path))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -86,9 +87,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parts = [_part(text) for text in options.parts]
     first = parts[0][1]
     shares = [[share, checkpoint.sha256] for share, checkpoint in parts]
-    sha256 = write_native(
-        options.out, averaged(parts), first.card | {"mean_of": shares}, storage=torch.float16
-    )
+    # What psi 1 was in the first (spread.py) says nothing of the mean.
+    card = {name: value for name, value in first.card.items() if name != "psi_1_was"} | {"mean_of": shares}
+    sha256 = write_native(options.out, averaged(parts), card, storage=torch.float16)
     print_line(f"{options.out}: mean of {len(parts)}, sha256 {sha256}")
 
 

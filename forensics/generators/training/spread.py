@@ -1,6 +1,6 @@
 """A StyleGAN2 whose psi counts in other units: what OUT makes at psi is what WEIGHTS makes at SHARE * psi.
 
-`python -m forensics.generators.training.spread OUT SHARE WEIGHTS`. Training of the embedded generators shows its
+`python -m forensics.generators.training.spread OUT SHARE WEIGHTS`, WEIGHTS a file or a name that ships. Training of the embedded generators shows its
 discriminators faces truncated to psi between `lowest_psi` and 1, so psi 1 is the far end of what they were asked for
 and not its middle; a share below 1 makes a psi within that range the 1 of users. Exact: styles are affine in w, so
 their weights times SHARE, and biases that keep what w_avg gets, do it for every layer and every psi. The discriminator
@@ -21,6 +21,7 @@ import torch
 from forensics.errors import ForensicsError
 from forensics.generators.checkpoints import Checkpoint, NetworkState, build, read_checkpoint, write_native
 from forensics.generators.stylegan2 import StyleGAN2Generator
+from forensics.shipped import weights_file
 from forensics.terminal import print_line
 
 _NAME = "G_ema"
@@ -57,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("share", type=float)
     parser.add_argument("weights", type=Path)
     options = parser.parse_args(argv)
-    checkpoint = read_checkpoint(options.weights)
+    checkpoint = read_checkpoint(weights_file(options.weights))
     networks, before = spread(checkpoint, options.share), checkpoint.card.get("psi_1_was")
     total = options.share * (before if isinstance(before, float) else 1.0)
     card = checkpoint.card | {"psi_1_was": total}

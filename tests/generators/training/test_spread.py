@@ -11,6 +11,7 @@ import torch
 from forensics.errors import ForensicsError
 from forensics.generators.base import Generator, load_generator
 from forensics.generators.checkpoints import Checkpoint, read_checkpoint
+from forensics.generators.training import averaging
 from forensics.generators.training.spread import main, spread
 
 EARLY = Path(__file__).parents[3] / "snapshots" / "default-64-024kimg.safetensors"
@@ -46,6 +47,14 @@ def test_all_but_the_styles_stays_and_shares_multiply(tmp_path: Path) -> None:
         main([str(path), "0.5", str(source)])
     assert read_checkpoint(tmp_path / "b").card["psi_1_was"] == 0.25
     assert read_checkpoint(tmp_path / "b").kimg == checkpoint.kimg
+
+
+def test_a_mean_does_not_say_what_psi_was_in_its_first_part(tmp_path: Path) -> None:
+    main([str(tmp_path / "a"), "0.5", str(EARLY)])
+    averaging.main([str(tmp_path / "mean"), f"1:{tmp_path / 'a'}", f"1:{EARLY}"])
+    card = read_checkpoint(tmp_path / "mean").card
+    assert "psi_1_was" not in card
+    assert "mean_of" in card
 
 
 def test_what_cannot_be_is_refused() -> None:
