@@ -4,8 +4,8 @@
 
 Training of the embedded generators shows its discriminators faces truncated to psi between `lowest_psi` and 1, so psi 1
 is the far end of what they were asked for and not its middle; a share below 1 makes a psi within that range the 1 of
-users. Exact: styles are affine in w, so their weights times SHARE, and biases that keep what w_avg gets, do it for every
-layer and every psi. The discriminator and everything else stay. Training can go on from OUT.
+users. Exact: styles are affine in w, so their weights times SHARE, and biases that keep what w_avg gets, do it for
+every layer and every psi. The discriminator and everything else stay. Training can go on from OUT.
 Source: Karras et al., "A Style-Based Generator Architecture" (CVPR 2019), appendix B, for truncation.
 """
 
