@@ -255,7 +255,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(asked: argparse.Namespace) -> list[Mean]:
-    from forensics.detectors.pools import read_pool
+    from forensics.detectors.pool_reading import read_pool
 
     pools = asked.pools or asked.out / "pools.json"
     if not pools.exists():

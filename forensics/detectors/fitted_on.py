@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from forensics.detectors.base import read_description
-from forensics.detectors.pools import Pool, read_pool, split_pool
+from forensics.detectors.pool_reading import read_pool
+from forensics.detectors.pools import Pool, split_pool
 from forensics.errors import DetectorError, ForensicsError
 from forensics.files import write_text
 from forensics.terminal import note, print_line, printable

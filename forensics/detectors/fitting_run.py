@@ -10,7 +10,8 @@ from typing import Any
 from forensics.detectors.base import detector_class
 from forensics.detectors.ensemble import EnsembleDetector
 from forensics.detectors.fitting import ENSEMBLE_PARTS, Options, train_detector
-from forensics.detectors.pools import FITTED, SELF_MADE_WEIGHT, Pool, read_pool
+from forensics.detectors.pool_reading import read_pool
+from forensics.detectors.pools import FITTED, SELF_MADE_WEIGHT, Pool
 from forensics.errors import DetectorError
 from forensics.evidence import write_evidence
 from forensics.images import ImageFailure

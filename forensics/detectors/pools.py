@@ -1,25 +1,19 @@
-"""Pools of labelled images: read from corpora, and split so that no image is in two.
+"""Pools of labelled images, split so that no image is in two.
 
 A pool holds its images decoded; training sets of some thousand small faces fit in memory, larger ones do not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forensics.corpus import AUTHENTIC, SYNTHETIC, Corpus
-from forensics.corpus.likeness import origins, perceptual_hash
-from forensics.corpus.manifest import MANIFEST
-from forensics.detectors.views import working_view
-from forensics.errors import CorpusError, DetectorError
+from forensics.errors import DetectorError
 from forensics.files import sha256_bytes
-from forensics.images import ImageFailure, decode_many, find_images
 
 Pixels = NDArray[np.uint8]
 
@@ -97,108 +91,6 @@ class Pool:
         rows = zip(self.sha256, self.labels, self.weights(), strict=True)
         lines = "".join(f"{sha} {label}{'' if w == 1 else f' {w:g}'}\n" for sha, label, w in rows)
         return sha256_bytes(f"{self.trimmed:g}\n{lines}".encode())
-
-
-class _Image(NamedTuple):
-    view: Pixels
-    label: int
-    source: str
-    phash: str
-    origins: tuple[str, ...]
-
-
-def read_pool(
-    corpora: Sequence[Path],
-    authentic: Sequence[Path] = (),
-    trim_bottom: float = 0.0,
-    on_failure: Callable[[ImageFailure], None] | None = None,
-    self_made: Sequence[Path] = (),
-    self_made_weight: float = SELF_MADE_WEIGHT,
-) -> Pool:
-    """Every image of `corpora`, of the folders `authentic` (photographs, whatever their folders' names) and
-    `self_made`.
-
-    Each of `self_made` is a corpus, or a folder of corpora, of generators at hand and, best, of photographs at the same
-    size. Whatever its rows say, their sources are the folder's name and that name with " photographs": what matters is
-    which family of generators made them, not which file. Neither they nor `authentic` calibrate (`unpaired`), and one
-    of them counts `self_made_weight` in training where any other image counts 1 (to fingerprints it counts 1, too).
-
-    An image that occurs twice is taken once; DetectorError where it occurs with both labels. A source is the corpus's
-    own word; `on_failure` hears of what could not be read. `trim_bottom` is the share of the height cut off the bottom
-    of every image of both classes: some sources write a caption there, which a detector would learn instead.
-    """
-    rows: dict[str, _Image] = {}
-
-    def add(row: Mapping[str, Any], pixels: Pixels, source: str = "") -> None:
-        sha256, label = row["sha256"], int(row["label"])
-        if sha256 in rows and rows[sha256].label != label:
-            raise DetectorError(
-                f"one image (sha256 {sha256[:16]}…) is labelled authentic and synthetic; remove one"
-            )
-        kept = pixels[: len(pixels) - round(len(pixels) * trim_bottom)]
-        found = _Image(
-            working_view(kept), label, source or row["source"], perceptual_hash(pixels), origins(row)
-        )
-        rows.setdefault(sha256, found)
-
-    def add_corpus(path: Path, names: Mapping[int, str]) -> None:
-        corpus = Corpus.open(path)
-        for failure in corpus.failures:
-            _report(failure, on_failure)
-        for batch_rows, images in corpus.images(on_failure=on_failure):
-            for row, pixels in zip(batch_rows, images, strict=True):
-                add(row, pixels, names.get(int(row["label"]), ""))
-
-    for path in corpora:
-        add_corpus(path, {})
-    for folder in authentic:
-        found = find_images([folder])
-        for failure in found.failures:
-            _report(failure, on_failure)
-        for image in decode_many(found.paths):
-            if isinstance(image, ImageFailure):
-                _report(image, on_failure)
-            else:
-                row = {"sha256": image.sha256, "label": AUTHENTIC, "source": folder.resolve().name}
-                add(row, image.pixels)
-    for folder in self_made:
-        for path in _corpora_in(folder):
-            add_corpus(path, _self_made_names(folder))
-    read = list(rows.values())
-    made = {name for folder in self_made for name in _self_made_names(folder).values()}
-    unpaired = {folder.resolve().name for folder in authentic} | made
-    pool = Pool(
-        tuple(image.view for image in read),
-        np.array([image.label for image in read], np.int64),
-        tuple(image.source for image in read),
-        tuple(rows),
-        trim_bottom,
-        tuple(image.phash for image in read),
-        tuple(image.origins for image in read),
-        unpaired=tuple(sorted(unpaired)),
-        self_made=tuple(sorted(made)),
-        self_made_weight=self_made_weight,
-    )
-    if set(pool.labels.tolist()) != {0, 1}:
-        raise CorpusError("training needs authentic and synthetic images; these corpora hold only one kind")
-    return pool
-
-
-def _corpora_in(folder: Path) -> list[Path]:
-    """The folder itself where it is a corpus; else the corpora directly below it, sorted."""
-    below = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
-    return below if below and not (folder / MANIFEST).exists() else [folder]
-
-
-def _self_made_names(folder: Path) -> dict[int, str]:
-    name = folder.resolve().name
-    return {SYNTHETIC: name, AUTHENTIC: f"{name} photographs"}
-
-
-def _report(failure: ImageFailure, on_failure: Callable[[ImageFailure], None] | None) -> None:
-    if on_failure is None:
-        raise CorpusError(failure.message)
-    on_failure(failure)
 
 
 def split_pool(pool: Pool, share: float, seed: int) -> tuple[Pool, Pool]:

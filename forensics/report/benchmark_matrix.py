@@ -16,7 +16,7 @@ from forensics.benchmarks.overlap import Exposure
 from forensics.benchmarks.scoring import list_items
 from forensics.benchmarks.tables import unequal_psi
 from forensics.detectors.base import detector_class
-from forensics.detectors.pools import read_pool
+from forensics.detectors.pool_reading import read_pool
 from forensics.evidence import evidence, write_evidence
 from forensics.files import sha256_file, write_json, write_text
 from forensics.images import ImageFailure

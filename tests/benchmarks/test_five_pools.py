@@ -21,7 +21,8 @@ from forensics.corpus import Corpus
 from forensics.corpus.likeness import NEAR_BITS, near_pairs, origins, perceptual_hash
 from forensics.detectors.fitted_on import FILE, read_fitted_on, rebuild, write_fitted_on
 from forensics.detectors.grouping import POOLS, Trace, deal, groups_of
-from forensics.detectors.pools import read_pool, split_pool
+from forensics.detectors.pool_reading import read_pool
+from forensics.detectors.pools import split_pool
 from forensics.errors import CorpusError, DetectorError
 from forensics.images import decode
 from tests.benchmarks.faces import tree

@@ -17,7 +17,7 @@ from forensics.benchmarks import matrix as room
 from forensics.benchmarks.five_pools import read_pools
 from forensics.benchmarks.matrix import Matrix, rows_of
 from forensics.detectors.fitted_on import read_fitted_on
-from forensics.detectors.pools import read_pool
+from forensics.detectors.pool_reading import read_pool
 from forensics.errors import DetectorError, ForensicsError
 from forensics.report.benchmark_matrix import Asked, matrix_lines, matrix_of
 from tests.benchmarks.brightness_run import Silent

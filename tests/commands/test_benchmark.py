@@ -19,7 +19,8 @@ from PIL import Image
 from forensics.benchmarks import five_pools
 from forensics.detectors.fitted_on import write_fitted_on
 from forensics.detectors.fitting import Options, train_detector
-from forensics.detectors.pools import read_pool, split_pool
+from forensics.detectors.pool_reading import read_pool
+from forensics.detectors.pools import split_pool
 
 Run = Callable[..., tuple[int, str, str]]
 PROGRAM = "import sys; from forensics.cli import main; main()"

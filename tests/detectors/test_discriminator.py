@@ -15,7 +15,8 @@ from forensics.detectors.base import DESCRIPTION, WEIGHTS, load_detector
 from forensics.detectors.calibration import Calibration
 from forensics.detectors.discriminator import DiscriminatorDetector, _square
 from forensics.detectors.fitting import Options, train_detector
-from forensics.detectors.pools import Pool, read_pool
+from forensics.detectors.pool_reading import read_pool
+from forensics.detectors.pools import Pool
 from forensics.errors import DetectorError
 from forensics.generators.base import load_generator
 from forensics.generators.checkpoints import read_checkpoint, write_native

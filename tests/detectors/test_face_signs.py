@@ -16,7 +16,8 @@ from forensics.detectors.ensemble import EnsembleDetector
 from forensics.detectors.face_signs import SIGNS, FaceSignsDetector, Gaussians, _look
 from forensics.detectors.faces import Face, FaceAnalyser, load_faces
 from forensics.detectors.fitting import Options, train_detector
-from forensics.detectors.pools import Pool, read_pool
+from forensics.detectors.pool_reading import read_pool
+from forensics.detectors.pools import Pool
 from forensics.errors import DetectorError, FacePackError
 
 

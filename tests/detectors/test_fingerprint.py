@@ -16,7 +16,8 @@ from forensics.detectors.base import DESCRIPTION, WEIGHTS, load_detector
 from forensics.detectors.calibration import Calibration
 from forensics.detectors.fingerprint import UNKNOWN, FingerprintDetector, _Means, named, residual, wiener
 from forensics.detectors.fitting import Options, train_detector
-from forensics.detectors.pools import Pool, read_pool
+from forensics.detectors.pool_reading import read_pool
+from forensics.detectors.pools import Pool
 from forensics.errors import DetectorError
 
 

@@ -12,7 +12,8 @@ from forensics.benchmarks.metrics import auc
 from forensics.detectors.base import load_detector
 from forensics.detectors.ensemble import EnsembleDetector, fit_weights
 from forensics.detectors.fitting import Options, calibration_views, train_detector
-from forensics.detectors.pools import Pool, read_pool, split_pool
+from forensics.detectors.pool_reading import read_pool
+from forensics.detectors.pools import Pool, split_pool
 from forensics.detectors.training import Schedule
 from forensics.errors import DetectorError
 

@@ -19,7 +19,8 @@ from forensics.detectors.fitting import Options, train_detector
 from forensics.detectors.layer_statistics import LayerStatistics
 from forensics.detectors.layers import LayersDetector, ridge
 from forensics.detectors.past import with_past
-from forensics.detectors.pools import Pool, read_pool
+from forensics.detectors.pool_reading import read_pool
+from forensics.detectors.pools import Pool
 from forensics.errors import DetectorError
 
 

@@ -14,7 +14,8 @@ from forensics.detectors.calibration import Calibration
 from forensics.detectors.efficientnet_lite import load_imagenet
 from forensics.detectors.fitting import SCHEDULES, Options, train_detector
 from forensics.detectors.patch import CELL_PX, RECEPTIVE_FIELD_PX, PatchDetector
-from forensics.detectors.pools import Pool, read_pool
+from forensics.detectors.pool_reading import read_pool
+from forensics.detectors.pools import Pool
 from forensics.errors import DetectorError
 
 

@@ -18,7 +18,8 @@ from forensics.detectors.fingerprint import FingerprintDetector
 from forensics.detectors.fitted_on import FILE
 from forensics.detectors.fitting import calibration_views
 from forensics.detectors.fitting_run import Request, run
-from forensics.detectors.pools import SELF_MADE_WEIGHT, Pool, read_pool
+from forensics.detectors.pool_reading import read_pool
+from forensics.detectors.pools import SELF_MADE_WEIGHT, Pool
 from forensics.detectors.training import _chances
 from forensics.errors import DetectorError
 from forensics.generators.recipes.run import run_generate_corpus

@@ -13,7 +13,8 @@ import torch
 from forensics.detectors.augmentation import Augmentation
 from forensics.detectors.cnn import CnnDetector
 from forensics.detectors.npr import NprDetector
-from forensics.detectors.pools import Pool, read_pool
+from forensics.detectors.pool_reading import read_pool
+from forensics.detectors.pools import Pool
 from forensics.detectors.training import Schedule, Trainer
 from forensics.errors import DetectorError
 

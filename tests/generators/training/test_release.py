@@ -13,7 +13,6 @@ from forensics.errors import ForensicsError
 from forensics.files import sha256_file
 from forensics.generators.base import load_generator
 from forensics.generators.training import release
-from forensics.generators.training.presets import resolve
 from forensics.generators.training.run import run_training
 
 
@@ -42,34 +41,13 @@ def test_a_run_is_chosen_measured_and_written(
     row = summary["faces"]["psi 0.7"]
     assert (row["n"], row["draws"]) == (20, 2)
     text = (out / "MODEL_CARD.md").read_text()
-    assert "Provisional" in text
+    assert "0 kimg of its run. Research use only." in text
     assert "Twelve photographs." in text
     assert len(summary["scores"]["kid_by_draw"]) == 2
     assert f"KID {summary['scores']['kid']:.4f}" in text
     assert (out / "sheet.jpg").read_bytes()[:2] == b"\xff\xd8"
     assert (out / "curves.png").read_bytes() == (run / "curves.png").read_bytes()
     assert "](curves.png)" in text
-
-
-def test_a_card_says_that_weights_are_a_mean() -> None:
-    assert release._as_mean({"kimg": 2.0}) == []
-    (line,) = release._as_mean({"mean_of": [[1.0, "ab" * 32], [0.75, "cd" * 32]]})
-    assert "first of 2 states" in line
-    assert "1 (abababab), 0.75 (cdcdcdcd)" in line
-
-
-def test_a_card_says_that_psi_has_other_units() -> None:
-    assert release._as_spread({}) == release._as_spread({"psi_1_was": 1.0}) == []
-    (line,) = release._as_spread({"psi_1_was": 0.85})
-    assert "psi 1 here is what was psi 0.85 in training" in line
-
-
-def test_a_card_says_what_else_the_generator_learned_from() -> None:
-    options = resolve("stylegan2-64-anchored").as_json()
-    text = "\n".join(release._beside_the_discriminator(options))
-    assert "weight 0.2, of features of ImageNet and of `descriptor`." in text
-    assert "psi drawn between 0.6 and 1." in text
-    assert "psi drawn" not in "\n".join(release._beside_the_discriminator(resolve("stylegan2-64").as_json()))
 
 
 def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
