@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -18,7 +18,19 @@ from forensics.errors import CorpusError, ForensicsError, ImageError
 from forensics.images import ImageFailure, Limits, decode_bytes, decode_many, find_images
 
 Picture = np.ndarray | ImageFailure
+T = TypeVar("T")
+Endings = frozenset[tuple[str, ...]]  # of paths, each as names from folder to file
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+
+
+def _met(parts: tuple[str, ...], endings: Endings) -> Endings:
+    """The `endings` that the path of these `parts` has."""
+    return endings & {parts[-n:] for n in {len(ending) for ending in endings}}
+
+
+def _without(items: list[T], met: list[Endings]) -> list[T]:
+    """The items that met no ending."""
+    return [item for item, found in zip(items, met, strict=True) if not found]
 
 
 class Source(Protocol):
@@ -54,13 +66,11 @@ class FilesSource:
         below = path.relative_to(self.root).parts if path != self.root else ()
         return below[0] if len(below) > 1 else self.root.name
 
-    def leave_out(self, endings: Set[tuple[str, ...]]) -> set[tuple[str, ...]]:
-        """Drop every file whose path ends in one of the `endings` (names from folder to file); which ones were met."""
-        lengths = {len(ending) for ending in endings}
-        met = [{path.parts[-n:] for n in lengths} & endings for path in self.paths]
-        self.classes = [name for name, found in zip(self.classes, met, strict=True) if not found]
-        self.paths = [path for path, found in zip(self.paths, met, strict=True) if not found]
-        return set().union(*met)
+    def leave_out(self, endings: Endings) -> Endings:
+        """Drop every file whose path ends in one of the `endings`; which ones were met."""
+        met = [_met(path.parts, endings) for path in self.paths]
+        self.paths, self.classes = _without(self.paths, met), _without(self.classes, met)
+        return frozenset().union(*met)
 
     def identity(self) -> Iterator[str]:
         """Names, sizes and times."""
@@ -120,10 +130,17 @@ class ZipSource:
         parts = PurePosixPath(name).parts
         return parts[0] if len(parts) > 1 else self.root.stem
 
+    def leave_out(self, endings: Endings) -> Endings:
+        """Drop every member whose path, begun by the archive's own, ends in one of the `endings`; which were met."""
+        met = [_met((*self.root.parts, *PurePosixPath(name).parts), endings) for name in self.names]
+        self.names, self.classes = _without(self.names, met), _without(self.classes, met)
+        return frozenset().union(*met)
+
     def identity(self) -> Iterator[str]:
-        """The archive's name, size and time."""
+        """The archive's name, size and time, and the members that are read of it."""
         stat = self.root.stat()
         yield f"{self.root}\0{stat.st_size}\0{stat.st_mtime_ns}\n"
+        yield "\0".join(self.names)
 
     def pictures(self) -> Iterator[Picture]:
         """Decoded members; one that claims or turns out to be too large is rejected unread."""
@@ -215,10 +232,10 @@ def _leave_out(sources: Sequence[Source], listing: Path) -> None:
         lines = [line.partition("#")[0].strip() for line in listing.read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise ForensicsError(f"{listing}: not a readable list of what to leave out ({error})") from error
-    endings = {PurePosixPath(line).parts for line in lines if line}
-    unmet = set(endings)
+    endings = frozenset(PurePosixPath(line).parts for line in lines if line)
+    unmet = endings
     for source in sources:
-        if isinstance(source, FilesSource):
+        if isinstance(source, FilesSource | ZipSource):
             unmet -= source.leave_out(endings)
     if unmet:
         example = "/".join(min(unmet))

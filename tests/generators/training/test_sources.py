@@ -158,6 +158,22 @@ def test_a_list_leaves_out_the_files_whose_paths_end_in_its_lines(photographs: P
     assert len(load_images([photographs], 16, cache, leave_out=listing)) == 18
 
 
+def test_members_of_an_archive_are_left_out_by_the_ends_of_their_paths(
+    photographs: Path, tmp_path: Path
+) -> None:
+    files, archive = sorted(photographs.glob("*.png"))[:5], tmp_path / "faces.zip"
+    with zipfile.ZipFile(archive, "w") as stream:
+        for path in files:
+            stream.write(path, f"real/{path.name}")
+    listing, cache = tmp_path / "leave-out.txt", tmp_path / "cache.npz"
+    everything = load_images([archive], 16)
+    for left_out, lines in (([1, 3], "real/{1}\n{3}\n"), ([0, 2], "faces.zip/real/{0}\n{2}\n")):
+        listing.write_text(lines.format(*(path.name for path in files)))
+        # The same archive and as many images each time: the cache of one list is not that of the other.
+        images = load_images([archive], 16, cache, leave_out=listing)
+        np.testing.assert_array_equal(images.pixels, np.delete(everything.pixels, left_out, axis=0))
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
