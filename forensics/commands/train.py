@@ -22,8 +22,9 @@ def train(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="stylegan2-64 (default), stylegan2-128, both with -projected or -anchored, stylegan2-ada (auto), "
-            "paper256, ffhq1024, stylegan3-t, stylegan3-r, stylegan, progan, srcnet-celeba, tiny-16."
+            help="stylegan2-64 (default), stylegan2-128, both with -projected, -anchored or -continued, "
+            "stylegan2-ada (auto), paper256, ffhq1024, stylegan3-t, stylegan3-r, stylegan, progan, srcnet-celeba, "
+            "tiny-16."
         ),
     ] = None,
     kimg: Annotated[float, typer.Option(min=0, help="Stop after this many thousand images shown.")] = 100.0,
