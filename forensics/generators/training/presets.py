@@ -38,8 +38,8 @@ _ANCHORED: dict[str, Any] = {
     "warmup_kimg": 0.5,
 }
 
-# How the embedded generators went on when they had become various. At four times this learning rate, with persons at 8 or
-# 16 and less of both discriminators, they grew smooth and KID rose; at twice it KID fell, and came to rest.
+# How the embedded generators went on when they had become various. At four times this learning rate, with persons at 8
+# or 16 and less of both discriminators, they grew smooth and KID rose; at twice it KID fell, and came to rest.
 _CONTINUED = _ANCHORED | {
     "lr_g": 0.0005,
     "lr_d": 0.0005,
