@@ -9,63 +9,75 @@ import typer
 
 from forensics.commands.options import Json
 
+Out = Annotated[Path, typer.Argument(help="Folder of the run; the same command again resumes it.")]
+Data = Annotated[
+    list[str],
+    typer.Option(help="Images: file, folder, zip, corpus, celeba:ROOT or mnist:ROOT (repeatable)."),
+]
+LeaveOut = Annotated[
+    Path | None, typer.Option(help="Text file of images not to train on: a line, the end of a path.")
+]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        help="stylegan2-64 (default), stylegan2-128, both with -projected, -anchored or -continued, "
+        "stylegan2-ada (auto), paper256, ffhq1024, stylegan3-t, stylegan3-r, stylegan, progan, srcnet-celeba, "
+        "tiny-16."
+    ),
+]
+Kimg = Annotated[float, typer.Option(min=0, help="Stop after this many thousand images shown.")]
+Snap = Annotated[float, typer.Option(help="Snapshot, log row and samples every this many kimg.")]
+Resume = Annotated[
+    Path | None,
+    typer.Option(
+        help="Begin with this network (default-64, or a .pkl, .pt, .safetensors): its shape is kept, or "
+        "with --preset what fits."
+    ),
+]
+Resolution = Annotated[int | None, typer.Option(help="Pixels a side, where the preset leaves it open.")]
+Batch = Annotated[int | None, typer.Option(help="Images an iteration, over all ranks.")]
+Rate = Annotated[float | None, typer.Option(help="Learning rate of both networks.")]
+Gamma = Annotated[float | None, typer.Option(help="Weight of the R1 penalty.")]
+Augment = Annotated[str | None, typer.Option(help="Augmentation pipeline: noaug, bg, bgc, bgcfnc ...")]
+FreezeD = Annotated[int | None, typer.Option(min=0, help="Discriminator layers to keep, from the image.")]
+Conditional = Annotated[bool, typer.Option("--cond", help="Condition on classes: one folder each.")]
+Mirror = Annotated[bool | None, typer.Option(help="Show images flipped left to right, too.")]
+Metrics = Annotated[
+    float,
+    typer.Option(min=0, help="KID, precision and recall every this many kimg and at the end; 0: never."),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Any other option of the run, as its training-options.json names it.",
+    ),
+]
+Seed = Annotated[int, typer.Option(min=0, help="Same seed and machine kind, same weights.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N; with torchrun each rank its own.")]
+
 
 def train(
-    out: Annotated[Path, typer.Argument(help="Folder of the run; the same command again resumes it.")],
-    data: Annotated[
-        list[str],
-        typer.Option(help="Images: file, folder, zip, corpus, celeba:ROOT or mnist:ROOT (repeatable)."),
-    ],
-    leave_out: Annotated[
-        Path | None, typer.Option(help="Text file of images not to train on: a line, the end of a path.")
-    ] = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            help="stylegan2-64 (default), stylegan2-128, both with -projected, -anchored or -continued, "
-            "stylegan2-ada (auto), paper256, ffhq1024, stylegan3-t, stylegan3-r, stylegan, progan, srcnet-celeba, "
-            "tiny-16."
-        ),
-    ] = None,
-    kimg: Annotated[float, typer.Option(min=0, help="Stop after this many thousand images shown.")] = 100.0,
-    snap: Annotated[float, typer.Option(help="Snapshot, log row and samples every this many kimg.")] = 2.0,
-    resume: Annotated[
-        Path | None,
-        typer.Option(
-            help="Begin with this network (default-64, or a .pkl, .pt, .safetensors): its shape is kept, or "
-            "with --preset what fits."
-        ),
-    ] = None,
-    resolution: Annotated[
-        int | None, typer.Option(help="Pixels a side, where the preset leaves it open.")
-    ] = None,
-    batch: Annotated[int | None, typer.Option(help="Images an iteration, over all ranks.")] = None,
-    lr: Annotated[float | None, typer.Option(help="Learning rate of both networks.")] = None,
-    gamma: Annotated[float | None, typer.Option(help="Weight of the R1 penalty.")] = None,
-    augment: Annotated[
-        str | None, typer.Option(help="Augmentation pipeline: noaug, bg, bgc, bgcfnc ...")
-    ] = None,
-    freeze_d: Annotated[
-        int | None, typer.Option(min=0, help="Discriminator layers to keep, from the image.")
-    ] = None,
-    cond: Annotated[bool, typer.Option("--cond", help="Condition on classes: one folder each.")] = False,
-    mirror: Annotated[bool | None, typer.Option(help="Show images flipped left to right, too.")] = None,
-    metrics: Annotated[
-        float,
-        typer.Option(min=0, help="KID, precision and recall every this many kimg and at the end; 0: never."),
-    ] = 0.0,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="Any other option of the run, as its training-options.json names it.",
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed and machine kind, same weights.")] = 0,
-    device: Annotated[
-        str, typer.Option(help="auto, cpu, cuda or cuda:N; with torchrun each rank its own.")
-    ] = "auto",
+    out: Out,
+    data: Data,
+    leave_out: LeaveOut = None,
+    preset: Preset = None,
+    kimg: Kimg = 100.0,
+    snap: Snap = 2.0,
+    resume: Resume = None,
+    resolution: Resolution = None,
+    batch: Batch = None,
+    lr: Rate = None,
+    gamma: Gamma = None,
+    augment: Augment = None,
+    freeze_d: FreezeD = None,
+    cond: Conditional = False,
+    mirror: Mirror = None,
+    metrics: Metrics = 0.0,
+    setting: Settings = None,
+    seed: Seed = 0,
+    device: Device = "auto",
     json: Json = False,
 ) -> None:
     """Train a face generator; killed and rerun, it goes on with the same numbers.

@@ -37,21 +37,12 @@ SHRUNK = {
 }
 
 
-# At 16 px those of 128 px are those of 64 px but for weights of terms, and "continued" is "anchored" so.
-ALIKE = {
-    "stylegan2-128-projected",
-    "stylegan2-128-anchored",
-    "stylegan2-128-continued",
-    "stylegan2-64-continued",
-}
-
-
 def small(preset: str, images: TrainingImages, folder: Path) -> Trainer:
     options = resolve(preset, **{**SMALL, **SHRUNK.get(preset, {})})
     return Trainer(options, images, folder, torch.device("cpu"))
 
 
-@pytest.mark.parametrize("preset", sorted(set(PRESETS) - ALIKE))
+@pytest.mark.parametrize("preset", sorted(PRESETS))
 def test_trains_resumes_exactly_and_writes_a_generator(
     preset: str, images: TrainingImages, tmp_path: Path, few_generated: None
 ) -> None:
