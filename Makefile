@@ -32,7 +32,7 @@ lint: $(VENV)/.installed-lint
 	$(BIN)/mypy
 
 bench: $(VENV)/.installed
-	$(BIN)/python -m forensics.benchmarks.speed
+	$(BIN)/python -m tools.speed.table
 
 clean:
 	rm -rf $(VENV) out build dist *.egg-info

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from forensics.corpus import Corpus
-    from forensics.detectors.base import load_detector
+    from forensics.detectors.contract import load_detector
     from forensics.generators.base import load_generator
 
 __version__ = "0.1.0"
@@ -15,7 +15,7 @@ __all__ = ["Corpus", "__version__", "load_detector", "load_generator"]
 # Public names are imported when asked for: `import forensics` must not import torch.
 _HOMES = {
     "Corpus": "forensics.corpus",
-    "load_detector": "forensics.detectors.base",
+    "load_detector": "forensics.detectors.contract",
     "load_generator": "forensics.generators.base",
 }
 

@@ -7,8 +7,8 @@ import sys
 
 import typer
 
-from forensics.errors import ForensicsError
-from forensics.terminal import note
+from forensics.core.errors import ForensicsError
+from forensics.core.terminal import note
 
 app = typer.Typer(
     name="forensics",

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
+from forensics.generators.architectures.stylegan2 import StyleGAN2Generator
 from forensics.generators.checkpoints import NetworkState, write_native
-from forensics.generators.stylegan2 import StyleGAN2Generator
 
 
 def write_small_stylegan2(folder: Path, config: dict[str, Any]) -> Path:

@@ -18,10 +18,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from forensics.benchmarks import weighted
-from forensics.detectors.base import Thresholds
-from forensics.errors import ForensicsError
-from forensics.terminal import printable
+from forensics.core.errors import ForensicsError
+from forensics.core.terminal import printable
+from forensics.detectors.contract import Thresholds
+from forensics.metrics import weighted
 
 MEASURES: Final = ("auc", "eer", "tpr_at_fpr_0.05", "tpr_at_fpr_0.01", "cllr")
 LOWER_IS_BETTER: Final = frozenset({"eer", "cllr", "false_alarms"})

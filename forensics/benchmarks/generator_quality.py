@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from forensics.files import write_bytes
+from forensics.core.files import write_bytes
+from forensics.core.terminal import print_line, tracked
 from forensics.images import DecodedImage, contact_sheet, decode_many, encode_png, find_images, resize
-from forensics.terminal import print_line, tracked
 
 if TYPE_CHECKING:
-    from forensics.detectors.faces import FaceAnalyser
+    from forensics.faces.analyser import FaceAnalyser
     from forensics.generators.base import Generator
 
 _SIDE_PX = 256
@@ -101,9 +101,9 @@ def quality_of_draws(
 
 def distribution(generator: Generator, photographs: Sequence[Path], seeds: Sequence[int]) -> dict[str, Any]:
     """KID, precision and recall at psi 1 against photographs brought to the generator's size as for training."""
+    from forensics.corpus.photographs.loading import load_images
     from forensics.generators.base import pick_device
-    from forensics.generators.training.loading import load_images
-    from forensics.generators.training.metrics import Evaluation
+    from forensics.metrics.image_sets import Evaluation
 
     evaluation = Evaluation(load_images(photographs, generator.img_resolution), pick_device("cpu"))
     return evaluation.score(generator, tracked(seeds, "KID", len(seeds)))
@@ -136,7 +136,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure and print one JSON object: under `psi` a key a psi, and with `--kid` the `distribution`."""
     options = _options(argv)
-    from forensics.detectors.faces import load_faces
+    from forensics.faces.analyser import load_faces
     from forensics.generators.base import load_generator
 
     generator, faces = load_generator(options.generator, "cpu"), load_faces(options.pack, options.pack_root)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forensics.benchmarks.metrics import Estimate, auc, evaluate
+from forensics.metrics.detection import Estimate, auc, evaluate
 
 LEAKING_AUC = 0.6
 _FOLDS = 5

@@ -22,16 +22,16 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from forensics.benchmarks import weighted
-from forensics.benchmarks.five_pools import Rules, make_pools, read_pools
 from forensics.benchmarks.matrix import SHARES, Progress
-from forensics.benchmarks.metrics import evaluate
-from forensics.detectors.fitting import Options, train_detector
-from forensics.detectors.pools import FITTED, Pool
-from forensics.errors import CorpusError, ForensicsError
-from forensics.evidence import write_evidence
-from forensics.files import sha256_bytes, sha256_file, write_bytes, write_json, write_text
-from forensics.terminal import note, print_line, printable, progress
+from forensics.core.errors import CorpusError, ForensicsError
+from forensics.core.evidence import write_evidence
+from forensics.core.files import sha256_bytes, sha256_file, write_bytes, write_json, write_text
+from forensics.core.terminal import note, print_line, printable, progress
+from forensics.corpus.pools.five_pools import Rules, make_pools, read_pools
+from forensics.corpus.pools.pool import FITTED, Pool
+from forensics.detectors.fitting.engine import Options, train_detector
+from forensics.metrics import weighted
+from forensics.metrics.detection import evaluate
 
 SMALLEST: Final = 40
 N_BOOTSTRAP: Final = 1000
@@ -212,7 +212,7 @@ def tables(points: Sequence[Point], curve: Sequence[Mean], tested: Pool) -> tupl
 
 def write_curve(curve: Curve, points: Sequence[Point], tested: Pool, record: Mapping[str, Any]) -> list[Mean]:
     """Tables, figure and evidence; the means."""
-    from forensics.report.learning_curve import figure
+    from forensics.benchmarks.pages.learning_curve import figure
 
     found = means(points, tested)
     for name, text in zip(("points.csv", "curve.csv"), tables(points, found, tested), strict=True):
@@ -255,7 +255,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(asked: argparse.Namespace) -> list[Mean]:
-    from forensics.detectors.pool_reading import read_pool
+    from forensics.corpus.pools.reading import read_pool
 
     pools = asked.pools or asked.out / "pools.json"
     if not pools.exists():

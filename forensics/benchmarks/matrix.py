@@ -20,15 +20,15 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from forensics.benchmarks.five_pools import Places
-from forensics.benchmarks.metrics import Estimate, evaluate, wilson
 from forensics.benchmarks.tables import unreachable
-from forensics.detectors.base import DESCRIPTION, Detector, load_detector, read_description
-from forensics.detectors.fitting import Options, train_detector
-from forensics.detectors.pools import FITTED, Pool
-from forensics.errors import CorpusError, ForensicsError
-from forensics.files import sha256_bytes, write_json
-from forensics.terminal import Meter, printable
+from forensics.core.errors import CorpusError, ForensicsError
+from forensics.core.files import sha256_bytes, write_json
+from forensics.core.terminal import Meter, printable
+from forensics.corpus.pools.five_pools import Places
+from forensics.corpus.pools.pool import FITTED, Pool
+from forensics.detectors.contract import DESCRIPTION, Detector, load_detector, read_description
+from forensics.detectors.fitting.engine import Options, train_detector
+from forensics.metrics.detection import Estimate, evaluate, wilson
 
 SHARES: Final = (
     0.5,
@@ -111,7 +111,7 @@ class Task:
     seed: int = 0
     device: str = "cpu"
     n_bootstrap: int = 1000
-    synthetic_past: int = 0  # see `forensics.detectors.cross_views`
+    synthetic_past: int = 0  # see `forensics.detectors.fitting.cross_views`
 
     def how(self) -> dict[str, Any]:
         """What is compared before cells are reused."""

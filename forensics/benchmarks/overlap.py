@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from forensics.benchmarks.five_pools import Places, read_pools, traces_of
 from forensics.benchmarks.scoring import Item, Listing
+from forensics.core.errors import CorpusError
+from forensics.core.files import sha256_file
+from forensics.core.terminal import printable
 from forensics.corpus.likeness import near_pairs
-from forensics.detectors.fitted_on import Fitted
-from forensics.detectors.grouping import POOLS, Trace
-from forensics.errors import CorpusError
-from forensics.files import sha256_file
-from forensics.terminal import printable
+from forensics.corpus.pools.five_pools import Places, read_pools, traces_of
+from forensics.corpus.pools.grouping import POOLS, Trace
+from forensics.detectors.fitting.fitted_on import Fitted
 
 _NAMED: Final = 5
 

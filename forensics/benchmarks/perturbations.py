@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from forensics.errors import ForensicsError
+from forensics.core.errors import ForensicsError
 
 Pixels = NDArray[np.uint8]
 Draws = dict[str, float | int | str]

@@ -26,10 +26,10 @@ from forensics.benchmarks.tables import (
     unreachable,
     verdicts,
 )
-from forensics.detectors.base import Detector
-from forensics.errors import CorpusError
-from forensics.files import write_json, write_text
-from forensics.terminal import Meter, printable
+from forensics.core.errors import CorpusError
+from forensics.core.files import write_json, write_text
+from forensics.core.terminal import Meter, printable
+from forensics.detectors.contract import Detector
 
 N_BOOTSTRAP = 1000
 Progress = Callable[[str, int], AbstractContextManager[Meter]]

@@ -18,15 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forensics.benchmarks.perturbations import Draws, Perturbation, perturb
+from forensics.core.errors import CorpusError, ForensicsError
+from forensics.core.files import sha256_bytes, write_json, write_text
+from forensics.core.terminal import printable
 from forensics.corpus import Corpus
 from forensics.corpus.likeness import origins
-from forensics.detectors.base import Detector
+from forensics.detectors.contract import Detector
 from forensics.detectors.finding import Domain, disagreement, jpeg_table, reasons_outside, scores_of
-from forensics.detectors.side_by_side import grouped, in_order, thread_count
-from forensics.errors import CorpusError, ForensicsError
-from forensics.files import sha256_bytes, write_json, write_text
+from forensics.detectors.parallel import grouped, in_order, thread_count
 from forensics.images import DecodedImage, ImageFailure, decode_many
-from forensics.terminal import printable
 
 CHUNK = 25
 PLAN = "plan.json"

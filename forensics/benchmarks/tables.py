@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forensics.benchmarks.metrics import Estimate, evaluate, wilson
+from forensics.metrics.detection import Estimate, evaluate, wilson
 
 Rows = Sequence[Mapping[str, Any]]
 ALL = ("all", "")

@@ -58,8 +58,8 @@ def benchmark(
     --matrix frequency: trained on all sources, without one, on one alone, tested on each: OUT/matrix.json and the rest.
     --compare A B: paired differences of two finished benchmarks, with --out as a page.
     """
-    from forensics.report import benchmarking
-    from forensics.terminal import print_summary
+    from forensics.benchmarks import run as benchmarking
+    from forensics.core.terminal import print_summary
 
     request = benchmarking.Request(
         tuple(corpora or ()),

@@ -17,8 +17,8 @@ def convert(
     json: Json = False,
 ) -> None:
     """Convert a weights file: any known format to safetensors, StyleGAN2 to rosinality's .pt with D and latent_avg."""
+    from forensics.core.terminal import print_summary
     from forensics.generators.checkpoints.converting import convert_file, described
-    from forensics.terminal import print_summary
 
     report = convert_file(source, target, half=half)
     print_summary(report, described(report), as_json=json)

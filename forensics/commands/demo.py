@@ -19,8 +19,8 @@ def demo(
     json: Json = False,
 ) -> None:
     """Make faces, walk, detect, and write one report; needs no network and no data."""
-    from forensics.demo import run_demo
-    from forensics.terminal import print_summary
+    from forensics.core.terminal import print_summary
+    from forensics.examiner.demo import run_demo
 
     summary = run_demo(out, seed=seed, device=device)
     print_summary(summary, [f"report: {summary['report']}"], as_json=json)

@@ -37,7 +37,7 @@ def detect(
     read are named on stderr, the rest is examined. Exit code: 0 whatever the verdicts; 2 if a file could not be
     read; with --fail-on synthetic, 1 if an image was called synthetic and every file could be read.
     """
-    from forensics.report.examination import Request, examine_files
+    from forensics.examiner.examination import Request, examine_files
 
     request = Request(
         paths=tuple(paths),

@@ -14,8 +14,8 @@ def doctor(pack: Pack = None, pack_root: PackRoot = None, json: Json = False) ->
     """
     from dataclasses import asdict
 
-    from forensics.installation import checks
-    from forensics.terminal import print_summary
+    from forensics.core.terminal import print_summary
+    from forensics.examiner.installation import checks
 
     found = checks(pack, pack_root)
     lines = [f"{check.state:8}{check.name:12}{check.text}" for check in found]

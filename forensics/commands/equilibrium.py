@@ -26,10 +26,10 @@ def equilibrium(
     json: Json = False,
 ) -> None:
     """Histograms of what the discriminator says of photographs and of generated images, with their overlap."""
-    from forensics.generators.interrogate.equilibrium import EquilibriumPlan
-    from forensics.generators.interrogate.resumable import usual_workers
-    from forensics.report.equilibrium import study_equilibrium, summary_lines
-    from forensics.terminal import print_summary
+    from forensics.core.terminal import print_summary
+    from forensics.studies.equilibrium.measurement import EquilibriumPlan
+    from forensics.studies.equilibrium.page import study_equilibrium, summary_lines
+    from forensics.studies.resumable import usual_workers
 
     plan = EquilibriumPlan(images, seed, device)
     summary = study_equilibrium(snapshots, out, data, plan, workers=workers or usual_workers(device))

@@ -39,7 +39,7 @@ def explore(
     from forensics.explore.run import Serving, remake_file, run_explore
 
     if remake is not None:
-        from forensics.terminal import print_summary
+        from forensics.core.terminal import print_summary
 
         made = remake_file(file, remake, out, device)
         print_summary(made, [f"{made['file']}: pixels as in the recipe"], as_json=json)

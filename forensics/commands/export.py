@@ -16,9 +16,9 @@ def export(
     json: Json = False,
 ) -> None:
     """Write synthesis from ws as ONNX, and check ONNX Runtime's images against ours."""
+    from forensics.core.terminal import print_summary
     from forensics.generators.base import load_generator
     from forensics.generators.export import export_onnx
-    from forensics.terminal import print_summary
 
     summary = export_onnx(load_generator(checkpoint, "cpu"), out)
     line = f"{summary['path']}: {summary['n_bytes']} bytes, relative error {summary['relative_error']:.1e}"

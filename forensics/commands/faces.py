@@ -19,10 +19,10 @@ def faces(
 
     Run again after a kill, it goes on where it was. The weights of InsightFace packs are for non-commercial research.
     """
-    from forensics.detectors.face_table import write_face_table
-    from forensics.detectors.faces import load_faces
+    from forensics.core.terminal import note, print_summary, progress
+    from forensics.faces.analyser import load_faces
+    from forensics.faces.table import write_face_table
     from forensics.images import find_images
-    from forensics.terminal import note, print_summary, progress
 
     found = find_images(paths)
     analyser = load_faces(pack, pack_root, download=True)

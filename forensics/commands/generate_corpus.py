@@ -34,8 +34,8 @@ def generate_corpus(
 
     Photographs that cannot be read are named and left out, and the exit code is then 2.
     """
-    from forensics.generators.recipes.run import run_generate_corpus
-    from forensics.terminal import print_summary
+    from forensics.core.terminal import print_summary
+    from forensics.recipes.run import run_generate_corpus
 
     summary = run_generate_corpus(
         out, generator, count=n, psi=psi, recipe=recipe, noise=noise, real=real, seed=seed, device=device

@@ -21,13 +21,13 @@ def inspect(
     ] = None,
 ) -> None:
     """Architecture, size, classes, parameters and hashes of the networks in a weights file."""
+    from forensics.core.terminal import print_summary
+    from forensics.core.weights import weights_file
     from forensics.generators.checkpoints.inspecting import described, inspect_file
-    from forensics.shipped import weights_file
-    from forensics.terminal import print_summary
 
     facts = inspect_file(weights_file(file))
     if weights is not None:
-        from forensics.report.weights import write_weight_statistics
+        from forensics.studies.weights.weights_page import write_weight_statistics
 
         facts["weights"] = write_weight_statistics(file, weights)
     lines = list(described(facts))

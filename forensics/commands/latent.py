@@ -40,10 +40,10 @@ def latent(
     json: Json = False,
 ) -> None:
     """Scale w and z, and rank what each dimension of w does; tables, sheets of images and a page."""
-    from forensics.generators.interrogate.latent import LatentPlan
-    from forensics.generators.interrogate.resumable import usual_workers
-    from forensics.report.latent import single_dimensions, summary_lines, write_latent
-    from forensics.terminal import print_summary
+    from forensics.core.terminal import print_summary
+    from forensics.studies.latent.page import single_dimensions, summary_lines, write_latent
+    from forensics.studies.latent.sweeps import LatentPlan
+    from forensics.studies.resumable import usual_workers
 
     plan = LatentPlan(images, seed, delta, pack_asked_for(pack, pack_root), device, detector)
     if dim:

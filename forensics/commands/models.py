@@ -18,8 +18,8 @@ app = typer.Typer(
 @app.command("list")
 def list_models(json: Json = False) -> None:
     """Name, kind, size and folder of everything that ships."""
-    from forensics.shipped import shipped
-    from forensics.terminal import print_summary
+    from forensics.core.terminal import print_summary
+    from forensics.core.weights import shipped
 
     found = [
         {"name": s.name, "what": s.what, "megabytes": round(s.n_bytes / 1e6, 1), "folder": str(s.folder)}
@@ -40,8 +40,8 @@ def path(
     json: Json = False,
 ) -> None:
     """The folder of one of them."""
-    from forensics.shipped import folder_of
-    from forensics.terminal import print_summary
+    from forensics.core.terminal import print_summary
+    from forensics.core.weights import folder_of
 
     folder = str(folder_of(name))
     print_summary({"name": name, "folder": folder}, [folder], as_json=json)
@@ -50,8 +50,8 @@ def path(
 @app.command("verify")
 def verify(json: Json = False) -> None:
     """Compare every file with the hashes it was released with; exit code 1 where one differs."""
-    from forensics.shipped import problems
-    from forensics.terminal import print_summary
+    from forensics.core.terminal import print_summary
+    from forensics.core.weights import problems
 
     found = problems()
     print_summary({"problems": found}, found or ["all as released"], as_json=json)

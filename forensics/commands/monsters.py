@@ -49,12 +49,12 @@ def monsters(
     json: Json = False,
 ) -> None:
     """Search many directions for the first image without a face; map, walks, galleries, and the detector's rates."""
-    from forensics.detectors.base import load_detector
-    from forensics.detectors.faces import load_faces
+    from forensics.core.terminal import print_summary
+    from forensics.detectors.contract import load_detector
+    from forensics.faces.analyser import load_faces
     from forensics.generators.base import load_generator
-    from forensics.generators.interrogate.resumable import usual_workers
-    from forensics.report.monsters import MonsterOptions, study_monsters, summary_lines
-    from forensics.terminal import print_summary
+    from forensics.studies.monsters.page import MonsterOptions, study_monsters, summary_lines
+    from forensics.studies.resumable import usual_workers
 
     options = MonsterOptions(
         seed=seed,

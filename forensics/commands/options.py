@@ -95,6 +95,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print a machine-readable sum
 
 def pack_asked_for(pack: str | None, root: Path | None) -> str | None:
     """The folder of the pack that --pack or --pack-root name; None where neither is given."""
-    from forensics.detectors.faces import pack_folder
+    from forensics.faces.analyser import pack_folder
 
     return None if pack is None and root is None else str(pack_folder(pack, root))

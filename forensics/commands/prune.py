@@ -22,7 +22,7 @@ from forensics.commands.options import (
     Workers,
     pack_asked_for,
 )
-from forensics.errors import ForensicsError
+from forensics.core.errors import ForensicsError
 
 
 def prune(
@@ -55,11 +55,11 @@ def prune(
     json: Json = False,
 ) -> None:
     """Sweep a pruning threshold over all weights, each layer and each block, take channels out; tables and a page."""
-    from forensics.generators.interrogate.pruning_sweep import SweepPlan
-    from forensics.generators.interrogate.resumable import usual_workers
-    from forensics.report.channels import channels_out
-    from forensics.report.pruning import single_threshold, summary_lines, write_pruning
-    from forensics.terminal import print_summary
+    from forensics.core.terminal import print_summary
+    from forensics.studies.resumable import usual_workers
+    from forensics.studies.weights.channel_page import channels_out
+    from forensics.studies.weights.pruning_page import single_threshold, summary_lines, write_pruning
+    from forensics.studies.weights.pruning_sweep import SweepPlan
 
     plan = SweepPlan(
         stop, steps, every, images, seed, space, pack_asked_for(pack, pack_root), detector, device

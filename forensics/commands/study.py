@@ -54,12 +54,12 @@ def weights(
     json: Json = False,
 ) -> None:
     """Weight statistics, the pruning sweep and the latent experiments of arXiv 2507.13722."""
-    from forensics.detectors.faces import pack_if_any
-    from forensics.generators.interrogate.latent import LatentPlan
-    from forensics.generators.interrogate.pruning_sweep import SweepPlan
-    from forensics.generators.interrogate.resumable import usual_workers
-    from forensics.report.study_weights import WeightStudy, study_weights, summary_lines
-    from forensics.terminal import print_summary
+    from forensics.core.terminal import print_summary
+    from forensics.faces.analyser import pack_if_any
+    from forensics.studies.latent.sweeps import LatentPlan
+    from forensics.studies.resumable import usual_workers
+    from forensics.studies.weights.pruning_sweep import SweepPlan
+    from forensics.studies.weights.study import WeightStudy, study_weights, summary_lines
 
     folder = pack_if_any(pack, pack_root)
     faces, judge = None if folder is None else str(folder), None if detector == "none" else detector
@@ -99,10 +99,10 @@ def walk(
     json: Json = False,
 ) -> None:
     """Walks from the mean of W, a face detector on every image: yield, identity, clusters (Riter & Flynn 2025)."""
-    from forensics.generators.interrogate.monsters_options import MonsterOptions
-    from forensics.generators.interrogate.resumable import usual_workers
-    from forensics.report.study_walk import WalkStudy, study_walk, summary_lines
-    from forensics.terminal import print_summary
+    from forensics.core.terminal import print_summary
+    from forensics.studies.monsters.options import MonsterOptions
+    from forensics.studies.resumable import usual_workers
+    from forensics.studies.walks.page import WalkStudy, study_walk, summary_lines
 
     how = MonsterOptions(seed=seed, workers=workers or usual_workers(device)) if with_monsters else None
     judge = None if detector == "none" else detector

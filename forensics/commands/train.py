@@ -84,9 +84,9 @@ def train(
 
     On several GPUs: torchrun --nproc-per-node N --no-python forensics train ...
     """
+    from forensics.core.terminal import print_summary
     from forensics.generators.training.options import settings
     from forensics.generators.training.run import run_training
-    from forensics.terminal import print_summary
 
     changes = {
         "resolution": resolution, "batch": batch, "lr_g": lr, "lr_d": lr, "r1_gamma": gamma, "augment": augment,

@@ -104,8 +104,8 @@ def train_detector(
 
     Run again after a kill with the same options, it goes on from its last checkpoint.
     """
-    from forensics.detectors.fitting_run import Request, run
-    from forensics.terminal import print_summary
+    from forensics.core.terminal import print_summary
+    from forensics.detectors.fitting.run import Request, run
 
     request = Request(
         out,

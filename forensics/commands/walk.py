@@ -33,8 +33,8 @@ def walk(
     json: Json = False,
 ) -> None:
     """Walk from the mean of W in small random steps; every image's latent, radius and step are kept."""
-    from forensics.generators.recipes.run import run_walk
-    from forensics.terminal import print_summary
+    from forensics.core.terminal import print_summary
+    from forensics.recipes.run import run_walk
 
     options = {"step": step, "length": n, "walks": walks, "space": space, "direction": direction}
     summary = run_walk(out, generator, noise=noise, seed=seed, device=device, **options)

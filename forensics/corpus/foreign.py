@@ -12,12 +12,12 @@ import os
 import re
 from pathlib import Path, PurePosixPath
 
+from forensics.core.errors import CorpusError, ImageError
+from forensics.core.files import sha256_bytes, write_json
+from forensics.core.terminal import note, printable
 from forensics.corpus.listing import read_listing, said_of
 from forensics.corpus.manifest import AUTHENTIC, SYNTHETIC, Row
-from forensics.errors import CorpusError, ImageError
-from forensics.files import sha256_bytes, write_json
 from forensics.images import ImageFailure, find_images, read_file
-from forensics.terminal import note, printable
 
 _AUTHENTIC = re.compile(
     r"(?:0[_ -]?)?(?:reals?|authentic|genuine|pristine|originals?|nature|natural|photo(?:graph)?s?)[_ -]?\d*",

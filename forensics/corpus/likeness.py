@@ -14,8 +14,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from forensics.core.files import sha256_bytes
 from forensics.corpus.manifest import SYNTHETIC
-from forensics.files import sha256_bytes
 
 NEAR_BITS: Final = 32
 _SIDE_PX: Final = 64

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from forensics.core.errors import CorpusError
+from forensics.core.terminal import printable
 from forensics.corpus.manifest import Row
-from forensics.errors import CorpusError
-from forensics.terminal import printable
 
 NAME: Final = "manifest.csv"
 _LEVELS_UP: Final = 2

@@ -19,8 +19,8 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from forensics.errors import CorpusError
-from forensics.terminal import printable
+from forensics.core.errors import CorpusError
+from forensics.core.terminal import printable
 
 Row = dict[str, Any]
 

@@ -10,13 +10,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from forensics.core.errors import CorpusError, ImageError
+from forensics.core.files import sha256_bytes, sha256_file
+from forensics.core.terminal import printable
 from forensics.corpus import foreign
 from forensics.corpus.manifest import MANIFEST, SUMMARY, Row, escapes, read_rows, read_summary
 from forensics.corpus.writing import latents_file
-from forensics.errors import CorpusError, ImageError
-from forensics.files import sha256_bytes, sha256_file
 from forensics.images import DecodedImage, ImageFailure, Limits, decode_many, find_images, read_file
-from forensics.terminal import printable
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,9 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from forensics.core.errors import CorpusError
+from forensics.core.files import sha256_bytes, sha256_file, try_lock, write_json
+from forensics.core.terminal import printable
 from forensics.corpus.manifest import (
     FORMAT,
     FORMAT_VERSION,
@@ -26,10 +29,7 @@ from forensics.corpus.manifest import (
     read_rows,
     read_summary,
 )
-from forensics.errors import CorpusError
-from forensics.files import sha256_bytes, sha256_file, try_lock, write_json
 from forensics.images import encode_png
-from forensics.terminal import printable
 
 _NUMBERED = re.compile(r"(\d{6,})\.(?:png|safetensors)")
 _DEFAULTS: Row = {"generator": None, "recipe": None, "params": {}, "parent": None}
@@ -266,7 +266,7 @@ class CorpusWriter:
 
 
 def _is_leftover(name: str) -> bool:
-    """Whether a file is a temporary one that a kill left behind (see `forensics.files.replacing`)."""
+    """Whether a file is a temporary one that a kill left behind (see `forensics.core.files.replacing`)."""
     return name.startswith(".") and name.endswith(".part")
 
 

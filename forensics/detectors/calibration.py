@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from forensics.detectors.base import Thresholds
-from forensics.errors import DetectorError
+from forensics.core.errors import DetectorError
+from forensics.detectors.contract import Thresholds
 
 Floats = NDArray[np.float64]
 _LN10 = float(np.log(10.0))

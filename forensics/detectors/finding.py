@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forensics.detectors.side_by_side import GROUP, grouped, in_order, thread_count
+from forensics.detectors.parallel import GROUP, grouped, in_order, thread_count
 
 if TYPE_CHECKING:
-    from forensics.detectors.base import Detector
-    from forensics.detectors.faces import Face, FaceAnalyser
+    from forensics.detectors.contract import Detector
+    from forensics.faces.analyser import Face, FaceAnalyser
     from forensics.images import DecodedImage
 
 SCHEMA_VERSION = 1
@@ -208,7 +208,7 @@ def parts_of(detector: Detector) -> tuple[Detector, ...]:
 
 def preprocessing() -> str:
     """What is done to an image before it is scored, in words."""
-    from forensics.detectors.views import PREPROCESSING as how
+    from forensics.images.views import PREPROCESSING as how
 
     return (
         f"as it is up to {how['native_up_to_px']} px on its shorter side; larger: {how['larger']}; "

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from forensics.errors import ForensicsError
+from forensics.core.errors import ForensicsError
 from forensics.explore.explorer import Explorer, Picture
 from forensics.explore.newest import OneAtATime
 from forensics.explore.opinion import Opinion

@@ -14,12 +14,12 @@ from torch import Tensor
 from forensics.explore.settings import Settings, Space
 from forensics.explore.walk_path import WalkPath
 from forensics.generators.base import Generator
-from forensics.generators.interrogate.latent import PUBLISHED_DIMENSIONS
-from forensics.generators.interrogate.pruning import MagnitudePruner
-from forensics.generators.interrogate.w_statistics import w_statistics
-from forensics.generators.interrogate.weights import weight_layers
-from forensics.generators.recipes.plan import noise_for
+from forensics.generators.pruning.pruning import MagnitudePruner
+from forensics.generators.pruning.weights import weight_layers
+from forensics.generators.w_statistics import w_statistics
 from forensics.images import encode_png
+from forensics.recipes.plan import noise_for
+from forensics.studies.latent.sweeps import PUBLISHED_DIMENSIONS
 
 
 @dataclass(frozen=True)

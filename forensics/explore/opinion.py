@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from forensics.detectors.base import Detector, read_description
-from forensics.detectors.faces import FaceAnalyser, load_faces
+from forensics.core.errors import FacePackError
+from forensics.detectors.contract import Detector, read_description
 from forensics.detectors.finding import examine
-from forensics.errors import FacePackError
+from forensics.examiner.examination import load_on_device
+from forensics.faces.analyser import FaceAnalyser, load_faces
 from forensics.images import decode_bytes
-from forensics.report.examination import load_on_device
 
 
 class Opinion:

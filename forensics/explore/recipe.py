@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import torch
 
-from forensics.errors import ForensicsError
-from forensics.evidence import machine_kind, versions
+from forensics.core.errors import ForensicsError
+from forensics.core.evidence import machine_kind, versions
+from forensics.core.files import sha256_bytes
 from forensics.explore.explorer import Explorer, Picture
 from forensics.explore.settings import Settings
-from forensics.files import sha256_bytes
 
 FORMAT_VERSION: Final = 1
 KIND: Final = "forensics explore"

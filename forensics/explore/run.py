@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from forensics.core.files import sha256_bytes, write_bytes
+from forensics.core.terminal import note, print_line
 from forensics.explore.answers import Answers
 from forensics.explore.explorer import Explorer
 from forensics.explore.guard import is_loopback
@@ -17,9 +19,7 @@ from forensics.explore.opinion import Opinion
 from forensics.explore.recipe import read_recipe, remake
 from forensics.explore.server import ExploreServer
 from forensics.explore.settings import Settings
-from forensics.files import sha256_bytes, write_bytes
 from forensics.generators.base import load_generator
-from forensics.terminal import note, print_line
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from socketserver import TCPServer, ThreadingMixIn
 from threading import BoundedSemaphore
 from typing import Any, Final
 
-from forensics.errors import ForensicsError
+from forensics.core.errors import ForensicsError
+from forensics.core.terminal import note, printable
 from forensics.explore.answers import Answer, Answers, static_files
 from forensics.explore.guard import HEADERS, Guard, Refused, body_length, parse_body
 from forensics.explore.newest import Superseded
-from forensics.terminal import note, printable
 
 MAX_CONNECTIONS: Final = 64
 _IDLE_S: Final = 30.0

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final
 
-from forensics.errors import ForensicsError
+from forensics.core.errors import ForensicsError
 
 NOISES: Final = ("const", "random", "none")
 DIRECTIONS: Final = ("gaussian", "momentum")

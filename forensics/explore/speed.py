@@ -18,8 +18,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from forensics.core.terminal import print_line
 from forensics.explore.guard import TOKEN_HEADER
-from forensics.terminal import print_line
 
 _RUNS = 7
 _REQUESTS = 40

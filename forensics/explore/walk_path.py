@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from forensics.explore.settings import MAX_STEPS, Walked
-from forensics.generators.recipes.walk import step_directions
+from forensics.recipes.walked import step_directions
 
 _FIRST_DRAW = 256
 

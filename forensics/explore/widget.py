@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from forensics.errors import ForensicsError
+from forensics.core.errors import ForensicsError
 from forensics.explore.explorer import Explorer, Picture
 from forensics.explore.recipe import recipe_of
 from forensics.explore.settings import MAX_SEED, Settings

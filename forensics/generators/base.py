@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from forensics.shipped import weights_file
+from forensics.core.weights import weights_file
 
 Noise = str | Sequence[Tensor]
 Psi = float | Sequence[float] | Tensor
@@ -198,7 +198,7 @@ def pick_device(name: str = "auto") -> torch.device:
     TF32 is turned off, which rounds factors to 10 bits and which torch allows in convolutions unless told: images
     then differ from the CPU's by 1e-3. Whoever prefers speed turns it on again afterwards, or uses autocast.
     """
-    from forensics.errors import ForensicsError
+    from forensics.core.errors import ForensicsError
 
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
@@ -220,7 +220,7 @@ def load_generator(
     processor has units for it, and no longer the images that float32 gives (about 1e-3 and 1e-2 away).
     Raises `CheckpointError` for a file that is missing, hostile, damaged or holds no generator.
     """
-    from forensics.errors import CheckpointError
+    from forensics.core.errors import CheckpointError
     from forensics.generators.checkpoints import build, read_checkpoint
 
     path = weights_file(name_or_path)

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from forensics.errors import CheckpointError
-from forensics.files import replacing, sha256_file
+from forensics.core.errors import CheckpointError
+from forensics.core.files import replacing, sha256_file
 from forensics.generators.base import Generator
 
 _OPSET = 18

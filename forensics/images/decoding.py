@@ -25,10 +25,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from forensics.errors import ImageError
-from forensics.files import sha256_bytes
+from forensics.core.errors import ImageError
+from forensics.core.files import sha256_bytes
+from forensics.core.terminal import printable
 from forensics.images.process import DecodeError, decode_apart
-from forensics.terminal import printable
 
 
 @dataclass(frozen=True)

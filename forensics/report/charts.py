@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from forensics.benchmarks import metrics
+from forensics.metrics import detection as metrics
 from forensics.report import plots
 
 if TYPE_CHECKING:

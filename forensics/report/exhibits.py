@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from forensics.files import write_bytes, write_text
+from forensics.core.files import write_bytes, write_text
 from forensics.images import encode_png
 from forensics.report import plots
 from forensics.report.images import Pixels, jpeg_uri, thumbnail

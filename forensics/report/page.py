@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from forensics import __version__
-from forensics.terminal import printable
+from forensics.core.terminal import printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment

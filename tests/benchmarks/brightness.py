@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from forensics.detectors.base import Detector, Thresholds
 from forensics.detectors.calibration import Calibration
+from forensics.detectors.contract import Detector, Thresholds
 
 Pixels = NDArray[np.uint8]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from forensics.detectors.fitted_on import write_fitted_on
-from forensics.detectors.fitting import Options, train_detector
-from forensics.detectors.pools import Pool, split_pool
-from forensics.files import sha256_bytes
+from forensics.core.files import sha256_bytes
+from forensics.corpus.pools.pool import Pool, split_pool
+from forensics.detectors.fitting.engine import Options, train_detector
+from forensics.detectors.fitting.fitted_on import write_fitted_on
 
 
 def made_up(sources: Sequence[str]) -> Pool:

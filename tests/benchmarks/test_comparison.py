@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from forensics.benchmarks.comparison import Comparison, Difference, _adjusted, compare, read_results
-from forensics.benchmarks.metrics import auc, cllr
-from forensics.errors import ForensicsError
-from forensics.report.benchmark_comparison import compare_benchmarks, comparison_lines
+from forensics.benchmarks.pages.comparison import compare_benchmarks, comparison_lines
+from forensics.core.errors import ForensicsError
+from forensics.metrics.detection import auc, cllr
 
 THRESHOLDS = {
     "synthetic_at": 0.5, "authentic_at": -0.5, "target_fpr": 0.05, "target_fnr": 0.1, "n_authentic": 9,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from forensics.benchmarks.generator_quality import face_rows, main, quality, quality_of_draws, samples
-from forensics.detectors.faces import load_faces
+from forensics.faces.analyser import load_faces
 from forensics.generators.base import load_generator
 
 

@@ -13,11 +13,11 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
 from forensics.benchmarks.leakage import metadata_baseline, past_warning
-from forensics.benchmarks.metrics import Estimate, auc
 from forensics.benchmarks.perturbations import parse, perturb
+from forensics.core.files import sha256_file
 from forensics.detectors.finding import jpeg_table
-from forensics.files import sha256_file
 from forensics.images import decode
+from forensics.metrics.detection import Estimate, auc
 
 
 def described(rng: np.random.Generator, label: int, **fixed: Any) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def test_a_fall_under_a_common_past_is_said() -> None:
 
 def test_the_trap_in_real_files_is_found(shared: Path) -> None:
     """The photographs' originals were JPEG 75, 4:2:0; the samples' were not. Chroma alone shows it after reduction."""
-    from forensics.detectors.spectral import block_cosine
+    from forensics.detectors.kinds.spectral import block_cosine
     from forensics.images import resize
 
     def chroma(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

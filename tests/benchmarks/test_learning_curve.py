@@ -11,8 +11,8 @@ from PIL import Image
 
 from forensics.benchmarks import learning_curve as room
 from forensics.benchmarks.learning_curve import Mean, Point, means, nested, power_law, sizes_of
-from forensics.benchmarks.metrics import auc
-from forensics.detectors.pools import Pool
+from forensics.corpus.pools.pool import Pool
+from forensics.metrics.detection import auc
 
 
 def pool(n_real: int = 40, n_a: int = 20, n_b: int = 12) -> Pool:

@@ -14,12 +14,12 @@ import pytest
 from PIL import Image
 
 from forensics.benchmarks import matrix as room
-from forensics.benchmarks.five_pools import read_pools
 from forensics.benchmarks.matrix import Matrix, rows_of
-from forensics.detectors.fitted_on import read_fitted_on
-from forensics.detectors.pool_reading import read_pool
-from forensics.errors import DetectorError, ForensicsError
-from forensics.report.benchmark_matrix import Asked, matrix_lines, matrix_of
+from forensics.benchmarks.pages.matrix import Asked, matrix_lines, matrix_of
+from forensics.core.errors import DetectorError, ForensicsError
+from forensics.corpus.pools.five_pools import read_pools
+from forensics.corpus.pools.reading import read_pool
+from forensics.detectors.fitting.fitted_on import read_fitted_on
 from tests.benchmarks.brightness_run import Silent
 
 KINDS = {"real": "real", "stylegan2": "fake_sg2", "stylegan3": "fake_sg3"}
@@ -104,8 +104,8 @@ def test_what_is_left_out_was_not_fitted_and_what_is_tested_was_not_either(
 
 
 def test_a_cell_is_the_detectors_own_score(done: tuple[Matrix, Path], small: Path) -> None:
-    from forensics.benchmarks.metrics import auc
-    from forensics.detectors.base import load_detector
+    from forensics.detectors.contract import load_detector
+    from forensics.metrics.detection import auc
 
     matrix, out = done
     pool = read_pool([small]).placed(read_pools(out / "pools.json"), ("test",))

@@ -11,7 +11,7 @@ from PIL import Image
 
 from forensics.benchmarks import perturbations
 from forensics.benchmarks.perturbations import KINDS, Perturbation, Pixels, parse, perturb
-from forensics.errors import ForensicsError
+from forensics.core.errors import ForensicsError
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ import pytest
 from forensics.benchmarks import scoring
 from forensics.benchmarks.perturbations import parse
 from forensics.benchmarks.protocol import Outcome, run_benchmark
-from forensics.detectors.base import Detector, load_detector
-from forensics.errors import CorpusError, ForensicsError
+from forensics.core.errors import CorpusError, ForensicsError
+from forensics.detectors.contract import Detector, load_detector
 from forensics.images import decode
 from tests.benchmarks.brightness_run import Silent
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from forensics.benchmarks.metrics import wilson
 from forensics.benchmarks.tables import measure, slices, unequal_psi, unreachable, verdicts
+from forensics.metrics.detection import wilson
 
 
 def row(label: int, source: str, value: float, **more: Any) -> dict[str, Any]:

@@ -19,11 +19,11 @@ from PIL import Image
 from forensics.benchmarks import scoring
 from forensics.benchmarks.overlap import Exposure
 from forensics.benchmarks.perturbations import Perturbation, perturb
-from forensics.detectors.fitted_on import Fitted
-from forensics.detectors.grouping import Trace, groups_of
-from forensics.detectors.views import working_view
-from forensics.errors import CorpusError
+from forensics.core.errors import CorpusError
+from forensics.corpus.pools.grouping import Trace, groups_of
+from forensics.detectors.fitting.fitted_on import Fitted
 from forensics.images import decode
+from forensics.images.views import working_view
 from tests.benchmarks.brightness import brightness
 from tests.benchmarks.brightness_run import run
 

@@ -19,13 +19,13 @@ from PIL import Image
 
 from forensics import cli
 from forensics.benchmarks.perturbations import KINDS, parse, perturb
+from forensics.benchmarks.run import Request
 from forensics.commands.benchmark import benchmark as command
-from forensics.detectors.base import load_detector
-from forensics.detectors.views import working_view
-from forensics.errors import DetectorError
-from forensics.files import sha256_file
+from forensics.core.errors import DetectorError
+from forensics.core.files import sha256_file
+from forensics.detectors.contract import load_detector
 from forensics.images import decode
-from forensics.report.benchmarking import Request
+from forensics.images.views import working_view
 from tests.benchmarks.brightness import brightness
 from tests.benchmarks.brightness_run import run
 from tests.benchmarks.made_up_pools import tiny

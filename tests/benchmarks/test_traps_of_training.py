@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forensics.benchmarks.five_pools import Rules, split_corpora
 from forensics.benchmarks.learning_curve import Point, means
 from forensics.benchmarks.matrix import rows_of
 from forensics.benchmarks.scoring import Item
-from forensics.detectors.base import KINDS as DETECTOR_KINDS
-from forensics.detectors.base import detector_class, load_detector
-from forensics.detectors.grouping import Trace
-from forensics.detectors.pools import FITTED, split_pool
-from forensics.errors import DetectorError
+from forensics.core.errors import DetectorError
+from forensics.corpus.pools.five_pools import Rules, split_corpora
+from forensics.corpus.pools.grouping import Trace
+from forensics.corpus.pools.pool import FITTED, split_pool
+from forensics.detectors.contract import KINDS as DETECTOR_KINDS
+from forensics.detectors.contract import detector_class, load_detector
 from tests.benchmarks.made_up_pools import made_up, tiny
 
 

@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from forensics.benchmarks import five_pools
-from forensics.detectors.fitted_on import write_fitted_on
-from forensics.detectors.fitting import Options, train_detector
-from forensics.detectors.pool_reading import read_pool
-from forensics.detectors.pools import split_pool
+from forensics.corpus.pools import five_pools
+from forensics.corpus.pools.pool import split_pool
+from forensics.corpus.pools.reading import read_pool
+from forensics.detectors.fitting.engine import Options, train_detector
+from forensics.detectors.fitting.fitted_on import write_fitted_on
 
 Run = Callable[..., tuple[int, str, str]]
 PROGRAM = "import sys; from forensics.cli import main; main()"

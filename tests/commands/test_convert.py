@@ -12,8 +12,8 @@ import typer
 from typer.testing import CliRunner
 
 from forensics.commands.convert import convert
-from forensics.errors import CheckpointError
-from forensics.files import sha256_file
+from forensics.core.errors import CheckpointError
+from forensics.core.files import sha256_file
 from forensics.generators.base import Generator
 from forensics.generators.checkpoints import NetworkState, build, read_checkpoint, write_native
 from tests.generators.checkpoints.made_files import (
@@ -134,7 +134,7 @@ def test_a_conditional_generator_is_refused_with_the_reason(shared: Path, tmp_pa
 
 
 def test_a_resnet_generator_is_refused_with_the_reason(tmp_path: Path) -> None:
-    from forensics.generators.stylegan2 import StyleGAN2Generator
+    from forensics.generators.architectures.stylegan2 import StyleGAN2Generator
 
     config: dict[str, Any] = {"z_dim": 8, "w_dim": 8, "img_resolution": 8, "num_mapping_layers": 2}
     config |= {"channel_base": 64, "channel_max": 8, "architecture": "resnet"}

@@ -69,7 +69,7 @@ def test_a_line_an_image(run: Run, folder: Path) -> None:
 
 def test_fail_on(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 1 needs a flagged image and no unreadable file; without --fail-on a flag changes nothing."""
-    from forensics.detectors.base import Detector
+    from forensics.detectors.contract import Detector
 
     flagged = "synthetic"
     monkeypatch.setattr(Detector, "verdict", lambda self, log10_lr: flagged)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from forensics import installation, shipped
 from forensics.cli import app
+from forensics.core import weights as shipped
+from forensics.examiner import installation
 
 NAMES = ["packages", "onnxruntime", "processor", "gpu", "weights", "faces", "cache"]
 

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from forensics.cli import app
-from forensics.errors import ForensicsError
+from forensics.core.errors import ForensicsError
 from forensics.explore.explorer import Explorer
 from forensics.explore.recipe import recipe_of, to_text
 from forensics.explore.settings import Settings

@@ -11,7 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from forensics.commands.faces import faces
-from forensics.errors import FacePackError
+from forensics.core.errors import FacePackError
 
 app = typer.Typer()
 app.command()(faces)

@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from forensics.cli import app
+from forensics.core.errors import CheckpointError, ForensicsError
 from forensics.corpus import Corpus
-from forensics.errors import CheckpointError, ForensicsError
 
 
 def test_json_summary_is_all_that_is_on_stdout(small: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import typer
 from typer.testing import CliRunner
 
 from forensics.commands.inspect import inspect
-from forensics.errors import CheckpointError
+from forensics.core.errors import CheckpointError
 from forensics.generators.checkpoints import read_checkpoint, write_native
 from tests.generators.checkpoints.made_files import (
     Persistent,

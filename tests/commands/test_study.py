@@ -11,10 +11,10 @@ import torch
 from typer.testing import CliRunner
 
 from forensics.cli import app
-from forensics.errors import ForensicsError
+from forensics.core.errors import ForensicsError
+from forensics.generators.architectures.stylegan2 import StyleGAN2Generator
 from forensics.generators.checkpoints import NetworkState, write_native
-from forensics.generators.stylegan2 import StyleGAN2Generator
-from tests.generators.interrogate.made import srcnet_file
+from tests.studies.made import srcnet_file
 
 SMALL = ["-n", "4", "--steps", "4", "--every", "2", "--workers", "1"]
 UNASKED = ["--pack", "none", "--detector", "none"]

@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from forensics.commands.inspect import inspect
-from tests.generators.interrogate.made import srcnet_file
+from tests.studies.made import srcnet_file
 
 app = typer.Typer()
 app.command()(inspect)

@@ -16,13 +16,13 @@ import torch
 from typer.testing import CliRunner
 
 from forensics.cli import app
+from forensics.core.errors import FacePackError, ForensicsError
+from forensics.core.weights import weights_file
 from forensics.corpus import Corpus
-from forensics.errors import FacePackError, ForensicsError
+from forensics.generators.architectures.stylegan2 import StyleGAN2Generator
 from forensics.generators.checkpoints import NetworkState, read_checkpoint, write_native
-from forensics.generators.interrogate.monsters_options import MonsterOptions
-from forensics.generators.stylegan2 import StyleGAN2Generator
-from forensics.report.study_walk import WalkStudy, study_walk
-from forensics.shipped import weights_file
+from forensics.studies.monsters.options import MonsterOptions
+from forensics.studies.walks.page import WalkStudy, study_walk
 
 FEW = ["--walks", "3", "-n", "20", "--step", "0.1", "--no-monsters", "--detector", "none"]
 
@@ -121,7 +121,7 @@ def test_killed_and_run_again_is_the_same_bytes(
     program = f"""
 import os, signal
 from forensics.cli import app
-from forensics.generators.interrogate.walk_faces import Eyes
+from forensics.studies.walks.faces import Eyes
 original, calls = Eyes.rows, []
 def rows(self, *arguments):
     calls.append(1)

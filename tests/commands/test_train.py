@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from forensics.cli import app
-from forensics.errors import ForensicsError
+from forensics.core.errors import ForensicsError
 from forensics.generators.base import load_generator
 from forensics.images import decode
 

@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 import forensics
 from forensics.commands.train_detector import train_detector
-from forensics.detectors.base import load_detector
-from forensics.detectors.ensemble import EnsembleDetector
-from forensics.detectors.fitting_run import Request
-from forensics.errors import CorpusError, DetectorError
+from forensics.core.errors import CorpusError, DetectorError
+from forensics.detectors.contract import load_detector
+from forensics.detectors.fitting.run import Request
+from forensics.detectors.kinds.ensemble import EnsembleDetector
 
 app = typer.Typer()
 app.command()(train_detector)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from forensics.cli import app
+from forensics.core.errors import ForensicsError
 from forensics.corpus import Corpus
-from forensics.errors import ForensicsError
 
 
 def test_a_walk_with_its_radii(small: Path, tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from forensics.core.files import sha256_bytes
 from forensics.corpus import CorpusWriter, Row
-from forensics.files import sha256_bytes
 
 
 def chunk_of(faces: list[NDArray[np.uint8]], indices: range) -> tuple[list[NDArray[np.uint8]], list[Row]]:

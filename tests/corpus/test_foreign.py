@@ -9,10 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from forensics import Corpus
+from forensics.core.errors import CorpusError, ImageError
+from forensics.core.files import sha256_file
 from forensics.corpus import Problem
 from forensics.corpus.foreign import label_of, memory_of
-from forensics.errors import CorpusError, ImageError
-from forensics.files import sha256_file
 from forensics.images import ImageFailure, encode_jpeg, find_images
 from tests.corpus.made import contents
 

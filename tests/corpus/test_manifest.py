@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forensics import Corpus
+from forensics.core.errors import CorpusError
 from forensics.corpus import CorpusWriter, Row
 from forensics.corpus.manifest import check_row, dump_row
-from forensics.errors import CorpusError
 
 GOOD_ROW: Row = {
     "file": "images/000/000000.png",

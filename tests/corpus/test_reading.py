@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from forensics import Corpus
+from forensics.core.errors import CorpusError, ImageError
 from forensics.corpus import Problem
-from forensics.errors import CorpusError, ImageError
 from forensics.images import ImageFailure
 from tests.corpus.made import chunk_of, latents_of, write
 

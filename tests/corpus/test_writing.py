@@ -12,10 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from forensics import Corpus
+from forensics.core.errors import CorpusError
+from forensics.core.files import sha256_bytes
 from forensics.corpus import CorpusWriter
 from forensics.corpus.manifest import ROW_KEYS
-from forensics.errors import CorpusError
-from forensics.files import sha256_bytes
 from tests.corpus.made import chunk_of, contents
 
 

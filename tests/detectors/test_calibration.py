@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forensics.benchmarks.metrics import calibration_loss
+from forensics.core.errors import DetectorError
 from forensics.detectors.calibration import Calibration, elub, fit_calibration, fix_thresholds
-from forensics.errors import DetectorError
+from forensics.metrics.detection import calibration_loss
 
 pools = st.tuples(
     st.integers(0, 2**32 - 1), st.integers(5, 80), st.integers(5, 80), st.floats(-3, 6), st.floats(0.1, 100)

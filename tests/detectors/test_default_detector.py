@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forensics.benchmarks.metrics import auc
 from forensics.benchmarks.perturbations import parse, perturb
-from forensics.detectors.base import default_folder, load_detector
-from forensics.detectors.ensemble import EnsembleDetector
+from forensics.detectors.contract import default_folder, load_detector
+from forensics.detectors.kinds.ensemble import EnsembleDetector
 from forensics.images import decode
+from forensics.metrics.detection import auc
 
 LARGEST_BYTES = 22 << 20
 

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from forensics.detectors import finding as rules
-from forensics.detectors.base import Detector, load_detector
+from forensics.detectors.contract import Detector, load_detector
 from forensics.detectors.finding import Domain, FoundFace, examine, jpeg_quality, jpeg_table, reasons_outside
 from forensics.images import DecodedImage, decode, decode_bytes, encode_jpeg, encode_png, resize
 
@@ -158,7 +158,7 @@ def test_examining_streams(detector: Detector, photograph: DecodedImage) -> None
 
 
 def test_faces_are_given_in_pixels_of_the_image(detector: Detector, shared: Path) -> None:
-    from forensics.detectors.faces import load_faces
+    from forensics.faces.analyser import load_faces
 
     faces = load_faces("scrfd_mbf", shared / "data" / "insightface")
     image = decode(shared / "data" / "faces256" / "val" / "real" / "0000.png")

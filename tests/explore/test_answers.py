@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from forensics.errors import ForensicsError
+from forensics.core.errors import ForensicsError
 from forensics.explore.explorer import Explorer
 from forensics.explore.opinion import Opinion
 from forensics.explore.recipe import remake

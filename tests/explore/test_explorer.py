@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from forensics.errors import ForensicsError
+from forensics.core.errors import ForensicsError
 from forensics.explore.explorer import Explorer
 from forensics.explore.recipe import read_recipe, recipe_of, remake, to_text
 from forensics.explore.settings import Settings, Walked
+from forensics.generators.architectures.stylegan3 import StyleGAN3Generator
 from forensics.generators.base import Generator, load_generator
-from forensics.generators.stylegan3 import StyleGAN3Generator
 
 
 def test_the_face_before_is_the_generators_own(explorer: Explorer) -> None:

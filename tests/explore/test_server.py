@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from forensics.errors import ForensicsError
+from forensics.core.errors import ForensicsError
 from forensics.explore.answers import Answers
 from forensics.explore.explorer import Explorer
 from forensics.explore.guard import HEADERS, TOKEN_HEADER

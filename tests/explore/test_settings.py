@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from forensics.errors import ForensicsError
+from forensics.core.errors import ForensicsError
 from forensics.explore.settings import MAX_SEED, MAX_STEPS, Settings, Space, Walked
 from forensics.explore.walk_path import WalkPath
-from forensics.generators.recipes.walk import step_directions
+from forensics.recipes.walked import step_directions
 
 SPACE = Space(num_ws=6, w_dim=16, c_dim=3)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forensics.errors import ForensicsError
+from forensics.core.errors import ForensicsError
 from forensics.explore.explorer import Explorer
 from forensics.explore.recipe import remake
 from forensics.explore.widget import LatentWidget, latent_widget, vector_text

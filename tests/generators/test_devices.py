@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from forensics.generators.architectures.stylegan2 import StyleGAN2Generator
 from forensics.generators.base import Generator, load_generator, pick_device
 from forensics.generators.checkpoints import NetworkState, write_native
-from forensics.generators.stylegan2 import StyleGAN2Generator
-from tests.generators.reference import assert_equal, relative_error
+from tests.generators.architectures.reference import assert_equal, relative_error
 from tests.generators.test_base import every_kind, make, ws_of
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]

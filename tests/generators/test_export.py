@@ -11,11 +11,11 @@ import torch
 from typer.testing import CliRunner
 
 from forensics.cli import app
-from forensics.errors import CheckpointError
+from forensics.core.errors import CheckpointError
 from forensics.generators import export
+from forensics.generators.architectures.stylegan2 import StyleGAN2Generator
 from forensics.generators.checkpoints import NetworkState, write_native
-from forensics.generators.stylegan2 import StyleGAN2Generator
-from tests.generators.reference import relative_error
+from tests.generators.architectures.reference import relative_error
 from tests.generators.test_base import make, ws_of
 
 CONFIG = {"z_dim": 16, "w_dim": 16, "img_resolution": 16, "channel_base": 256, "channel_max": 16}

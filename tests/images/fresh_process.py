@@ -14,7 +14,7 @@ MAX_SECONDS, MAX_MEGABYTES = 2.0, 500
 MEASURE = """
 import json, resource, sys, time
 from pathlib import Path
-from forensics.errors import ImageError
+from forensics.core.errors import ImageError
 from forensics.images import decode, find_images, process
 began = time.monotonic()
 found = find_images([Path(sys.argv[1])])

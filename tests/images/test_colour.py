@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from forensics.errors import ImageError
+from forensics.core.errors import ImageError
 from forensics.images import decode, decode_bytes
 from tests.images.encoded import encoded, pixels_of, png
 

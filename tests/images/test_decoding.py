@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from forensics.files import sha256_bytes, sha256_file
+from forensics.core.files import sha256_bytes, sha256_file
 from forensics.images import DecodedImage, decode, decode_bytes, decode_many, find_images
 from tests.images.encoded import encoded
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from forensics.errors import ImageError
+from forensics.core.errors import ImageError
 from forensics.images import ImageFailure, Limits, decode, decode_bytes, decode_many
 from tests.images.encoded import chunk, png
 from tests.images.fresh_process import outcome

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from forensics.errors import ImageError
+from forensics.core.errors import ImageError
 from forensics.images import ImageFailure, decode, decode_many, find_images
 from tests.images.fresh_process import outcome
 

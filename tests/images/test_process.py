@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from forensics.errors import ImageError
-from forensics.files import sha256_file
+from forensics.core.errors import ImageError
+from forensics.core.files import sha256_file
 from forensics.images import DecodedImage, ImageFailure, Limits, decode, decode_bytes, decode_many, process
 from tests.images.encoded import encoded, pixels_of
 

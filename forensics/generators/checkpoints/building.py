@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from forensics.errors import CheckpointError
+from forensics.core.errors import CheckpointError
 from forensics.generators.checkpoints.checkpoint import NetworkState, listed, quoted
 
 # kind -> (module under forensics.generators, class)
@@ -120,7 +120,7 @@ def _named(network: NetworkState) -> str:
 
 def _constructed(network: NetworkState) -> nn.Module:
     module_name, class_name = CLASSES[network.kind]
-    cls = getattr(importlib.import_module(f"forensics.generators.{module_name}"), class_name)
+    cls = getattr(importlib.import_module(f"forensics.generators.architectures.{module_name}"), class_name)
     try:
         module: nn.Module = cls(**network.config)
     except (TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError) as error:

@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from forensics.errors import CheckpointError
-from forensics.terminal import printable
+from forensics.core.errors import CheckpointError
+from forensics.core.terminal import printable
 
 _NAMES_SHOWN = 8
 _LONGEST_QUOTE = 160

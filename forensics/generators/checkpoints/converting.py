@@ -9,14 +9,14 @@ from typing import Any
 
 import torch
 
-from forensics.errors import CheckpointError
-from forensics.evidence import evidence
-from forensics.files import write_json
+from forensics.core.errors import CheckpointError
+from forensics.core.evidence import evidence
+from forensics.core.files import write_json
 from forensics.generators.checkpoints.checkpoint import Checkpoint
+from forensics.generators.checkpoints.formats.native import write_native
+from forensics.generators.checkpoints.formats.rosinality_writer import Written, write_rosinality
 from forensics.generators.checkpoints.inspecting import FORMATS, network_facts
-from forensics.generators.checkpoints.native import write_native
 from forensics.generators.checkpoints.reading import read_checkpoint
-from forensics.generators.checkpoints.rosinality_writer import Written, write_rosinality
 
 SUFFIXES = {".safetensors": "native", ".pt": "rosinality"}
 

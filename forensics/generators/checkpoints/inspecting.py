@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from forensics.errors import CheckpointError
+from forensics.core.errors import CheckpointError
 from forensics.generators.checkpoints.building import CLASSES, empty, misfit
 from forensics.generators.checkpoints.checkpoint import Checkpoint, NetworkState
-from forensics.generators.checkpoints.nvidia_classes import KNOWN_SOURCES
+from forensics.generators.checkpoints.formats.nvidia_classes import KNOWN_SOURCES
 from forensics.generators.checkpoints.reading import read_checkpoint
 
 SCHEMA_VERSION = 1

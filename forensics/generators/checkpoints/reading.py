@@ -9,11 +9,12 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from forensics.errors import CheckpointError
-from forensics.files import sha256_bytes
-from forensics.generators.checkpoints import native, nvidia, rosinality, srcnet, torch_files
+from forensics.core.errors import CheckpointError
+from forensics.core.files import sha256_bytes
 from forensics.generators.checkpoints.checkpoint import Checkpoint, listed, quoted
-from forensics.generators.checkpoints.unpickler import Effort, Unpickler
+from forensics.generators.checkpoints.formats import native, nvidia, rosinality, srcnet
+from forensics.generators.checkpoints.pickles import torch_files
+from forensics.generators.checkpoints.pickles.unpickler import Effort, Unpickler
 
 MAX_FILE_BYTES = 8 << 30
 _PICKLE_PROTOCOLS = range(1, 6)

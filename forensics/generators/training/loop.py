@@ -7,12 +7,12 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from forensics.errors import ForensicsError
-from forensics.files import write_json
-from forensics.generators.training.log import Stopwatch
+from forensics.core.errors import ForensicsError
+from forensics.core.files import write_json
+from forensics.core.terminal import Meter
+from forensics.generators.training.monitoring.log import Stopwatch
+from forensics.generators.training.monitoring.watch import Watch
 from forensics.generators.training.trainer import Trainer
-from forensics.generators.training.watch import Watch
-from forensics.terminal import Meter
 
 
 def train(

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from forensics.errors import ForensicsError
+from forensics.core.errors import ForensicsError
 from forensics.generators.base import Generator
 from forensics.generators.checkpoints import NetworkState
-from forensics.generators.training.jitter import drawn_views, inner_face, viewed
+from forensics.generators.training.losses.jitter import drawn_views, inner_face, viewed
 from forensics.generators.training.options import TrainingOptions
 
 if TYPE_CHECKING:
-    from forensics.generators.training.anchors import Anchors
-    from forensics.generators.training.data import TrainingImages
-    from forensics.generators.training.matching import FeatureMatching
-    from forensics.generators.training.persons import Persons
-    from forensics.generators.training.projected import ProjectedDiscriminator
+    from forensics.corpus.photographs.data import TrainingImages
+    from forensics.generators.training.losses.anchors import Anchors
+    from forensics.generators.training.losses.matching import FeatureMatching
+    from forensics.generators.training.losses.persons import Persons
+    from forensics.generators.training.losses.projected import ProjectedDiscriminator
+    from forensics.generators.training.losses.truncation import KeptPersons
     from forensics.generators.training.ranks import Ranks
-    from forensics.generators.training.truncation import KeptPersons
 
 # architecture -> (generator: module, class, kind in a file), (discriminator: the same)
 _CLASSES = {
@@ -68,7 +68,7 @@ def make_projected(options: TrainingOptions, device: torch.device) -> ProjectedD
     """The discriminator over fixed features, where the options ask for one."""
     if not options.projected_side:
         return None
-    from forensics.generators.training.projected import ProjectedDiscriminator
+    from forensics.generators.training.losses.projected import ProjectedDiscriminator
 
     judges = ProjectedDiscriminator(
         options.projected_side, options.seed, inner=options.projected_inner, faces=options.projected_faces
@@ -85,7 +85,7 @@ def make_matching(
     ranks: Ranks,
 ) -> dict[str, FeatureMatching]:
     """The distances of features to those of the training images that the options give a weight, by its name."""
-    from forensics.generators.training.matching import FeatureMatching
+    from forensics.generators.training.losses.matching import FeatureMatching
 
     extractors: dict[str, Callable[[Tensor], Tensor]] = {}
     if options.matching_weight and projected is not None:
@@ -107,7 +107,7 @@ def make_kept(
     """How far persons stray in truncation, where the options give it a weight."""
     if not options.truncation_weight or descriptor is None:
         return None
-    from forensics.generators.training.truncation import KeptPersons
+    from forensics.generators.training.losses.truncation import KeptPersons
 
     return KeptPersons(descriptor, matching["identity"])
 
@@ -116,7 +116,7 @@ def make_descriptor(options: TrainingOptions, device: torch.device) -> Persons |
     """What tells persons apart, where the options have a use for it."""
     if not (options.identity_weight or options.anchor_identity):
         return None
-    from forensics.generators.training.persons import Persons
+    from forensics.generators.training.losses.persons import Persons
 
     return Persons(options.descriptors).to(device)
 
@@ -131,7 +131,7 @@ def make_anchors(
     """Latents that stand for the training images, where the options give their reconstruction a weight."""
     if not options.anchor_weight or projected is None:
         return None
-    from forensics.generators.training.anchors import Anchors
+    from forensics.generators.training.losses.anchors import Anchors
 
     try:
         return Anchors(
@@ -144,7 +144,7 @@ def make_anchors(
 
 
 def _class(module: str, name: str) -> Any:
-    return getattr(importlib.import_module(f"forensics.generators.{module}"), name)
+    return getattr(importlib.import_module(f"forensics.generators.architectures.{module}"), name)
 
 
 def network_states(

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from forensics.errors import ForensicsError
+from forensics.core.errors import ForensicsError
 from forensics.generators.training.options import TrainingOptions
 
 _BETA2 = 0.99

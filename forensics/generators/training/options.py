@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from forensics.errors import ForensicsError
+from forensics.core.errors import ForensicsError
 from forensics.generators.training.strengths import PIPELINES
 
 # Options that a run finds for itself, and those that are no single value.

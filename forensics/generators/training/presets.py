@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
-from forensics.errors import ForensicsError
+from forensics.core.errors import ForensicsError
 from forensics.generators.training.options import TrainingOptions, check
 
 _FULL: dict[str, Any] = {"z_dim": 512, "w_dim": 512, "channel_max": 512, "pl_weight": 2.0, "ada_kimg": 500.0}

@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from forensics.errors import ForensicsError
+from forensics.core.errors import ForensicsError
 
 
 @dataclass(frozen=True)

@@ -10,21 +10,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from forensics.errors import ForensicsError
-from forensics.evidence import write_evidence
-from forensics.files import try_lock
+from forensics.core.errors import ForensicsError
+from forensics.core.evidence import write_evidence
+from forensics.core.files import try_lock
+from forensics.core.terminal import note, progress
+from forensics.corpus.photographs.data import TrainingImages
+from forensics.corpus.photographs.loading import load_images
 from forensics.generators.base import pick_device
 from forensics.generators.checkpoints import Checkpoint
-from forensics.generators.training.artefacts import network_path, write_network
-from forensics.generators.training.data import TrainingImages
-from forensics.generators.training.loading import load_images
 from forensics.generators.training.loop import train
+from forensics.generators.training.monitoring.artefacts import network_path, write_network
 from forensics.generators.training.options import TrainingOptions, check
 from forensics.generators.training.presets import resolve
 from forensics.generators.training.ranks import join_ranks, leave_ranks, rank_device
 from forensics.generators.training.trainer import Trainer
 from forensics.generators.training.transfer import begin_with, fitted, read_start
-from forensics.terminal import note, progress
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from forensics.errors import CheckpointError
-from forensics.files import replacing
+from forensics.core.errors import CheckpointError
+from forensics.core.files import replacing
 
 FORMAT_VERSION = 1
 

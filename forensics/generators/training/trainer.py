@@ -18,13 +18,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from forensics.errors import CheckpointError, ForensicsError
+from forensics.core.errors import CheckpointError, ForensicsError
+from forensics.corpus.photographs.data import Sampler, TrainingImages
 from forensics.generators.training import state
 from forensics.generators.training.augment import AugmentPipe
 from forensics.generators.training.controller import AdaController
-from forensics.generators.training.data import Sampler, TrainingImages
 from forensics.generators.training.growing import as_shown, stage_at
-from forensics.generators.training.losses import LOSSES, Beside, Real
+from forensics.generators.training.losses.losses import LOSSES, Beside, Real
 from forensics.generators.training.networks import (
     make_anchors,
     make_descriptor,
@@ -329,7 +329,7 @@ class Trainer:
 
 def imagenet_normalised(images: Tensor) -> Tensor:
     """Images in [-1, 1] to (pixel / 255 - mean) / deviation, as SrcNet has them."""
-    from forensics.generators.srcnet import PIXEL_MEAN, PIXEL_STD
+    from forensics.generators.architectures.srcnet import PIXEL_MEAN, PIXEL_STD
 
     mean, std = (torch.tensor(v, device=images.device)[:, None, None] for v in (PIXEL_MEAN, PIXEL_STD))
     return ((images + 1) / 2 - mean) / std

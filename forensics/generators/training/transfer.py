@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from forensics.errors import CheckpointError
+from forensics.core.errors import CheckpointError
+from forensics.core.weights import weights_file
 from forensics.generators.checkpoints import Checkpoint, NetworkState, read_checkpoint
 from forensics.generators.training.networks import ARCHITECTURE_OF_KIND
 from forensics.generators.training.options import TrainingOptions, check
-from forensics.shipped import weights_file
 
 _FIELDS_OF_GENERATOR = ("z_dim", "w_dim", "c_dim", "channel_base", "channel_max", "num_mapping_layers")
 

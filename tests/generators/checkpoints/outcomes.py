@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from forensics.errors import CheckpointError
+from forensics.core.errors import CheckpointError
 
 
 def outcome(read: Callable[[], Any]) -> str:

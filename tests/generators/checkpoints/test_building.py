@@ -41,9 +41,9 @@ def made(kind: str) -> nn.Module:
     """A network straight from its class, its buffers away from their starting values too."""
     torch.manual_seed(5)
     module, name = CLASSES[kind]
-    network: nn.Module = getattr(importlib.import_module(f"forensics.generators.{module}"), name)(
-        **CONFIGS[kind]
-    )
+    network: nn.Module = getattr(
+        importlib.import_module(f"forensics.generators.architectures.{module}"), name
+    )(**CONFIGS[kind])
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)

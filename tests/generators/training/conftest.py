@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from forensics.files import sha256_bytes
-from forensics.generators.training import anchors
-from forensics.generators.training.data import TrainingImages
-from forensics.generators.training.loading import square
+from forensics.core.files import sha256_bytes
+from forensics.corpus.photographs.data import TrainingImages
+from forensics.corpus.photographs.loading import square
+from forensics.generators.training.losses import anchors
 from forensics.generators.training.options import TrainingOptions
 from forensics.generators.training.presets import resolve
 from forensics.generators.training.trainer import Trainer

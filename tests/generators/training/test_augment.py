@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from forensics.corpus.photographs.loading import load_images
 from forensics.generators.training.augment import AugmentPipe
-from forensics.generators.training.loading import load_images
 from forensics.generators.training.strengths import PIPELINES, AugmentStrengths
 
 TRANSFORMS = (

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from forensics.errors import CheckpointError, ForensicsError
-from forensics.files import try_lock
-from forensics.generators.training.losses import LogisticLoss
+from forensics.core.errors import CheckpointError, ForensicsError
+from forensics.core.files import try_lock
+from forensics.generators.training.losses.losses import LogisticLoss
 from forensics.generators.training.run import run_training
 from forensics.generators.training.trainer import STATE_FILE
 
@@ -98,7 +98,7 @@ def test_disk_full(run: Path, photographs: Path) -> None:
     program = f"""
 import resource
 from pathlib import Path
-from forensics.errors import ForensicsError
+from forensics.core.errors import ForensicsError
 from forensics.generators.training.run import run_training
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:

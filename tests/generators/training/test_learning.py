@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 
+from forensics.core.weights import weights_file
+from forensics.corpus.photographs.loading import load_images, square
 from forensics.generators.base import load_generator
-from forensics.generators.training import metrics
-from forensics.generators.training.loading import load_images, square
-from forensics.generators.training.metrics import Evaluation
 from forensics.generators.training.presets import resolve
 from forensics.generators.training.run import run_training
 from forensics.generators.training.trainer import Trainer
 from forensics.images import decode, encode_png
-from forensics.shipped import weights_file
+from forensics.metrics import image_sets as metrics
+from forensics.metrics.image_sets import Evaluation
 
 
 @pytest.mark.slow

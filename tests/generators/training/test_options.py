@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from forensics.errors import ForensicsError
-from forensics.generators.stylegan2 import StyleGAN2Generator
+from forensics.core.errors import ForensicsError
+from forensics.generators.architectures.stylegan2 import StyleGAN2Generator
 from forensics.generators.training.options import differences, settings
 from forensics.generators.training.presets import resolve
 

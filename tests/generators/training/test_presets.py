@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from forensics.corpus.photographs.data import TrainingImages
+from forensics.corpus.photographs.loading import load_images
 from forensics.generators.base import load_generator
-from forensics.generators.training.artefacts import write_network
-from forensics.generators.training.data import TrainingImages
 from forensics.generators.training.growing import as_shown, stage_at
-from forensics.generators.training.loading import load_images
-from forensics.generators.training.losses import blurred
+from forensics.generators.training.losses.losses import blurred
+from forensics.generators.training.monitoring.artefacts import write_network
 from forensics.generators.training.presets import PRESETS, resolve
 from forensics.generators.training.trainer import STATE_FILE, Trainer, imagenet_normalised
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import torch
 
-from forensics.detectors.network import uses_bfloat16
-from forensics.errors import ForensicsError
-from forensics.generators.training.data import TrainingImages
+from forensics.core.errors import ForensicsError
+from forensics.corpus.photographs.data import TrainingImages
+from forensics.detectors.kinds.network import uses_bfloat16
 from forensics.generators.training.ranks import Ranks, join_ranks
 
 PROGRAM = """
@@ -24,8 +24,8 @@ import sys
 from pathlib import Path
 import numpy as np
 import torch
-from forensics.generators.training import anchors as placing
-from forensics.generators.training.data import TrainingImages
+from forensics.generators.training.losses import anchors as placing
+from forensics.corpus.photographs.data import TrainingImages
 from forensics.generators.training.presets import resolve
 from forensics.generators.training.ranks import Ranks, join_ranks, leave_ranks
 from forensics.generators.training.trainer import Trainer

@@ -12,9 +12,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from forensics.generators.training.curves import curve_drawers
-from forensics.generators.training.data import TrainingImages
-from forensics.generators.training.log import TrainingLog
+from forensics.corpus.photographs.data import TrainingImages
+from forensics.generators.training.monitoring.curves import curve_drawers
+from forensics.generators.training.monitoring.log import TrainingLog
 from forensics.generators.training.presets import resolve
 from forensics.generators.training.run import run_training
 from forensics.generators.training.trainer import STATE_FILE, Trainer
@@ -57,7 +57,8 @@ def killed(out: Path, photographs: Path, where: str) -> None:
     program = f"""
 import os, signal
 from pathlib import Path
-from forensics.generators.training import artefacts, trainer
+from forensics.generators.training import trainer
+from forensics.generators.training.monitoring import artefacts
 from forensics.generators.training.run import run_training
 def die(*_): os.kill(os.getpid(), signal.SIGKILL)
 def once_at(owner, name, nimg, before=True):

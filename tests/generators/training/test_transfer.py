@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from forensics.errors import CheckpointError, ForensicsError
+from forensics.core.errors import CheckpointError, ForensicsError
+from forensics.corpus.photographs.data import TrainingImages
+from forensics.generators.architectures.stylegan2 import StyleGAN2Generator
+from forensics.generators.architectures.stylegan2_discriminator import StyleGAN2Discriminator
 from forensics.generators.base import load_generator
 from forensics.generators.checkpoints import NetworkState, write_native
-from forensics.generators.stylegan2 import StyleGAN2Generator
-from forensics.generators.stylegan2_discriminator import StyleGAN2Discriminator
-from forensics.generators.training.data import TrainingImages
 from forensics.generators.training.presets import resolve
 from forensics.generators.training.run import run_training
 from forensics.generators.training.trainer import Trainer

@@ -1,0 +1,208 @@
+"""What `forensics benchmark` does: load, run the protocol, write the page and the evidence, and sum up."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from forensics.benchmarks.overlap import Exposure
+from forensics.benchmarks.pages.benchmark import benchmark_page, slice_name
+from forensics.benchmarks.pages.comparison import compare_benchmarks, comparison_lines, to_json
+from forensics.benchmarks.pages.matrix import Asked, matrix_lines, matrix_of
+from forensics.benchmarks.perturbations import parse
+from forensics.benchmarks.protocol import Outcome, run_benchmark
+from forensics.benchmarks.tables import unequal_psi
+from forensics.core.errors import ForensicsError
+from forensics.core.evidence import evidence, write_evidence
+from forensics.core.files import sha256_file, write_text
+from forensics.core.terminal import note, printable, progress
+from forensics.detectors.contract import Detector, default_folder
+from forensics.detectors.fitting.fitted_on import read_fitted_on
+from forensics.detectors.fitting.run import resolve_device
+from forensics.examiner.examination import evidence_lines, load_on_device
+
+_SHOWN = ("auc", "eer", "tpr_at_fpr_0.05", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001", "cllr", "min_cllr", "ece")
+
+
+DEFAULT_PERTURB = "jpeg90,jpeg70,resize75,history75,messenger"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be measured, and how: the options of the command, as given (None or empty: the default)."""
+
+    corpora: tuple[Path, ...]
+    out: Path | None
+    detectors: tuple[str, ...] = ()
+    perturb: str | None = None
+    seed: int = 0
+    device: str = "auto"
+    pools: Path | None = None
+    matrix: str | None = None
+    trim_bottom: float = 0.0
+    compare: tuple[Path, Path] | None = None
+    synthetic_past: int = 0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the command says: as plain values, as lines; and how many files could not be read."""
+
+    summary: dict[str, Any]
+    lines: Iterable[str]
+    n_failed: int = 0
+
+
+def answer(request: Request) -> Answer:
+    """Do what was asked: a benchmark, a matrix or a comparison. ForensicsError: options that do not go together."""
+    if request.compare is not None:
+        _nothing_else(request, "--compare", ("corpora", "detectors", "perturb", "pools", "matrix"))
+        comparison = compare_benchmarks(*request.compare, request.out, request.seed)
+        return Answer(to_json(comparison), comparison_lines(comparison, request.out))
+    if not request.corpora or request.out is None:
+        raise ForensicsError(
+            "a benchmark needs a corpus and --out, or --compare with two finished benchmarks"
+        )
+    if request.matrix is not None:
+        _nothing_else(request, "--matrix", ("detectors", "perturb"))
+        own = (
+            request.pools,
+            request.trim_bottom,
+            request.seed,
+            resolve_device(request.device),
+            request.synthetic_past,
+        )
+        matrix, n_failed = matrix_of(Asked(request.corpora, request.matrix, request.out, *own), progress)
+        where = {"out": str(request.out), "report": str(request.out / "report.html")}
+        return Answer(matrix.to_json() | where, matrix_lines(matrix, request.out), n_failed)
+    if request.trim_bottom:
+        raise ForensicsError("--trim-bottom goes with --matrix only: a benchmark measures images as they are")
+    if request.synthetic_past:
+        raise ForensicsError(
+            "--synthetic-past goes with --matrix only: a benchmark measures images as they are"
+        )
+    start = time.monotonic()
+    outcome = benchmark_corpora(request, request.out)
+    speed = _speed(outcome, time.monotonic() - start)
+    lines = [*summary_lines(outcome, request.out), speed_line(speed)]
+    return Answer(summary(outcome, request.out) | {"speed": speed}, lines, len(outcome.failures))
+
+
+def _nothing_else(request: Request, option: str, others: Sequence[str]) -> None:
+    for name in others:
+        if getattr(request, name):
+            raise ForensicsError(f"{option} does not go with {name}; leave one of them out")
+
+
+def _speed(outcome: Outcome, elapsed_s: float) -> dict[str, Any]:
+    """Views scored in this run (images × perturbations) a second, all in all, and the most memory the process held.
+
+    For stdout only: the files of two runs are the same bytes.
+    """
+    views = outcome.n_scored_now * len(outcome.plan.perturbations)
+    return {
+        "views": views,
+        "scoring_s": round(outcome.scoring_s, 2),
+        "views_per_s": round(views / outcome.scoring_s, 2) if views else None,
+        "elapsed_s": round(elapsed_s, 2),
+        "peak_memory_bytes": peak_memory_bytes(),
+    }
+
+
+def peak_memory_bytes() -> int:
+    """The most memory this process held so far (resident)."""
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak) * (1 if sys.platform == "darwin" else 1024)
+
+
+def speed_line(speed: dict[str, Any]) -> str:
+    """Throughput and memory in words."""
+    rate = f"{speed['views_per_s']:.1f} a second" if speed["views_per_s"] else "all scored before"
+    memory = f"{speed['peak_memory_bytes'] / 1e6:.0f} MB at most"
+    return f"{speed['views']} views scored, {rate}; {speed['elapsed_s']:.0f} s in all; {memory}"
+
+
+def benchmark_corpora(request: Request, out: Path) -> Outcome:
+    """Run the benchmark and write everything below `out`. ForensicsError: bad input, one line."""
+    names = request.detectors or ("default",)
+    perturb = DEFAULT_PERTURB if request.perturb is None else request.perturb
+    perturbations = parse(perturb)
+    detectors = [load_on_device(name, request.device) for name in names]
+    outcome = run_benchmark(
+        request.corpora,
+        detectors,
+        out,
+        perturbations=perturbations,
+        seed=request.seed,
+        exposure=exposure_of(names, detectors, request.pools),
+        progress=progress,
+    )
+    for line in outcome.failures:
+        note(f"error: {line}")
+    if outcome.leakage["leaking"]:
+        note(f"WARNING: {outcome.leakage['words']}")
+    if outcome.leakage["past"]:
+        note(f"WARNING: {outcome.leakage['past']}")
+    for words in outcome.unreachable():
+        note(f"WARNING: {words}")
+    if words := unequal_psi(outcome.rows):
+        note(words)
+    # Where the results go is no part of them: the same benchmark in two folders gives the same bytes.
+    command = ["forensics", "benchmark", *map(printable, request.corpora)]
+    inputs = {f"detector {d.id}": d.weights_sha256 for d in detectors}
+    if request.pools is not None:
+        inputs["pools"] = sha256_file(request.pools)
+    inputs["images"] = outcome.plan.to_json()["images"]["sha256"]
+    options: dict[str, Any] = {"detectors": names, "perturb": perturb, "device": request.device}
+    record = command, inputs, {"seed": request.seed}, options
+    write_text(out / "report.html", benchmark_page(outcome, evidence_lines(evidence(*record))))
+    write_evidence(out, *record)
+    return outcome
+
+
+def exposure_of(names: Sequence[str], detectors: Sequence[Detector], pools: Path | None) -> Exposure:
+    """What the detectors say they were fitted on; one that does not say is noted."""
+    fitted = {}
+    for name, detector in zip(names, detectors, strict=True):
+        fitted[detector.id] = read_fitted_on(default_folder() if name == "default" else Path(name))
+        if fitted[detector.id] is None:
+            note(
+                f"WARNING: {detector.id} has no list of the images it was fitted on: overlap is not excluded"
+            )
+    return Exposure(fitted, pools)
+
+
+def summary(outcome: Outcome, out: Path) -> dict[str, Any]:
+    """The summary as plain values: counts, leakage, and the measures on all images under each perturbation."""
+    return {
+        "out": str(out),
+        "detector": {"id": outcome.detector.id, "weights_sha256": outcome.detector.weights_sha256},
+        "counts": outcome.counts(),
+        "leaking": outcome.leakage["leaking"],
+        "metadata_auc": outcome.leakage["auc"],
+        "measured": [m.to_json() for m in outcome.measured if m.detector == outcome.detector.id],
+        "report": str(out / "report.html"),
+    }
+
+
+def summary_lines(outcome: Outcome, out: Path) -> Iterator[str]:
+    """The table of all images, a line a perturbation, then where the report is."""
+    counts = outcome.counts()
+    yield (
+        f"{counts['in']} images in = {counts['scored']} scored + {counts['failed']} failed + "
+        f"{counts['duplicates']} duplicates; detector {outcome.detector.id}"
+    )
+    yield f"{'':<14}{'slice':<20}" + "".join(f"{name.replace('_at_fpr_', '@'):>22}" for name in _SHOWN)
+    for m in outcome.measured:
+        if m.detector == outcome.detector.id:
+            cells = (f"{e.value:.3f} [{e.low:.3f}, {e.high:.3f}]" for e in map(m.estimates.get, _SHOWN) if e)
+            yield f"{m.perturbation:<14}{printable(slice_name(m.kind, m.name))[:19]:<20}" + "".join(
+                f"{c:>22}" for c in cells
+            )
+    yield f"report: {printable(out / 'report.html')}"

@@ -1,0 +1,190 @@
+"""Five disjoint pools of corpora: train, tune, select, calibrate, test; fixed once, written down, and obeyed.
+
+`python -m forensics.corpus.pools.five_pools CORPUS... --out pools.json [--pack P --pack-root R] [--test-only SOURCE]`
+
+Grouped by copies, look, latent seed, walk and parent, and by identity where a face pack is given; dealt by source (see
+`forensics.corpus.pools.grouping`). pools.json: `images` {sha256: {pool, group}}, `counts` {pool: {source: n}}, and what
+the split was made with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from forensics.benchmarks.scoring import Item, list_items
+from forensics.core.errors import CorpusError, ForensicsError
+from forensics.core.files import write_json
+from forensics.core.terminal import note, print_line, printable, progress
+from forensics.corpus.likeness import NEAR_BITS, perceptual_hash
+from forensics.corpus.pools.grouping import POOLS, SAME_PERSON_COSINE, SHARES, Trace, deal, groups_of
+from forensics.images import DecodedImage, decode_many
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from forensics.faces.analyser import FaceAnalyser
+
+_MAX_BYTES: Final = 1 << 30
+Places = Mapping[str, tuple[str, str]]  # sha256 → pool, group
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a split is made with; `shares` in the order of POOLS."""
+
+    seed: int = 0
+    shares: tuple[float, ...] = SHARES
+    only_tested: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, with the limits of likeness."""
+        own = {
+            "seed": self.seed,
+            "shares": dict(zip(POOLS, self.shares, strict=True)),
+            "only_tested": list(self.only_tested),
+        }
+        return own | {"near_bits": NEAR_BITS, "same_person_cosine": SAME_PERSON_COSINE}
+
+
+def traces_of(
+    items: Sequence[Item], on_done: Callable[[int], None] = lambda n: None, faces: FaceAnalyser | None = None
+) -> list[Trace]:
+    """What ties each image to others, in order; files that cannot be read, or were altered, are left out."""
+    found = []
+    for item, image in zip(items, decode_many(i.path for i in items), strict=True):
+        if isinstance(image, DecodedImage) and image.sha256 == item.sha256:
+            seen = _embedding(image, faces)
+            found.append(Trace(item.sha256, perceptual_hash(image.pixels), item.origins, seen))
+        on_done(1)
+    return found
+
+
+def _embedding(image: DecodedImage, faces: FaceAnalyser | None) -> NDArray[np.float32] | None:
+    found = faces.analyse(image.pixels) if faces is not None else []
+    return found[0].embedding if found and found[0].embedding.size else None
+
+
+def split_corpora(
+    items: Sequence[Item], found: Sequence[Trace], rules: Rules, pack: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The content of pools.json. CorpusError: a pool that was given a share gets no image of a class.
+
+    An item without a trace could not be read: it goes to `test`, where a benchmark lists it as a failure.
+    """
+    known = {item.sha256: item for item in items}
+    kept = [known[trace.sha256] for trace in found]
+    groups = groups_of(found)
+    shares = dict(zip(POOLS, rules.shares, strict=True))
+    pools = deal(groups, [item.source for item in kept], rules.seed, shares, rules.only_tested)
+    for pool, share in shares.items():
+        labels = {item.label for item, name in zip(kept, pools, strict=True) if name == pool}
+        if share and labels != {0, 1}:
+            lacks = " and ".join(w for y, w in ((0, "authentic"), (1, "synthetic")) if y not in labels)
+            raise CorpusError(
+                f"the pool {pool} would hold no {lacks} images: what hangs together is too large, or there are too "
+                "few images; give more, or other shares"
+            )
+    unread = {item.sha256: {"pool": "test", "group": item.sha256[:16]} for item in items}
+    counts: dict[str, Counter[str]] = {pool: Counter() for pool in POOLS}
+    for item, pool in zip(kept, pools, strict=True):
+        counts[pool][item.source] += 1
+    return {
+        "format_version": 1,
+        "how": rules.to_json() | {"pack": dict(pack) if pack else None},
+        "counts": {pool: dict(counter) for pool, counter in counts.items()},
+        "groups": {"n": len(set(groups)), "largest": Counter(groups).most_common(1)[0][1]},
+        "images": unread
+        | {
+            item.sha256: {"pool": pool, "group": group}
+            for item, pool, group in zip(kept, pools, groups, strict=True)
+        },
+    }
+
+
+def read_pools(path: Path) -> Places:
+    """sha256 → (pool, group) of a pools.json. CorpusError: missing, damaged, or a group in two pools."""
+    named = printable(path)
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ValueError("too large")
+        images = json.loads(path.read_text("utf-8"))["images"]
+        places = {str(k): (str(v["pool"]), str(v["group"])) for k, v in images.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CorpusError(f"{named}: is no list of pools ({error!r}); write it again") from error
+    if strange := sorted({pool for pool, _ in places.values()} - set(POOLS)):
+        raise CorpusError(f"{named}: has the pool {printable(strange[0])}; the pools are {', '.join(POOLS)}")
+    first: dict[str, tuple[str, str]] = {}
+    for sha256, (pool, group) in places.items():
+        other, other_pool = first.setdefault(group, (sha256, pool))
+        if other_pool != pool:
+            raise CorpusError(
+                f"{named}: group {printable(group)} is in two pools: {other[:16]}… in {other_pool}, {sha256[:16]}… in "
+                f"{pool}; write it again"
+            )
+    return places
+
+
+def make_pools(corpora: Sequence[Path], out: Path, rules: Rules, faces: FaceAnalyser | None = None) -> int:
+    """Split `corpora` and write `out`; the number of files that could not be read."""
+    listing = list_items(corpora)
+    with progress("looking for what hangs together", len(listing.items)) as meter:
+        found = traces_of(listing.items, meter.advance, faces)
+    for failure in listing.failures:
+        note(f"error: {failure}")
+    read = {trace.sha256 for trace in found}
+    unread = [item for item in listing.items if item.sha256 not in read]
+    for item in unread:
+        note(f"error: {item.path}: cannot be read, or was altered since its corpus was listed")
+    pack = {"name": faces.pack, "sha256": faces.weights_sha256()} if faces is not None else None
+    write_json(out, split_corpora(listing.items, found, rules, pack))
+    return len(listing.failures) + len(unread)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Split, write, and print the counts."""
+    parser = argparse.ArgumentParser(prog="python -m forensics.corpus.pools.five_pools")
+    parser.add_argument("corpora", type=Path, nargs="+", metavar="CORPUS")
+    parser.add_argument("--out", type=Path, required=True, help="the pools.json to write")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--shares",
+        type=float,
+        nargs=len(POOLS),
+        default=SHARES,
+        metavar="SHARE",
+        help=f"of {', '.join(POOLS)}",
+    )
+    parser.add_argument("--test-only", action="append", default=[], metavar="SOURCE", help="never trained on")
+    parser.add_argument("--pack", help="an InsightFace pack: groups by identity too")
+    parser.add_argument("--pack-root")
+    asked = parser.parse_args(argv)
+    try:
+        faces = None
+        if asked.pack is not None:
+            from forensics.faces.analyser import load_faces
+
+            faces = load_faces(asked.pack, asked.pack_root)
+        rules = Rules(asked.seed, tuple(asked.shares), tuple(asked.test_only))
+        n_failed = make_pools(asked.corpora, asked.out, rules, faces)
+    except ForensicsError as error:
+        note(f"error: {error}")
+        return error.exit_code
+    written = json.loads(asked.out.read_text("utf-8"))
+    for pool, counts in written["counts"].items():
+        print_line(
+            f"{pool:<10}{sum(counts.values()):>6}  "
+            + ", ".join(f"{n} {printable(s)}" for s, n in counts.items())
+        )
+    print_line(f"{written['groups']['n']} groups, the largest of {written['groups']['largest']} images")
+    return 2 if n_failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,151 @@
+"""The discriminator of any GAN as a detector: what it says of an image, calibrated.
+
+Own and foreign weights: this project's safetensors, NVIDIA's .pkl (D), rosinality's .pt (d), SrcNet's .pt (D). A
+discriminator was trained against one generator, on photographs of one size; of other generators' images it may say
+anything, even the opposite, so its direction is taken from the training images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from forensics.core.errors import CheckpointError, DetectorError
+from forensics.corpus.pools.pool import Pool
+from forensics.detectors.contract import Detector, Floats, Pixels
+from forensics.detectors.kinds.network import as_tensor
+from forensics.images.views import working_view
+
+_SUFFIX: Final = "-discriminator"
+_BATCH_PX: Final = 8 * 256 * 256  # pixels in a batch
+
+
+@dataclass
+class DiscriminatorDetector(Detector):
+    """raw = direction · logit, of the middle square of an image at the discriminator's resolution.
+
+    `config`: `network` (kind), `options` (of its class), `direction` (-1 where higher logits mean authentic, as in
+    training; else 1), `weights_file_sha256`. The weights themselves are part of the detector.
+    """
+
+    network: nn.Module = field(default_factory=nn.Identity)
+    device: str = "cpu"
+
+    kind: ClassVar[str] = "discriminator"
+
+    @classmethod
+    def fit(cls, pool: Pool, *, seed: int, weights: Path | None = None) -> DiscriminatorDetector:
+        """The discriminator in the weights file `weights`; of the pool only the direction is learned, nothing drawn."""
+        if weights is None:
+            raise DetectorError(
+                "a discriminator is not trained here: name a weights file that holds one (--weights)"
+            )
+        config, state = _read(weights)
+        detector = cls._built({**config, "direction": -1}, state)
+        authentic, synthetic = (detector.raw_scores(_of(pool, label)) for label in (0, 1))
+        if float(np.median(synthetic)) < float(np.median(authentic)):
+            detector.config["direction"] = 1
+        return detector
+
+    @classmethod
+    def _built(cls, config: dict[str, Any], state: Mapping[str, Tensor]) -> DiscriminatorDetector:
+        from forensics.generators.architectures.layers.basic import MinibatchStdLayer
+        from forensics.generators.checkpoints import NetworkState, build
+
+        kind, options, direction = (config.get(name) for name in ("network", "options", "direction"))
+        if not isinstance(kind, str) or not kind.endswith(_SUFFIX) or not isinstance(options, dict):
+            raise DetectorError(
+                "a discriminator detector names its network and the network's options; train it again"
+            )
+        if direction not in (-1, 1):
+            raise DetectorError(f"the direction of a discriminator detector is 1 or -1, not {direction!r}")
+        try:
+            network = build(NetworkState(kind, options, dict(state), source="the detector's weights"))
+        except CheckpointError as error:
+            raise DetectorError(str(error)) from error
+        if getattr(network, "img_channels", 3) != 3:
+            raise DetectorError(f"this {kind} takes {network.img_channels} channels; images have 3")
+        for module in network.modules():
+            if isinstance(module, MinibatchStdLayer):
+                module.group_size = 1  # each image is scored by itself, whatever it comes with
+        return cls(config, network=network)
+
+    def raw_scores(self, images: Sequence[Pixels]) -> Floats:
+        """float64 [n] logit, signed so that higher = more likely synthetic."""
+        resolution = int(self.network.img_resolution)  # type: ignore[arg-type]
+        step = max(1, _BATCH_PX // resolution**2)
+        found = [np.zeros(0)]
+        for start in range(0, len(images), step):
+            views = np.stack([_square(image, resolution) for image in images[start : start + step]])
+            found.append(self._logits(views))
+        scores: Floats = self.config["direction"] * np.concatenate(found)
+        return scores
+
+    def _logits(self, views: NDArray[np.uint8]) -> Floats:
+        from forensics.generators.architectures.srcnet import PIXEL_MEAN, PIXEL_STD
+
+        x = as_tensor(views).to(self.device).float()
+        if self.config["network"] == "srcnet-discriminator":
+            mean, std = (torch.tensor(v, device=self.device)[:, None, None] for v in (PIXEL_MEAN, PIXEL_STD))
+            x = (x / 255 - mean) / std
+        else:
+            x = x / 127.5 - 1
+        c_dim = int(getattr(self.network, "c_dim", 0))
+        with torch.inference_mode():
+            # With labels, of which an image has none: all of them in equal shares.
+            labels = torch.full((len(x), c_dim), 1 / c_dim, device=self.device) if c_dim else None
+            logits = self.network(x, labels)
+        return np.asarray(logits[:, 0].double().cpu().numpy())
+
+    def to(self, device: str) -> DiscriminatorDetector:
+        """Score on `device` (cpu, cuda, cuda:1, mps) from now on."""
+        self.network.to(device)
+        self.device = device
+        return self
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The network's state, float32."""
+        state = self.network.state_dict()
+        return {key: value.detach().cpu().contiguous().numpy() for key, value in state.items()}
+
+    @classmethod
+    def from_arrays(cls, config: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Detector:
+        """The discriminator with exactly these weights."""
+        return cls._built(config, {key: torch.from_numpy(value.copy()) for key, value in arrays.items()})
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The configuration and the weights of the one discriminator in a file."""
+    from forensics.generators.checkpoints import read_checkpoint
+
+    checkpoint = read_checkpoint(path)
+    found = {name: net for name, net in checkpoint.networks.items() if net.kind.endswith(_SUFFIX)}
+    if not found:
+        inside = ", ".join(f"{name} ({net.kind})" for name, net in checkpoint.networks.items())
+        raise DetectorError(f"{path}: holds no discriminator, only {inside}; name a snapshot of the training")
+    network = found.get("D") or next(iter(found.values()))
+    config = {"network": network.kind, "options": network.config, "weights_file_sha256": checkpoint.sha256}
+    return config, network.state
+
+
+def _of(pool: Pool, label: int) -> list[Pixels]:
+    return [image for image, own in zip(pool.images, pool.labels, strict=True) if own == label]
+
+
+def _square(image: Pixels, resolution: int) -> Pixels:
+    """The middle square of an image uint8 [H, W, 3], at `resolution`."""
+    from forensics.images import resize
+
+    view = working_view(image)
+    height, width = view.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = view[top : top + side, left : left + side]
+    return square if side == resolution else resize(square, (resolution, resolution))

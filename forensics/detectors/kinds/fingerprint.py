@@ -1,0 +1,276 @@
+"""Noise-residual fingerprints of generators: detection, and attribution to one of them (Marra et al. 2019, 1812.11842).
+
+What a denoiser takes away from an image is mostly noise. Averaged over many images of one generator, with the average
+over photographs taken off (aligned faces have edges at the same places), what stays is the generator's own: in a
+StyleGAN2 that samples with fixed noise maps, their pattern in hair and skin. A new image is compared by normalised
+correlation. The denoiser is an adaptive Wiener filter (Lee 1980).
+
+A fingerprint belongs to one network at one place in the frame: an image that was cropped, turned or mirrored, or a
+generator with random noise, shows little of it. StyleGAN3 has no noise inputs; its average says little more than how
+its mean face differs from photographs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forensics.core.errors import DetectorError
+from forensics.corpus.pools.pool import Pool
+from forensics.detectors.calibration import Calibration, fit_calibration, fit_logistic
+from forensics.detectors.contract import Detector, Floats, Pixels, expect_shapes
+from forensics.detectors.fitting.augmentation import Augmentation
+from forensics.detectors.fitting.draws import degraded
+from forensics.detectors.kinds.spectral import laundered
+from forensics.images.views import WORKING_PX, working_view
+
+UNKNOWN: Final = "unknown"
+NAMED_FROM: Final = 1.0  # log10 LR: ten times likelier, the least that is more than weak evidence
+_DRAWS: Final = 3  # views of each training image: as it is, and degraded
+_FILTER_PX: Final = 5
+_NOISE_LEVELS: Final = 3.0  # standard deviation that the filter takes for noise
+_LARGEST_LEVELS: Final = 10.0  # of a residual; an edge must not outweigh the rest
+_BORDER_PX: Final = 3  # where the filter reaches over the border
+_CELL_PX: Final = 64  # of the evidence map; in smaller cells a correlation is mostly chance
+_RIDGE: Final = 1e-3
+_MOST_SOURCES: Final = 64
+_LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
+
+Residual = NDArray[np.float32]  # [h, w]
+
+
+@dataclass
+class FingerprintDetector(Detector):
+    """raw = Σ coefficient · correlation with each generator's fingerprint + offset.
+
+    `prints` [k, h, w]: the fingerprints of `config["sources"]`; `linear` [1 + k, k + 1]: coefficients and offset, for
+    detection and then for each source against all others. `config["attribution"]`: the calibrations of the latter.
+    """
+
+    prints: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0, 0), np.float32))
+    linear: Floats = field(default_factory=lambda: np.zeros((1, 1)))
+
+    kind: ClassVar[str] = "fingerprint"
+
+    @classmethod
+    def fit(cls, pool: Pool, *, seed: int, draws: int = _DRAWS) -> FingerprintDetector:
+        """Average the residuals of a pool; coefficients from images left out of the averages they are compared with."""
+        sources = sorted({s for s, label in zip(pool.sources, pool.labels, strict=True) if label == 1})
+        means = _Means(pool, sources)
+        table = means.correlations(pool, seed, draws)
+        labels = np.repeat(pool.labels, draws)
+        origin = np.repeat(np.array(pool.sources), draws)
+        rows = [_linear(table, labels, np.ones(len(labels)))]
+        attribution = {}
+        for source in sources:
+            own, each = (origin == source).astype(np.int64), _equal_shares(origin)
+            rows.append(_linear(table, own, each))
+            raw = table @ rows[-1][:-1] + rows[-1][-1]
+            attribution[source] = fit_calibration(raw, own, each, draws).to_json()
+        config = {"sources": sources, "draws": draws, "attribution": attribution}
+        return cls(config, prints=means.prints(), linear=np.stack(rows))
+
+    def raw_scores(self, images: Sequence[Pixels]) -> Floats:
+        """float64 [n] natural log odds."""
+        found: Floats = self.correlations(images) @ self.linear[0, :-1] + self.linear[0, -1]
+        return found
+
+    def correlations(self, images: Sequence[Pixels]) -> Floats:
+        """float64 [n, k] normalised correlation with every fingerprint, in [-1, 1]."""
+        found = map(residual, images)
+        rows = [[_correlation(plane, own) for own in self.prints] for plane in found]
+        return np.array(rows, np.float64).reshape(len(images), len(self.prints))
+
+    def attribute(self, images: Sequence[Pixels]) -> list[dict[str, float]]:
+        """For each image: source → log10 LR of "made by it" against "from any other source of the training corpus"
+        (the others, photographs among them, in equal shares); bounded by ELUB, best first.
+
+        `unknown` is the evidence against the likeliest of them. `named` says which of them is worth naming.
+        """
+        sources = self.config["sources"]
+        logits = self.correlations(images) @ self.linear[1:, :-1].T + self.linear[1:, -1]
+        found = []
+        for row in logits:
+            own = {
+                source: float(Calibration.from_json(self.config["attribution"][source])(value))
+                for source, value in zip(sources, row, strict=True)
+            }
+            own[UNKNOWN] = -max(own.values())
+            found.append(dict(sorted(own.items(), key=lambda item: -item[1])))
+        return found
+
+    def evidence_map(self, image: Pixels) -> NDArray[np.float32] | None:
+        """float32 [h, w] in cells of 64 px: what each adds to the log10 LR; the mean is the score before its bounds."""
+        found = residual(image)
+        share = np.zeros((WORKING_PX, WORKING_PX))
+        for weight, own in zip(self.linear[0, :-1], self.prints, strict=True):
+            ours, theirs = _overlap(found, own)
+            height, width = ours.shape
+            inside = np.s_[_BORDER_PX : _BORDER_PX + height, _BORDER_PX : _BORDER_PX + width]
+            share[inside] += weight * ours.astype(np.float64) * theirs
+        view = _framed(image)
+        cells = share.reshape(WORKING_PX // _CELL_PX, _CELL_PX, -1, _CELL_PX).sum((1, 3))
+        height, width = (-(-side // _CELL_PX) for side in view.shape[:2])
+        raw = cells[:height, :width] * (height * width) + self.linear[0, -1]
+        return self._calibrated().uncapped(raw).astype(np.float32)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The fingerprints float32 [k, h, w] and the linear maps float64 [1 + k, k + 1]."""
+        return {"prints": self.prints, "linear": self.linear}
+
+    @classmethod
+    def from_arrays(cls, config: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Detector:
+        """A detector with exactly these fingerprints."""
+        n = len(_checked_sources(config))
+        prints = arrays.get("prints", np.zeros(0))
+        side = WORKING_PX - 2 * _BORDER_PX
+        shape = (n, *(min(max(size, 1), side) for size in prints.shape[1:3]))
+        expect_shapes(arrays, {"prints": shape, "linear": (1 + n, n + 1)}, "fingerprints")
+        return cls(
+            config, prints=np.asarray(prints, np.float32), linear=np.asarray(arrays["linear"], np.float64)
+        )
+
+
+def named(attribution: Mapping[str, float]) -> str:
+    """The likeliest source of one `attribute` result, where its log10 LR is at least 1; else `unknown`."""
+    best = max(attribution, key=lambda source: attribution[source])
+    return best if attribution[best] >= NAMED_FROM else UNKNOWN
+
+
+def residual(image: Pixels) -> Residual:
+    """float32 [h, w] what the denoiser takes from the luminance of an image, at the size its frame is compared at
+    (longer side 256 px, from the upper left corner), after the same JPEG for all, without the borders."""
+    plane = laundered(_framed(image)).astype(np.float32) @ _LUMA
+    found = np.clip(plane - wiener(plane.astype(np.float64)), -_LARGEST_LEVELS, _LARGEST_LEVELS)
+    inner = np.s_[_BORDER_PX:-_BORDER_PX]
+    return np.asarray(found[inner, inner].round(3), np.float32)  # rounding noise of flat areas is no residual
+
+
+def wiener(plane: Floats) -> Floats:
+    """float64 [h, w] of [h, w]: what `scipy.signal.wiener` gives over 5 × 5 px with noise of 3 levels, sooner."""
+    mean = _box_mean(plane)
+    variance = _box_mean(plane * plane) - mean * mean
+    noise = _NOISE_LEVELS**2
+    found: Floats = mean + (plane - mean) * (1 - noise / np.maximum(variance, noise))  # flat areas: the mean
+    return found
+
+
+def _box_mean(plane: Floats) -> Floats:
+    """Over 5 × 5 px, zeros beyond the borders."""
+    height, width = plane.shape
+    padded = np.pad(plane, _FILTER_PX // 2)
+    rows = sum((padded[k : k + height] for k in range(1, _FILTER_PX)), padded[:height])
+    found: Floats = sum((rows[:, k : k + width] for k in range(1, _FILTER_PX)), rows[:, :width])
+    return found / _FILTER_PX**2
+
+
+def _framed(image: Pixels) -> Pixels:
+    """The working view, its longer side 256 px: what lies where in the frame is what a fingerprint is about."""
+    from forensics.images import resize
+
+    view = working_view(image)
+    height, width = view.shape[:2]
+    scale = WORKING_PX / max(height, width)
+    return (
+        view if scale == 1 else resize(view, (max(round(height * scale), 64), max(round(width * scale), 64)))
+    )
+
+
+def _unit(plane: NDArray[Any]) -> NDArray[Any]:
+    centred = plane - plane.mean()
+    found: NDArray[Any] = centred / max(float(np.linalg.norm(centred)), 1e-6)
+    return found
+
+
+def _overlap(found: Residual, own: Residual) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Both cut to what they share, each centred and of norm 1."""
+    height, width = (min(a, b) for a, b in zip(found.shape, own.shape, strict=True))
+    return _unit(found[:height, :width]), _unit(own[:height, :width])
+
+
+def _correlation(found: Residual, own: Residual) -> float:
+    ours, theirs = _overlap(found, own)
+    return float(np.vdot(ours.astype(np.float64), theirs))
+
+
+class _Means:
+    """Mean unit residuals of every generator and of the photographs, from which one image can be taken out again."""
+
+    def __init__(self, pool: Pool, sources: Sequence[str]) -> None:
+        found = [residual(image) for image in pool.images]
+        height = min(plane.shape[0] for plane in found if plane.shape[1] == max(p.shape[1] for p in found))
+        width = max(plane.shape[1] for plane in found)
+        self.shape = height, width
+        self.sources = list(sources)
+        self.group = [s if label else None for s, label in zip(pool.sources, pool.labels, strict=True)]
+        self.planes = [self._filled(plane) for plane in found]
+        self.sums = {
+            name: np.sum([p for p, own in zip(self.planes, self.group, strict=True) if own == name], axis=0)
+            for name in (None, *sources)
+        }
+        self.counts = {name: self.group.count(name) for name in self.sums}
+        if few := [str(name) for name, count in self.counts.items() if count < 2]:
+            raise DetectorError(f"a fingerprint is an average: too few images of {', '.join(few)}")
+
+    def _filled(self, plane: Residual) -> NDArray[np.float32]:
+        """A unit residual at the common shape; zero where the image has nothing."""
+        whole = np.zeros(self.shape, np.float32)
+        part = plane[: self.shape[0], : self.shape[1]]
+        whole[: part.shape[0], : part.shape[1]] = _unit(part)
+        return whole
+
+    def prints(self, without: int | None = None) -> NDArray[np.float32]:
+        """float32 [k, h, w]: each generator's mean less that of the photographs, without image `without`."""
+        means = {}
+        for name, total in self.sums.items():
+            out = without is not None and self.group[without] == name
+            count = self.counts[name] - out
+            means[name] = (total - self.planes[without] if out and without is not None else total) / count
+        return np.stack([_unit(means[s] - means[None]) for s in self.sources]).astype(np.float32)
+
+    def correlations(self, pool: Pool, seed: int, draws: int) -> Floats:
+        """float64 [n · draws, k] of every view with the fingerprints made without its image."""
+        augmentation = Augmentation()
+        rows = []
+        for i, (image, sha256) in enumerate(zip(pool.images, pool.sha256, strict=True)):
+            prints = self.prints(without=i)
+            for draw in range(draws):
+                view = residual(degraded(image, sha256, draw, seed, augmentation))
+                rows.append([_correlation(view, own) for own in prints])
+        return np.array(rows, np.float64)
+
+
+def _linear(table: Floats, labels: NDArray[np.int64], weights: Floats) -> Floats:
+    """float64 [k + 1] coefficients and offset of the natural log odds at correlations [n, k]."""
+    scale = table.std(0) + 1e-9  # correlations are small numbers: the ridge acts on standard units
+    coefficients, offset = fit_logistic(table / scale, labels, weights, _RIDGE)
+    return np.append(coefficients / scale, offset)
+
+
+def _equal_shares(origin: NDArray[np.str_]) -> Floats:
+    """Weights [n] by which every source counts alike, one on average."""
+    names, which, counts = np.unique(origin, return_inverse=True, return_counts=True)
+    found: Floats = len(origin) / len(names) / counts[which]
+    return found
+
+
+def _checked_sources(config: Mapping[str, Any]) -> list[str]:
+    sources, attribution = config.get("sources"), config.get("attribution")
+    if (
+        not isinstance(sources, list)
+        or not isinstance(attribution, dict)
+        or not 0 < len(sources) <= _MOST_SOURCES
+    ):
+        raise DetectorError("a fingerprint detector names its sources and their calibrations; train it again")
+    try:
+        for source in sources:
+            Calibration.from_json(attribution[source])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DetectorError(
+            f"the calibrations of the fingerprints are damaged ({error!r}); train again"
+        ) from error
+    return sources

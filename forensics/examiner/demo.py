@@ -1,0 +1,188 @@
+"""`forensics demo`: the whole road once, small: weights, generator, corpus, walk, detector, finding, report.
+
+It trains nothing, reaches no network and needs nothing but the installed package: the generator and the detector
+that ship with it, and the photograph of an astronaut (NASA, public domain) that scikit-image carries.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from forensics.core.errors import FacePackError, ForensicsError
+from forensics.core.files import write_text
+from forensics.core.terminal import note, tracked
+from forensics.images import DecodedImage, ImageFailure, contact_sheet, decode, decode_many, resize
+
+if TYPE_CHECKING:
+    from forensics.corpus import Corpus
+    from forensics.detectors.contract import Detector
+    from forensics.detectors.finding import Finding
+    from forensics.faces.analyser import FaceAnalyser
+
+_N_FACES = 64
+_N_STEPS = 50
+_PSI = 0.7
+_STEP = 0.01
+_SHOWN_SIDE = 96
+_STRIP = 10
+
+
+@dataclass(frozen=True)
+class Examined:
+    """Images of one origin with what the detector said of each."""
+
+    name: str
+    label: int
+    images: list[DecodedImage]
+    findings: list[Finding]
+
+    @property
+    def log10_lrs(self) -> np.ndarray:
+        """float64 [n]."""
+        return np.array([f.log10_lr for f in self.findings])
+
+    def row(self) -> dict[str, Any]:
+        """The origin's line of the table."""
+        counted = Counter(f.verdict for f in self.findings)
+        return {
+            "name": self.name,
+            "n": len(self.findings),
+            "counts": {word: counted[word] for word in ("synthetic", "inconclusive", "authentic")},
+            "median": float(np.median(self.log10_lrs)),
+        }
+
+
+def photograph_path() -> Path:
+    """Where scikit-image keeps its photograph of an astronaut, found without importing it."""
+    spec = find_spec("skimage")
+    path = Path(spec.origin or "").parent / "data" / "astronaut.png" if spec else Path("astronaut.png")
+    if not path.is_file():
+        raise ForensicsError(f"{path}: scikit-image's astronaut is missing; reinstall scikit-image")
+    return path
+
+
+def run_demo(out: Path, *, seed: int = 0, device: str = "auto") -> dict[str, Any]:
+    """Make a corpus and a walk, examine them and a photograph, and write `out`/report.html. Returns a summary."""
+    from forensics.corpus import Corpus
+    from forensics.detectors.contract import load_detector
+    from forensics.recipes.run import run_generate_corpus, run_walk
+
+    run_generate_corpus(out / "corpus", "default", count=_N_FACES, psi=_PSI, seed=seed, device=device)
+    run_walk(out / "walk", "default", length=_N_STEPS, step=_STEP, seed=seed, device=device)
+    detector, faces = load_detector(), _faces()
+    corpus, walk = Corpus.open(out / "corpus"), Corpus.open(out / "walk")
+    groups = [
+        _examine("corpus", 1, _decoded(corpus), detector, faces),
+        _examine("walk", 1, _decoded(walk), detector, faces),
+        _examine("photograph", 0, [decode(photograph_path())], detector, faces),
+    ]
+    radii = [float(row["params"]["radius"]) for row in walk.manifest]
+    write_text(out / "photograph.html", _photograph_page(groups[2], detector))
+    write_text(out / "report.html", _page(groups, radii, detector, with_faces=faces is not None))
+    return {
+        "report": str(out / "report.html"),
+        "photograph": groups[2].findings[0].to_json(),
+        "groups": [g.row() for g in groups],
+    }
+
+
+def _faces() -> FaceAnalyser | None:
+    """The face pack where one is installed; the demo never downloads."""
+    from forensics.faces.analyser import load_faces
+
+    try:
+        return load_faces()
+    except FacePackError as error:
+        note(f"going on without faces: {error}")
+        return None
+
+
+def _decoded(corpus: Corpus) -> list[DecodedImage]:
+    found = list(decode_many(corpus.paths))
+    failures = [item for item in found if isinstance(item, ImageFailure)]
+    if failures:
+        raise ForensicsError(failures[0].message)
+    return [item for item in found if isinstance(item, DecodedImage)]
+
+
+def _examine(
+    name: str, label: int, images: list[DecodedImage], detector: Detector, faces: FaceAnalyser | None
+) -> Examined:
+    from forensics.detectors.finding import examine
+
+    findings = list(tracked(examine(images, detector, faces), f"examining {name}", len(images)))
+    return Examined(name, label, images, findings)
+
+
+def _photograph_page(group: Examined, detector: Detector) -> str:
+    """The report `forensics detect --report` would give of the photograph."""
+    from forensics.examiner.page import DetectionReport
+
+    page = DetectionReport(detector, [("command", "forensics demo")], n_expected=1)
+    page.add(group.images[0], group.findings[0])
+    return page.html()
+
+
+def _page(groups: Sequence[Examined], radii: Sequence[float], detector: Detector, *, with_faces: bool) -> str:
+    from forensics.report import images
+    from forensics.report.page import render
+
+    corpus, walk, photograph = groups
+    shown = np.linspace(0, len(walk.images) - 1, _STRIP).round().astype(int)
+    context = {
+        "title": "A first look",
+        "n_faces": len(corpus.images),
+        "psi": _PSI,
+        "resolution": corpus.images[0].width,
+        "corpus_sheet": images.jpeg_uri(_sheet([i.pixels for i in corpus.images], 16), quality=88),
+        "n_steps": len(walk.images),
+        "step": _STEP,
+        "last_radius": radii[-1],
+        "walk_sheet": images.jpeg_uri(_sheet([walk.images[k].pixels for k in shown], _STRIP), quality=88),
+        "walk_positions": [int(k) for k in shown],
+        "rows": [g.row() for g in groups],
+        "photograph": images.jpeg_uri(images.thumbnail(photograph.images[0].pixels, 480)),
+        "finding": photograph.findings[0],
+        "detector": detector,
+        "thresholds": detector.thresholds,
+        "scores": _score_plot(groups, detector),
+        "with_faces": with_faces,
+    }
+    return render("demo.html", context)
+
+
+def _sheet(pixels: Sequence[np.ndarray], columns: int) -> np.ndarray:
+    """A contact sheet with every image brought to one side for looking at (Lanczos)."""
+    return contact_sheet([resize(p, (_SHOWN_SIDE, _SHOWN_SIDE), "lanczos") for p in pixels], columns)
+
+
+def _score_plot(groups: Sequence[Examined], detector: Detector) -> str:
+    """Every image's log10 LR as a dot, a row an origin, over the detector's inconclusive band."""
+    from forensics.report import plots
+
+    rng = np.random.default_rng(0)
+    with plots.figure(7.4, 2.5) as (drawing, (axes,)):
+        low, high = detector.thresholds["authentic_at"], detector.thresholds["synthetic_at"]
+        axes.axvspan(low, high, color=plots.NEUTRAL, alpha=0.18, lw=0, label="inconclusive")
+        for k, group in enumerate(groups):
+            colour = plots.SYNTHETIC if group.label else plots.AUTHENTIC
+            jitter = rng.uniform(-0.22, 0.22, len(group.findings)) if len(group.findings) > 1 else 0.0
+            axes.plot(
+                group.log10_lrs,
+                np.zeros(len(group.findings)) - k + jitter,
+                "o",
+                color=colour,
+                ms=4,
+                alpha=0.6,
+                mew=0,
+            )
+        axes.set_yticks([-k for k in range(len(groups))], [g.name for g in groups])
+        axes.set(xlabel="log10 LR, higher = more likely synthetic", ylim=(-len(groups) + 0.5, 0.5))
+        return plots.svg_uri(drawing)

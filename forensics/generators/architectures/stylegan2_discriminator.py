@@ -1,0 +1,165 @@
+"""The StyleGAN2 discriminator: resnet, skip or orig, with minibatch std and a projection head for labels.
+
+Source: Karras et al. (CVPR 2020), section 3; Miyato & Koyama, "cGANs with Projection Discriminator" (2018).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from forensics.generators.architectures.layers.basic import (
+    Conv2dLayer,
+    FullyConnectedLayer,
+    MinibatchStdLayer,
+    downsample2d,
+    fir_filter,
+)
+from forensics.generators.architectures.layers.mapping import MappingNetwork
+from forensics.generators.architectures.stylegan2 import channels_at
+
+
+class DiscriminatorBlock(nn.Module):
+    """Two 3x3 convolutions, the second of stride 2."""
+
+    resample_filter: Tensor
+
+    def __init__(
+        self,
+        in_channels: int,
+        tmp_channels: int,
+        out_channels: int,
+        *,
+        img_channels: int,
+        architecture: str,
+        conv_clamp: float | None,
+    ) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.register_buffer("resample_filter", fir_filter())
+        if in_channels == 0 or architecture == "skip":
+            self.fromrgb = Conv2dLayer(
+                img_channels, tmp_channels, 1, activation="lrelu", conv_clamp=conv_clamp
+            )
+        self.conv0 = Conv2dLayer(tmp_channels, tmp_channels, 3, activation="lrelu", conv_clamp=conv_clamp)
+        self.conv1 = Conv2dLayer(
+            tmp_channels, out_channels, 3, activation="lrelu", down=2, conv_clamp=conv_clamp
+        )
+        if architecture == "resnet":
+            self.skip = Conv2dLayer(tmp_channels, out_channels, 1, bias=False, down=2)
+
+    def forward(self, x: Tensor | None, img: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Features [n, c, r, r] and, where still needed, the image at r, to both at r / 2."""
+        if hasattr(self, "fromrgb"):
+            y = self.fromrgb(img)
+            x = y if x is None else x + y
+            img = downsample2d(img, self.resample_filter) if self.architecture == "skip" else None  # type: ignore[arg-type]
+        assert x is not None
+        if self.architecture == "resnet":
+            y = self.skip(x, gain=math.sqrt(0.5))
+            return y.add_(self.conv1(self.conv0(x), gain=math.sqrt(0.5))), img
+        return self.conv1(self.conv0(x)), img
+
+
+class DiscriminatorEpilogue(nn.Module):
+    """4 x 4 features to a logit, or to the vector that is projected on the label's."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        *,
+        cmap_dim: int,
+        img_channels: int,
+        architecture: str,
+        mbstd_group_size: int | None,
+        mbstd_num_channels: int,
+        conv_clamp: float | None,
+    ) -> None:
+        super().__init__()
+        self.cmap_dim = cmap_dim
+        if architecture == "skip":
+            self.fromrgb = Conv2dLayer(img_channels, in_channels, 1, activation="lrelu")
+        self.mbstd = MinibatchStdLayer(mbstd_group_size, mbstd_num_channels) if mbstd_num_channels else None
+        self.conv = Conv2dLayer(
+            in_channels + mbstd_num_channels, in_channels, 3, activation="lrelu", conv_clamp=conv_clamp
+        )
+        self.fc = FullyConnectedLayer(in_channels * 16, in_channels, activation="lrelu")
+        self.out = FullyConnectedLayer(in_channels, max(cmap_dim, 1))
+
+    def forward(self, x: Tensor, img: Tensor | None, cmap: Tensor | None) -> Tensor:
+        """[n, c, 4, 4] to logits [n, 1]."""
+        if hasattr(self, "fromrgb"):
+            x = x + self.fromrgb(img)
+        if self.mbstd is not None:
+            x = self.mbstd(x)
+        x = self.out(self.fc(self.conv(x).flatten(1)))
+        return x if cmap is None else (x * cmap).sum(dim=1, keepdim=True) / math.sqrt(self.cmap_dim)
+
+
+class StyleGAN2Discriminator(nn.Module):
+    """Images [n, img_channels, R, R] (and one-hot labels [n, c_dim]) to logits [n, 1]; higher = more real.
+
+    `architecture` is resnet, skip or orig; minibatch std over groups of `mbstd_group_size` (None: the batch),
+    `mbstd_num_channels` maps (0: none).
+    """
+
+    def __init__(
+        self,
+        *,
+        c_dim: int = 0,
+        img_resolution: int = 1024,
+        img_channels: int = 3,
+        channel_base: int = 32768,
+        channel_max: int = 512,
+        architecture: str = "resnet",
+        conv_clamp: float | None = None,
+        cmap_dim: int | None = None,
+        num_mapping_layers: int = 8,
+        mbstd_group_size: int | None = 4,
+        mbstd_num_channels: int = 1,
+    ) -> None:
+        if architecture not in ("resnet", "skip", "orig"):
+            raise ValueError(f"discriminator architecture is resnet, skip or orig, not {architecture!r}")
+        super().__init__()
+        self.c_dim, self.img_resolution, self.img_channels = c_dim, img_resolution, img_channels
+        self.resolutions = [2**i for i in range(int(math.log2(img_resolution)), 2, -1)]
+        width = {r: channels_at(r, channel_base, channel_max) for r in [*self.resolutions, 4]}
+        if c_dim == 0:
+            cmap_dim = 0
+        elif cmap_dim is None:
+            cmap_dim = width[4]
+        for r in self.resolutions:
+            block = DiscriminatorBlock(
+                width[r] if r < img_resolution else 0,
+                width[r],
+                width[r // 2],
+                img_channels=img_channels,
+                architecture=architecture,
+                conv_clamp=conv_clamp,
+            )
+            setattr(self, f"b{r}", block)
+        if c_dim > 0:
+            self.mapping = MappingNetwork(
+                0, c_dim, cmap_dim, num_layers=num_mapping_layers, track_w_avg=False
+            )
+        self.b4 = DiscriminatorEpilogue(
+            width[4],
+            cmap_dim=cmap_dim,
+            img_channels=img_channels,
+            architecture=architecture,
+            mbstd_group_size=mbstd_group_size,
+            mbstd_num_channels=mbstd_num_channels,
+            conv_clamp=conv_clamp,
+        )
+
+    def forward(self, img: Tensor, c: Tensor | None = None) -> Tensor:
+        """Logits [n, 1]."""
+        image: Tensor | None = img.contiguous(memory_format=torch.channels_last)
+        x: Tensor | None = None
+        for r in self.resolutions:
+            x, image = getattr(self, f"b{r}")(x, image)
+        cmap = self.mapping(None, c) if self.c_dim > 0 else None
+        logits: Tensor = self.b4(x, image, cmap)
+        return logits

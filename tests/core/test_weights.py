@@ -1,0 +1,82 @@
+"""What ships: listed, found, and unaltered; a change of any kind is seen."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from forensics.cli import app
+from forensics.core import weights as shipped
+from forensics.core.errors import ForensicsError
+from forensics.core.files import sha256_file
+
+
+def test_what_ships_is_called_by_its_name(tmp_path: Path) -> None:
+    assert shipped.called(shipped.weights_file("default-64")) == "default-64"
+    assert shipped.called(tmp_path / "weights.safetensors") == "weights.safetensors"
+
+
+@pytest.fixture
+def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What ships, where a test may alter it: small files only, listed anew."""
+    folder = tmp_path / "weights"
+    for path in [shipped.FOLDER / "detector" / "detector.json", shipped.FOLDER / "spectrum" / "card.json"]:
+        target = folder / path.relative_to(shipped.FOLDER)
+        target.parent.mkdir(parents=True)
+        shutil.copy(path, target)
+    monkeypatch.setattr(shipped, "FOLDER", folder)
+    shipped.write_sums()
+    return folder
+
+
+def test_what_ships_is_as_released_and_small() -> None:
+    result = CliRunner().invoke(app, ["models", "verify"])
+    assert (result.exit_code, result.stdout) == (0, "all as released\n")
+    assert sum(p.stat().st_size for p in shipped.FOLDER.rglob("*") if p.is_file()) < 60e6
+
+
+def test_list_and_path() -> None:
+    rows = json.loads(CliRunner().invoke(app, ["models", "list", "--json"]).stdout)["models"]
+    assert [row["name"] for row in rows] == [
+        "default",
+        "default-64",
+        "descriptor",
+        "descriptor-mobile",
+        "detector",
+        "spectrum",
+        "upsamplers",
+    ]
+    for row in rows:
+        found = CliRunner().invoke(app, ["models", "path", row["name"]]).stdout.strip()
+        assert found == row["folder"]
+        assert Path(found).is_dir()
+    names = "default, default-64, descriptor, descriptor-mobile, detector, spectrum, upsamplers"
+    with pytest.raises(ForensicsError, match=f"choose {names}"):
+        CliRunner().invoke(app, ["models", "path", "buffalo_l"], catch_exceptions=False)
+
+
+def test_altered_missing_and_added_files_are_named(copy: Path) -> None:
+    assert shipped.problems() == []
+    altered = copy / "detector" / "detector.json"
+    altered.write_bytes(altered.read_bytes().replace(b"0", b"1", 1))
+    (copy / "spectrum" / "card.json").unlink()
+    (copy / "spectrum" / "other.json").write_text("{}")
+    (copy / "detector" / "MODEL_CARD.md").write_text("edited")
+    result = CliRunner().invoke(app, ["models", "verify", "--json"])
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["problems"] == [
+        "spectrum/card.json: is missing",
+        "spectrum/other.json: is not in SHA256SUMS",
+        "detector/detector.json: has been altered",
+    ]
+
+
+def test_a_name_stands_for_its_file_and_a_path_for_itself() -> None:
+    assert shipped.weights_file("default-64").is_file()
+    assert shipped.weights_file("mine.pkl") == Path("mine.pkl")
+    result = CliRunner().invoke(app, ["inspect", "default-64", "--json"], catch_exceptions=False)
+    assert json.loads(result.stdout)["sha256"] == sha256_file(shipped.weights_file("default-64"))

@@ -1,0 +1,196 @@
+"""Walks made and examined in one pass: what is found, how it goes on after a kill, and that the two sides overlap."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from forensics.core.errors import CorpusError
+from forensics.core.terminal import progress
+from forensics.corpus import Corpus
+from forensics.faces.analyser import FaceAnalyser, load_faces
+from forensics.generators.base import Generator, load_generator
+from forensics.recipes.plan import Made
+from forensics.recipes.run import run_walk
+from forensics.recipes.walked import Walk
+from forensics.studies.resumable import Parts, one_thread
+from forensics.studies.walks.faces import Eyes, Row, Times, WalkWithFaces
+
+LENGTH, WALKS, STEP = 60, 2, 0.3  # 120 images: three chunks, the last one short; some have no face
+
+
+@pytest.fixture(scope="module")
+def generator() -> Generator:
+    return load_generator("default-64", "cpu")
+
+
+@pytest.fixture(scope="module")
+def faces(shared: Path) -> FaceAnalyser:
+    return load_faces("scrfd_mbf", shared / "data" / "insightface")
+
+
+def study(generator: Generator, eyes: Eyes, out: Path, step: float = STEP) -> tuple[Times, list[Row]]:
+    walk = Walk(generator, length=LENGTH, walks=WALKS, step=step)
+    run = WalkWithFaces(walk, out / "corpus", eyes, Parts(out / "parts", {"step": step}))
+    with progress("test", walk.count) as meter:
+        return run.run(meter), run.rows()
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def made(
+    generator: Generator, faces: FaceAnalyser, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[Row]]:
+    out = tmp_path_factory.mktemp("made")
+    times, rows = study(generator, Eyes(faces), out)
+    assert (times.generated, times.examined) == (120, 120)
+    return out, rows
+
+
+def test_the_corpus_is_that_of_the_walk_command(made: tuple[Path, list[Row]], tmp_path: Path) -> None:
+    with one_thread():
+        run_walk(tmp_path / "walk", "default-64", length=LENGTH, walks=WALKS, step=STEP, device="cpu")
+    expected = content(tmp_path / "walk")
+    expected.pop("evidence.json")
+    assert content(made[0] / "corpus") == expected
+
+
+def test_every_image_has_its_row(made: tuple[Path, list[Row]], faces: FaceAnalyser) -> None:
+    out, rows = made
+    corpus = Corpus.open(out / "corpus")
+    assert corpus.verify() == []
+    assert [(r["file"], r["sha256"]) for r in rows] == [(m["file"], m["sha256"]) for m in corpus.manifest]
+    assert [(r["walk"], r["position"]) for r in rows[59:61]] == [("0", "59"), ("1", "0")]
+    without = [r for r in rows if r["faces"] == "0"]
+    assert 0 < len(without) < 120
+    assert all(r["score"] == "0.00" and not r["x0"] and not r["embedding"] for r in without)
+    ((_, (first, *_)),) = corpus.images(indices=range(2))
+    best = faces.analyse(first)[0]
+    assert rows[0]["score"] == f"{best.score:.4f}"
+    assert [float(rows[0][n]) for n in ("x0", "y0", "x1", "y1")] == pytest.approx(best.box, abs=0.006)
+    assert float(rows[0]["mouth_right_y"]) == pytest.approx(best.landmarks[4, 1], abs=0.006)
+    np.testing.assert_allclose([float(v) for v in rows[0]["embedding"].split()], best.embedding, rtol=1e-5)
+
+
+def test_only_what_is_missing_or_damaged_is_examined_again(
+    made: tuple[Path, list[Row]], generator: Generator, faces: FaceAnalyser, tmp_path: Path
+) -> None:
+    out = tmp_path / "again"
+    shutil.copytree(made[0], out)
+    assert study(generator, Eyes(faces), out)[0].examined == 0
+    (out / "parts" / "faces-000000.json").unlink()
+    (out / "parts" / "faces-000050.json").write_text("[{")
+    times, rows = study(generator, Eyes(faces), out)
+    assert (times.generated, times.examined) == (0, 100)
+    assert rows == made[1]
+    strange = out / "parts" / "faces-000100.json"
+    strange.write_text(strange.read_text().replace(rows[100]["sha256"], "0" * 64))
+    assert study(generator, Eyes(faces), out)[0].examined == 20
+    assert content(out) == content(made[0])
+
+
+@pytest.mark.parametrize("where", ["write_json", "_write_files"])
+def test_killed_and_run_again_equals_one_go(
+    made: tuple[Path, list[Row]], generator: Generator, faces: FaceAnalyser, tmp_path: Path, where: str
+) -> None:
+    """Killed as it writes the second part, and killed as it writes the images of the second chunk."""
+    out = tmp_path / "killed"
+    program = f"""
+import os, signal
+from pathlib import Path
+from forensics.corpus import CorpusWriter
+from forensics.faces.analyser import load_faces
+from forensics.generators.base import load_generator
+from forensics.generators.interrogate import walk_faces
+from tests.studies.walks.test_faces import Eyes, study
+calls = []
+def killing(original):
+    def wrapped(*arguments):
+        calls.append(1)
+        if len(calls) > 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(*arguments)
+    return wrapped
+owner = walk_faces if {where!r} == "write_json" else CorpusWriter
+setattr(owner, {where!r}, killing(getattr(owner, {where!r})))
+faces = load_faces({str(faces.folder)!r})
+study(load_generator("default-64", "cpu"), Eyes(faces), Path({str(out)!r}))
+"""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert not Corpus.open(out / "corpus").complete
+    times, rows = study(generator, Eyes(faces), out)
+    assert 0 < times.generated <= 120
+    assert rows == made[1]
+    assert content(out) == content(made[0])
+
+
+def test_other_numbers_in_the_same_folder(
+    made: tuple[Path, list[Row]], generator: Generator, faces: FaceAnalyser, tmp_path: Path
+) -> None:
+    shutil.copytree(made[0] / "corpus", tmp_path / "corpus")
+    with pytest.raises(CorpusError, match="other options"):
+        study(generator, Eyes(faces), tmp_path, step=0.2)
+
+
+def test_what_goes_wrong_in_detection_ends_the_run(
+    generator: Generator, faces: FaceAnalyser, tmp_path: Path
+) -> None:
+    class Failing(Eyes):
+        def rows(self, images: Sequence[np.ndarray], known: Sequence[Row]) -> list[Row]:
+            raise MemoryError("on purpose")
+
+    with pytest.raises(MemoryError, match="purpose"):
+        study(generator, Failing(faces), tmp_path)
+
+
+class SlowWalk(Walk):
+    def make(self, indices: Sequence[int]) -> Made:
+        time.sleep(0.25)
+        n, side = len(indices), self.generator.img_resolution
+        latents = {"w": np.zeros((n, 1), np.float32)}
+        return Made(np.zeros((n, side, side, 3), np.uint8), [self._row(i, 0.0) for i in indices], latents)
+
+
+class SlowEyes(Eyes):
+    def rows(self, images: Sequence[np.ndarray], known: Sequence[Row]) -> list[Row]:
+        time.sleep(0.3)
+        return [dict(cells) for cells in known]
+
+
+def test_the_next_chunk_is_made_while_one_is_examined(
+    generator: Generator, faces: FaceAnalyser, tmp_path: Path
+) -> None:
+    walk = SlowWalk(generator, length=400, walks=1)
+    run = WalkWithFaces(walk, tmp_path / "corpus", SlowEyes(faces), Parts(tmp_path / "parts", {}))
+    with progress("test", walk.count) as meter:
+        times = run.run(meter)
+    assert times.generation_s >= 8 * 0.25
+    assert times.detection_s >= 8 * 0.3
+    assert times.total_s < 0.8 * (times.generation_s + times.detection_s)
+    assert times.to_json()["ratio"] == pytest.approx(
+        times.total_s / max(times.generation_s, times.detection_s), abs=1e-3
+    )
+
+
+def test_the_score_of_a_detector_is_a_column(generator: Generator, faces: FaceAnalyser, shared: Path) -> None:
+    from forensics.detectors.contract import load_detector
+
+    detector = load_detector("default")
+    images = list(generator.to_uint8(generator.synthesize(generator.map(generator.sample_z(2)))))
+    rows = Eyes(faces, detector).rows(images, [{"file": "a"}, {"file": "b"}])
+    assert [row["file"] for row in rows] == ["a", "b"]
+    np.testing.assert_allclose([float(row["log10_lr"]) for row in rows], detector.score(images), atol=1e-6)
