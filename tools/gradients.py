@@ -15,10 +15,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from forensics.core.devices import pick_device
 from forensics.core.errors import ForensicsError
 from forensics.core.terminal import print_line
 from forensics.corpus.photographs.loading import load_images
-from forensics.generators.base import Generator, pick_device
+from forensics.generators.base import Generator
 from forensics.generators.training import state
 from forensics.generators.training.losses.losses import Beside
 from forensics.generators.training.options import TrainingOptions

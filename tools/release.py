@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 
 from forensics.benchmarks.generator_quality import face_rows, quality, quality_of_draws, samples
+from forensics.core.devices import pick_device
 from forensics.core.errors import ForensicsError
 from forensics.core.files import replacing, sha256_file, write_bytes, write_json, write_text
 from forensics.core.terminal import print_line, tracked
 from forensics.corpus.photographs.data import TrainingImages
 from forensics.faces.analyser import FaceAnalyser, load_faces
-from forensics.generators.base import Generator, load_generator, pick_device
+from forensics.generators.base import Generator, load_generator
 from forensics.generators.checkpoints import read_checkpoint
 from forensics.images import contact_sheet, encode_jpeg, resize
 from forensics.metrics.image_sets import Evaluation

@@ -101,8 +101,8 @@ def quality_of_draws(
 
 def distribution(generator: Generator, photographs: Sequence[Path], seeds: Sequence[int]) -> dict[str, Any]:
     """KID, precision and recall at psi 1 against photographs brought to the generator's size as for training."""
+    from forensics.core.devices import pick_device
     from forensics.corpus.photographs.loading import load_images
-    from forensics.generators.base import pick_device
     from forensics.metrics.image_sets import Evaluation
 
     evaluation = Evaluation(load_images(photographs, generator.img_resolution), pick_device("cpu"))

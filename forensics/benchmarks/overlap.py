@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from forensics.benchmarks.scoring import Item, Listing
 from forensics.core.errors import CorpusError
 from forensics.core.files import sha256_file
 from forensics.core.terminal import printable
+from forensics.corpus.items import Item, Listing
 from forensics.corpus.likeness import near_pairs
 from forensics.corpus.pools.five_pools import Places, read_pools, traces_of
 from forensics.corpus.pools.grouping import POOLS, Trace

@@ -16,7 +16,7 @@ from typing import Any
 from forensics.benchmarks.leakage import metadata_baseline, past_warning
 from forensics.benchmarks.overlap import Exposure
 from forensics.benchmarks.perturbations import Perturbation
-from forensics.benchmarks.scoring import PLAN, Plan, list_items, n_scored, score_all, write_table
+from forensics.benchmarks.scoring import PLAN, Plan, n_scored, score_all, write_table
 from forensics.benchmarks.tables import (
     Measured,
     Rows,
@@ -29,6 +29,7 @@ from forensics.benchmarks.tables import (
 from forensics.core.errors import CorpusError
 from forensics.core.files import write_json, write_text
 from forensics.core.terminal import Meter, printable
+from forensics.corpus.items import list_items
 from forensics.detectors.contract import Detector
 
 N_BOOTSTRAP = 1000

@@ -16,14 +16,13 @@ from forensics.benchmarks.pages.matrix import Asked, matrix_lines, matrix_of
 from forensics.benchmarks.perturbations import parse
 from forensics.benchmarks.protocol import Outcome, run_benchmark
 from forensics.benchmarks.tables import unequal_psi
+from forensics.core.devices import pick_device
 from forensics.core.errors import ForensicsError
-from forensics.core.evidence import evidence, write_evidence
+from forensics.core.evidence import evidence, evidence_lines, write_evidence
 from forensics.core.files import sha256_file, write_text
 from forensics.core.terminal import note, printable, progress
-from forensics.detectors.contract import Detector, default_folder
+from forensics.detectors.contract import Detector, default_folder, load_on_device
 from forensics.detectors.fitting.fitted_on import read_fitted_on
-from forensics.detectors.fitting.run import resolve_device
-from forensics.examiner.examination import evidence_lines, load_on_device
 
 _SHOWN = ("auc", "eer", "tpr_at_fpr_0.05", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001", "cllr", "min_cllr", "ece")
 
@@ -73,7 +72,7 @@ def answer(request: Request) -> Answer:
             request.pools,
             request.trim_bottom,
             request.seed,
-            resolve_device(request.device),
+            str(pick_device(request.device)),
             request.synthetic_past,
         )
         matrix, n_failed = matrix_of(Asked(request.corpora, request.matrix, request.out, *own), progress)

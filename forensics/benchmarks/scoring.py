@@ -18,11 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forensics.benchmarks.perturbations import Draws, Perturbation, perturb
-from forensics.core.errors import CorpusError, ForensicsError
+from forensics.core.errors import ForensicsError
 from forensics.core.files import sha256_bytes, write_json, write_text
 from forensics.core.terminal import printable
-from forensics.corpus import Corpus
-from forensics.corpus.likeness import origins
+from forensics.corpus.items import Item, Listing
 from forensics.detectors.contract import Detector
 from forensics.detectors.finding import Domain, disagreement, jpeg_table, reasons_outside, scores_of
 from forensics.detectors.parallel import grouped, in_order, thread_count
@@ -33,31 +32,6 @@ PLAN = "plan.json"
 _CHUNKS = ".chunks"
 _DIGITS = 6
 _FIELDS = ("corpus", "file", "sha256", "label", "source", "recipe", "psi", "radius")
-
-
-@dataclass(frozen=True)
-class Item:
-    """One image of the benchmark, before it is decoded."""
-
-    corpus: str
-    file: str
-    path: Path
-    sha256: str
-    label: int
-    source: str
-    recipe: str | None
-    psi: float | None
-    radius: float | None
-    origins: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Listing:
-    """What the corpora hold: items to score, in order, and what is left out, with reasons."""
-
-    items: tuple[Item, ...]
-    failures: tuple[str, ...]
-    duplicates: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -80,56 +54,6 @@ class Plan:
             "perturbations": [p.name for p in self.perturbations],
             "seed": self.seed,
         }
-
-
-def list_items(corpora: Sequence[Path]) -> Listing:
-    """The images of all corpora in order; the second of two equal files is left out and named.
-
-    CorpusError: one file under both labels, or only one label in all.
-    """
-    items: dict[str, Item] = {}
-    failures, duplicates = [], []
-    for path in corpora:
-        corpus = Corpus.open(path)
-        failures += [failure.message for failure in corpus.failures]
-        for row in corpus.manifest:
-            item = _item(corpus, row)
-            first = items.setdefault(item.sha256, item)
-            if first is item:
-                continue
-            if first.label != item.label:
-                raise CorpusError(
-                    f"{printable(item.path)} and {printable(first.path)}: the same file under both labels; remove one"
-                )
-            duplicates.append(
-                f"{printable(item.path)}: the same file as {printable(first.path)}, counted once"
-            )
-    if {item.label for item in items.values()} != {0, 1}:
-        raise CorpusError(
-            f"{', '.join(printable(p) for p in corpora)}: a benchmark needs authentic and synthetic images; name "
-            "another corpus beside it"
-        )
-    return Listing(tuple(items.values()), tuple(failures), tuple(duplicates))
-
-
-def _item(corpus: Corpus, row: Mapping[str, Any]) -> Item:
-    return Item(
-        corpus=str(corpus.path),
-        file=row["file"],
-        path=corpus.path / row["file"],
-        sha256=row["sha256"],
-        label=int(row["label"]),
-        source=row["source"],
-        recipe=row.get("recipe"),
-        psi=_number(row, "psi"),
-        radius=_number(row, "radius"),
-        origins=origins(row),
-    )
-
-
-def _number(row: Mapping[str, Any], name: str) -> float | None:
-    value = row["params"].get(name) if isinstance(row.get("params"), Mapping) else None
-    return float(value) if isinstance(value, int | float) else None
 
 
 def score_all(plan: Plan, out: Path, on_done: Callable[[int], None]) -> list[dict[str, Any]]:

@@ -72,6 +72,16 @@ def write_evidence(
     return path
 
 
+def evidence_lines(record: dict[str, Any]) -> list[tuple[str, str]]:
+    """An evidence record as names and values for the foot of a page."""
+    lines = [("command", " ".join(record["command"]))]
+    for part in ("inputs", "seeds", "options", "versions", "machine"):
+        lines += [
+            (f"{name}", str(value)) for name, value in record[part].items() if value not in (None, [], "")
+        ]
+    return lines
+
+
 def versions() -> dict[str, str | None]:
     """Versions of Python, this toolkit and what its numbers depend on (null: not installed), without importing them."""
     found: dict[str, str | None] = {"python": platform.python_version(), "forensics": __version__}

@@ -214,6 +214,19 @@ def load_detector(name_or_path: str | Path = "default") -> Detector:
     return detector_class(read_description(folder)["kind"]).load(folder)
 
 
+def load_on_device(name_or_path: str, device: str) -> Detector:
+    """The detector, scoring on `device`. ForensicsError: no such detector, or a device that cannot be used here."""
+    detector = load_detector(name_or_path)
+    move = getattr(detector, "to", None)
+    if device not in ("cpu", "auto") or (move is not None and device == "auto"):
+        from forensics.core.devices import pick_device
+
+        found = str(pick_device(device))  # also where nothing can be moved: an absent device is an error
+        if move is not None:
+            move(found)
+    return detector
+
+
 def detector_class(kind: str) -> type[Detector]:
     """The class of a kind; DetectorError where there is no such kind."""
     if kind not in KINDS:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forensics.core.errors import FacePackError, ForensicsError
+from forensics.core.evidence import evidence_lines
 from forensics.core.terminal import note, print_line, printable, progress
-from forensics.detectors.contract import load_detector
+from forensics.detectors.contract import load_on_device
 from forensics.detectors.finding import POLARITY, Finding, examine_each
 from forensics.images import DecodedImage, Found, ImageFailure, decode_many, find_images
 
@@ -84,19 +85,6 @@ def examine_files(request: Request, *, as_json: bool) -> Outcome:
         page.write(request.report)
         note(f"report: {request.report}")
     return outcome
-
-
-def load_on_device(name_or_path: str, device: str) -> Detector:
-    """The detector, scoring on `device`. ForensicsError: no such detector, or a device that cannot be used here."""
-    detector = load_detector(name_or_path)
-    move = getattr(detector, "to", None)
-    if device not in ("cpu", "auto") or (move is not None and device == "auto"):
-        from forensics.generators.base import pick_device
-
-        found = str(pick_device(device))  # also where nothing can be moved: an absent device is an error
-        if move is not None:
-            move(found)
-    return detector
 
 
 def _faces(request: Request) -> tuple[FaceAnalyser | None, tuple[str, ...]]:
@@ -171,13 +159,3 @@ def _evidence(request: Request, detector: Detector) -> list[tuple[str, str]]:
         options,
     )
     return evidence_lines(record)
-
-
-def evidence_lines(record: dict[str, Any]) -> list[tuple[str, str]]:
-    """An evidence record as names and values for the foot of a page."""
-    lines = [("command", " ".join(record["command"]))]
-    for part in ("inputs", "seeds", "options", "versions", "machine"):
-        lines += [
-            (f"{name}", str(value)) for name, value in record[part].items() if value not in (None, [], "")
-        ]
-    return lines

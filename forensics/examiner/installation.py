@@ -48,7 +48,7 @@ def _onnxruntime() -> Check:
 def _processor() -> Check:
     import torch
 
-    from forensics.detectors.kinds.network import uses_bfloat16
+    from forensics.core.devices import uses_bfloat16
 
     tiles = "; trains in bfloat16 on its matrix unit" if uses_bfloat16("cpu") else ""
     text = f"{torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}{tiles}"

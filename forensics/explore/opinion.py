@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from forensics.core.errors import FacePackError
-from forensics.detectors.contract import Detector, read_description
+from forensics.detectors.contract import Detector, load_on_device, read_description
 from forensics.detectors.finding import examine
-from forensics.examiner.examination import load_on_device
 from forensics.faces.analyser import FaceAnalyser, load_faces
 from forensics.images import decode_bytes
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from forensics.core.devices import pick_device
 from forensics.core.weights import weights_file
 
 Noise = str | Sequence[Tensor]
@@ -190,25 +191,6 @@ class Generator(nn.Module):
         """Images [n, c, H, W] in [-1, 1] to uint8 [n, H, W, c], rounded as NVIDIA's scripts do."""
         y = (x.detach() * 127.5 + 128).clamp(0, 255).to(torch.uint8)
         return y.permute(0, 2, 3, 1).cpu().numpy()
-
-
-def pick_device(name: str = "auto") -> torch.device:
-    """`auto` is CUDA where there is one, else the CPU; a device named and not there is an error.
-
-    TF32 is turned off, which rounds factors to 10 bits and which torch allows in convolutions unless told: images
-    then differ from the CPU's by 1e-3. Whoever prefers speed turns it on again afterwards, or uses autocast.
-    """
-    from forensics.core.errors import ForensicsError
-
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cuda.matmul.allow_tf32 = False
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        torch.zeros(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise ForensicsError(f"device {name!r} cannot be used here: {str(error).splitlines()[0]}") from error
-    return torch.device(name)
 
 
 def load_generator(

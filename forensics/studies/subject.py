@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from forensics.core.devices import pick_device
 from forensics.core.errors import CheckpointError
 from forensics.core.weights import weights_file
-from forensics.generators.base import Generator, pick_device
+from forensics.generators.base import Generator
 
 if TYPE_CHECKING:
     from forensics.generators.checkpoints.checkpoint import Checkpoint

@@ -15,8 +15,8 @@ import pytest
 
 from forensics.benchmarks.learning_curve import Point, means
 from forensics.benchmarks.matrix import rows_of
-from forensics.benchmarks.scoring import Item
 from forensics.core.errors import DetectorError
+from forensics.corpus.items import Item
 from forensics.corpus.pools.five_pools import Rules, split_corpora
 from forensics.corpus.pools.grouping import Trace
 from forensics.corpus.pools.pool import FITTED, split_pool

@@ -9,13 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from forensics.core.devices import pick_device
 from forensics.core.errors import ForensicsError
 from forensics.generators.architectures.progan import ProGANGenerator
 from forensics.generators.architectures.srcnet import SrcNetGenerator
 from forensics.generators.architectures.stylegan import StyleGANGenerator
 from forensics.generators.architectures.stylegan2 import StyleGAN2Generator
 from forensics.generators.architectures.stylegan3 import StyleGAN3Generator
-from forensics.generators.base import Generator, latent_z, pick_device
+from forensics.generators.base import Generator, latent_z
 from tests.generators.architectures.reference import assert_equal
 
 SMALL3 = {

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from forensics.core.devices import pick_device
 from forensics.generators.architectures.stylegan2 import StyleGAN2Generator
-from forensics.generators.base import Generator, load_generator, pick_device
+from forensics.generators.base import Generator, load_generator
 from forensics.generators.checkpoints import NetworkState, write_native
 from tests.generators.architectures.reference import assert_equal, relative_error
 from tests.generators.test_base import every_kind, make, ws_of

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from forensics.core.devices import uses_bfloat16
 from forensics.core.errors import ForensicsError
 from forensics.corpus.photographs.data import TrainingImages
-from forensics.detectors.kinds.network import uses_bfloat16
 from forensics.generators.training.presets import resolve
 from forensics.generators.training.run import run_training
 from forensics.generators.training.trainer import Trainer

@@ -20,10 +20,9 @@ from forensics.benchmarks.comparison import (
     compare,
     read_results,
 )
-from forensics.core.evidence import evidence, write_evidence
+from forensics.core.evidence import evidence, evidence_lines, write_evidence
 from forensics.core.files import sha256_file, write_json, write_text
 from forensics.core.terminal import note, printable, progress
-from forensics.examiner.examination import evidence_lines
 from forensics.report import plots
 from forensics.report.page import render
 

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from forensics.benchmarks.scoring import Item, list_items
 from forensics.core.errors import CorpusError, ForensicsError
 from forensics.core.files import write_json
 from forensics.core.terminal import note, print_line, printable, progress
+from forensics.corpus.items import Item, list_items
 from forensics.corpus.likeness import NEAR_BITS, perceptual_hash
 from forensics.corpus.pools.grouping import POOLS, SAME_PERSON_COSINE, SHARES, Trace, deal, groups_of
 from forensics.images import DecodedImage, decode_many

@@ -24,11 +24,12 @@ from safetensors.torch import save as tensors_to
 from torch import Tensor
 from torch.nn import functional
 
+from forensics.core.devices import uses_bfloat16
 from forensics.core.errors import DetectorError
 from forensics.core.files import sha256_bytes, write_bytes
 from forensics.corpus.pools.pool import Pool
 from forensics.detectors.fitting.augmentation import Augmentation
-from forensics.detectors.kinds.network import LocalLogits, as_tensor, uses_bfloat16
+from forensics.detectors.kinds.network import LocalLogits, as_tensor
 
 _CHECKPOINT_EVERY_S = 60.0
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from forensics.core.devices import pick_device
 from forensics.core.errors import DetectorError
 from forensics.core.evidence import write_evidence
 from forensics.core.terminal import note, printable, progress
@@ -81,7 +82,7 @@ class Request:
 
 def run(request: Request) -> dict[str, Any]:
     """Train what was asked for; a summary as plain values. Files that cannot be read are noted and left out."""
-    device, names, settings = resolve_device(request.device), request.names(), request.settings()
+    device, names, settings = str(pick_device(request.device)), request.names(), request.settings()
     failures: list[ImageFailure] = []
 
     def report(failure: ImageFailure) -> None:
@@ -169,17 +170,3 @@ def _leave_evidence(request: Request, pool: Pool, device: str) -> None:
         command += [option, str(value)] if value is not None else []
     options = {"kind": request.kind, "epochs": request.epochs, "device": device, "images": len(pool)}
     write_evidence(request.out, command, {"pool": pool.fingerprint()}, {"seed": request.seed}, options)
-
-
-def resolve_device(name: str) -> str:
-    """`auto` is the GPU where there is one; a device that cannot be used is a DetectorError, never another one."""
-    import torch
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.zeros(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DetectorError(f"device {name!r} cannot be used ({reason}); choose auto or cpu") from error
-    return name

@@ -123,11 +123,3 @@ class NetworkDetector(Detector):
 def as_tensor(batch: NDArray[np.uint8]) -> Tensor:
     """uint8 [n, h, w, 3] → uint8 tensor [n, 3, h, w] in channels_last layout: a copy, as images may be read-only."""
     return torch.from_numpy(np.array(batch, order="C")).permute(0, 3, 1, 2)
-
-
-def uses_bfloat16(device: str) -> bool:
-    """Whether training multiplies in bfloat16: on GPUs, and on CPUs whose matrix unit (AMX) makes it faster."""
-    if torch.device(device).type != "cpu":
-        return torch.device(device).type == "cuda"
-    with_tiles = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return bool(with_tiles is not None and with_tiles())

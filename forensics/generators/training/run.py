@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from forensics.core.devices import pick_device
 from forensics.core.errors import ForensicsError
 from forensics.core.evidence import write_evidence
 from forensics.core.files import try_lock
 from forensics.core.terminal import note, progress
 from forensics.corpus.photographs.data import TrainingImages
 from forensics.corpus.photographs.loading import load_images
-from forensics.generators.base import pick_device
 from forensics.generators.checkpoints import Checkpoint
 from forensics.generators.training.loop import train
 from forensics.generators.training.monitoring.artefacts import network_path, write_network

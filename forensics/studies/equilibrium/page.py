@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from forensics.core.evidence import evidence, write_evidence
+from forensics.core.evidence import evidence, evidence_lines, write_evidence
 from forensics.core.files import write_text
-from forensics.examiner.examination import evidence_lines
 from forensics.generators.training.monitoring import curves
 from forensics.generators.training.monitoring.discriminator_outputs import BINS
 from forensics.report import plots

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from forensics.core.evidence import evidence, write_evidence
+from forensics.core.evidence import evidence, evidence_lines, write_evidence
 from forensics.core.files import write_bytes, write_json, write_text
-from forensics.examiner.examination import evidence_lines
 from forensics.images import contact_sheet, encode_png
 from forensics.report.exhibits import Exhibits
 from forensics.report.page import render

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from forensics.core.evidence import evidence, write_evidence
+from forensics.core.evidence import evidence, evidence_lines, write_evidence
 from forensics.core.files import write_json, write_text
-from forensics.examiner.examination import evidence_lines
 from forensics.generators.base import Generator
 from forensics.images import decode
 from forensics.report.exhibits import Exhibits

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forensics.core.errors import ForensicsError
-from forensics.core.evidence import evidence, write_evidence
+from forensics.core.evidence import evidence, evidence_lines, write_evidence
 from forensics.core.files import write_text
 from forensics.core.terminal import Meter, note, progress
-from forensics.examiner.examination import evidence_lines
 from forensics.generators.base import Generator, load_generator
 from forensics.recipes.walked import Walk
 from forensics.report.exhibits import Exhibits

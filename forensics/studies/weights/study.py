@@ -6,10 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from forensics.core.evidence import evidence, write_evidence
+from forensics.core.evidence import evidence, evidence_lines, write_evidence
 from forensics.core.files import write_text
 from forensics.core.terminal import note
-from forensics.examiner.examination import evidence_lines
 from forensics.report.exhibits import Exhibits
 from forensics.report.page import render
 from forensics.studies.latent.page import latent_section, strongest_lines

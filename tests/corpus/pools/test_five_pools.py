@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from forensics.benchmarks.overlap import Exposure, overlaps
-from forensics.benchmarks.scoring import Item, list_items
 from forensics.core.errors import CorpusError, DetectorError
 from forensics.corpus import Corpus
+from forensics.corpus.items import Item, list_items
 from forensics.corpus.likeness import NEAR_BITS, near_pairs, origins, perceptual_hash
 from forensics.corpus.pools import five_pools
 from forensics.corpus.pools.five_pools import Rules, read_pools, split_corpora, traces_of

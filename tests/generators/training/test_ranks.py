@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import torch
 
+from forensics.core.devices import uses_bfloat16
 from forensics.core.errors import ForensicsError
 from forensics.corpus.photographs.data import TrainingImages
-from forensics.detectors.kinds.network import uses_bfloat16
 from forensics.generators.training.ranks import Ranks, join_ranks
 
 PROGRAM = """

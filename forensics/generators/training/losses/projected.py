@@ -19,7 +19,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from forensics.backbones import face_descriptor as descriptor
 from forensics.backbones.efficientnet_lite import FoldedLite0, load_imagenet
-from forensics.detectors.kinds.network import uses_bfloat16
+from forensics.core.devices import uses_bfloat16
 from forensics.generators.training.losses.jitter import drawn_views, half_inner, viewed
 
 # Blocks of Lite0 after which the image is smaller by 4, 8, 16 and 32: their channels, and the standard deviation of
