@@ -12,6 +12,8 @@ import pytest
 if TYPE_CHECKING:
     import torch
 
+    from forensics.corpus.photographs.data import TrainingImages
+
 SHARED_MISSING = "needs the shared data folder (../shared beside the checkout, or FORENSICS_SHARED)"
 
 
@@ -43,6 +45,32 @@ def forty_faces(shared: Path) -> torch.Tensor:
     paths = sorted((shared / "data" / "faces256" / "val" / "real").iterdir())[:40]
     pixels = np.stack([decode(path).pixels for path in paths])
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+@pytest.fixture(scope="session")
+def photographs(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 20 photographs of faces, PNG, 24 px."""
+    from forensics.corpus.photographs.loading import square
+    from forensics.images import decode, encode_png
+
+    folder = tmp_path_factory.mktemp("photographs")
+    for path in sorted((shared / "data" / "wild128").glob("*.jpg"))[:20]:
+        (folder / f"{path.stem}.png").write_bytes(encode_png(square(decode(path).pixels, 24)))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def images(photographs: Path) -> TrainingImages:
+    """The same at 16 px, in memory."""
+    import numpy as np
+
+    from forensics.core.files import sha256_bytes
+    from forensics.corpus.photographs.data import TrainingImages
+    from forensics.corpus.photographs.loading import square
+    from forensics.images import decode
+
+    pixels = np.stack([square(decode(p).pixels, 16) for p in sorted(photographs.iterdir())])
+    return TrainingImages(pixels, sha256_bytes(pixels.tobytes()))
 
 
 @pytest.fixture(autouse=True)

@@ -106,7 +106,7 @@ def faults(source: str) -> list[str]:
 
 def test_the_package_is_found() -> None:
     names = {str(path.relative_to(PACKAGE)) for path in source_files()}
-    assert "generators/checkpoints/unpickler.py" in names
+    assert "generators/checkpoints/pickles/unpickler.py" in names
     assert len(names) > 30
 
 

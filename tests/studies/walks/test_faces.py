@@ -113,7 +113,7 @@ from pathlib import Path
 from forensics.corpus import CorpusWriter
 from forensics.faces.analyser import load_faces
 from forensics.generators.base import load_generator
-from forensics.generators.interrogate import walk_faces
+from forensics.studies.walks import faces as walk_faces
 from tests.studies.walks.test_faces import Eyes, study
 calls = []
 def killing(original):
