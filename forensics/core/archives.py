@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -22,16 +23,11 @@ from forensics.core.terminal import printable
 _BLOCK_BYTES: Final = 1 << 18
 _METHODS: Final = {zipfile.ZIP_STORED: "stored", zipfile.ZIP_DEFLATED: "deflated"}
 _ENCRYPTED_FLAG: Final = 0x1
+# All that zipfile raises for damage: found by mutating archives.
 _DAMAGE: Final = (
-    zipfile.BadZipFile,
-    zlib.error,
-    NotImplementedError,
-    RuntimeError,
-    ValueError,
-    EOFError,
-    OSError,
-    KeyError,
-)
+    zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError, ValueError, EOFError, OSError,
+    LookupError, TypeError, OverflowError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
