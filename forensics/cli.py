@@ -34,6 +34,7 @@ COMMANDS = {
     "latent": ("latent", "latent"),
     "study": ("study", "app"),
     "explore": ("explore", "explore"),
+    "methods": ("methods", "methods"),
     "models": ("models", "app"),
     "convert": ("convert", "convert"),
     "export": ("export", "export"),

@@ -140,11 +140,11 @@ def _load_package(kind: str) -> None:
         if not PACKAGES[kind].startswith(str(error.name)):
             raise
         return  # no method of this kind has been written yet
-    for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-        if not found.ispkg:
-            importlib.import_module(found.name)
-        elif kind == "study" and importlib.util.find_spec(f"{found.name}.study"):
-            importlib.import_module(f"{found.name}.study")
+    for module in pkgutil.iter_modules(getattr(package, "__path__", ()), f"{package.__name__}."):
+        if not module.ispkg:
+            importlib.import_module(module.name)
+        elif kind == "study" and importlib.util.find_spec(f"{module.name}.study"):
+            importlib.import_module(f"{module.name}.study")
     _searched.add(kind)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -42,10 +42,37 @@ def print_line(line: str) -> None:
     print(line, flush=True)
 
 
+def print_json(value: Any) -> None:
+    """One line of JSON on stdout, keys sorted."""
+    print_line(json.dumps(value, sort_keys=True))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on stdout: wrapped to a terminal's width, in a pipe one line a row with the columns aligned."""
+    cells = [[printable(cell) for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        _print_wrapped(columns, cells)
+        return
+    widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+    for row in (columns, *cells):
+        print_line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _print_wrapped(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*columns, box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for row in cells:
+        table.add_row(*map(Text, row))  # Text: a cell is no markup
+    Console(highlight=False).print(table)
+
+
 def print_summary(summary: Mapping[str, Any], lines: Iterable[str], *, as_json: bool) -> None:
     """What a command found, on stdout: one JSON object with sorted keys, or the lines for a person."""
     if as_json:
-        print_line(json.dumps(summary, sort_keys=True))
+        print_json(summary)
         return
     for line in lines:
         print_line(printable(line))
