@@ -93,7 +93,7 @@ class Archive:
             raise self._error(f"{self._label}: {len(infos)} members, and the limit is {self._limits.members}")
         members: dict[str, zipfile.ZipInfo] = {}
         for info in infos:
-            if info.is_dir():
+            if info.filename.endswith("/"):
                 continue
             if reason := self._unfit(info):
                 raise self._error(f"{self._label}: refused, {printable(info.orig_filename[:80])} {reason}")
@@ -109,7 +109,7 @@ class Archive:
         if len(name) > self._limits.name_characters:
             return f"has a name of {len(name)} characters"
         if "\\" in name or "\0" in name or place.is_absolute() or ".." in place.parts or not place.parts:
-            return "has a name that leaves the archive's folder"
+            return "has no name, or one that leaves the archive's folder"
         if stat.S_ISLNK(info.external_attr >> 16):
             return "is a link"
         if info.flag_bits & _ENCRYPTED_FLAG:
