@@ -23,7 +23,6 @@ import torch
 
 from forensics.core.errors import ForensicsError
 from forensics.core.terminal import print_line
-from forensics.core.weights import weights_file
 from forensics.generators.checkpoints import Checkpoint, NetworkState, build, read_checkpoint, write_native
 
 _NAME = "G_ema"
@@ -73,7 +72,7 @@ def _part(text: str) -> tuple[float, Checkpoint]:
         raise ForensicsError(
             f"{text!r} is no part of a mean: give SHARE:WEIGHTS, as in 3:new.safetensors"
         ) from error
-    return number, read_checkpoint(weights_file(path))
+    return number, read_checkpoint(path)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -21,7 +21,6 @@ import torch
 
 from forensics.core.errors import ForensicsError
 from forensics.core.terminal import print_line
-from forensics.core.weights import weights_file
 from forensics.generators.architectures.stylegan2 import StyleGAN2Generator
 from forensics.generators.checkpoints import Checkpoint, NetworkState, build, read_checkpoint, write_native
 
@@ -57,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("share", type=float)
     parser.add_argument("weights", type=Path)
     options = parser.parse_args(argv)
-    checkpoint = read_checkpoint(weights_file(options.weights))
+    checkpoint = read_checkpoint(options.weights)
     networks, before = spread(checkpoint, options.share), checkpoint.card.get("psi_1_was")
     total = options.share * (before if isinstance(before, float) else 1.0)
     card = checkpoint.card | {"psi_1_was": total}

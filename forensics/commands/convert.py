@@ -11,7 +11,7 @@ from forensics.commands.options import Json
 
 
 def convert(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A weights file of any known format.")],
+    source: Annotated[str, typer.Argument(metavar="IN", help="own-128, own-64, or a weights file.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="OUT.safetensors, or OUT.pt for rosinality.")],
     half: Annotated[bool, typer.Option(help="Store large tensors as float16 (.safetensors).")] = False,
     json: Json = False,

@@ -11,7 +11,7 @@ from forensics.commands.options import Detector, Device, Network, Pack, PackRoot
 
 
 def explore(
-    file: Network = "default",
+    file: Network = "own-128",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0: any free one.")] = 8765,
     host: Annotated[
         str, typer.Option(help="Address to listen on; any but this machine's own is warned of.")

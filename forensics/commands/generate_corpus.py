@@ -12,7 +12,7 @@ from forensics.commands.options import CorpusFolder, Device, Json, NetworkOption
 
 def generate_corpus(
     out: CorpusFolder,
-    generator: NetworkOption = "default",
+    generator: NetworkOption = "own-128",
     n: Annotated[int, typer.Option("-n", min=1, help="How many synthetic faces (rebuilt: at most).")] = 1000,
     psi: Annotated[float, typer.Option(help="Truncation: 1 is the full variety, 0 the mean face.")] = 0.7,
     recipe: Annotated[

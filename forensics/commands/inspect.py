@@ -13,7 +13,7 @@ from forensics.commands.options import Json
 def inspect(
     file: Annotated[
         str,
-        typer.Argument(help="default, default-64, or NVIDIA .pkl, rosinality or SrcNet .pt, .safetensors."),
+        typer.Argument(help="own-128, own-64, or NVIDIA .pkl, rosinality or SrcNet .pt, .safetensors."),
     ],
     json: Json = False,
     weights: Annotated[
@@ -22,10 +22,9 @@ def inspect(
 ) -> None:
     """Architecture, size, classes, parameters and hashes of the networks in a weights file."""
     from forensics.core.terminal import print_summary
-    from forensics.core.weights import weights_file
     from forensics.generators.checkpoints.inspecting import described, inspect_file
 
-    facts = inspect_file(weights_file(file))
+    facts = inspect_file(file)
     if weights is not None:
         from forensics.studies.weights.weights_page import write_weight_statistics
 

@@ -34,7 +34,7 @@ def path(
     name: Annotated[
         str,
         typer.Argument(
-            help="default, default-64, descriptor, descriptor-mobile, detector, spectrum or upsamplers."
+            help="own-128, own-64, descriptor, descriptor-mobile, detector, spectrum or upsamplers."
         ),
     ],
     json: Json = False,

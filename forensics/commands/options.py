@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-_NETWORKS = "default, default-64, or a weights file."
+_NETWORKS = "own-128, own-64, or a weights file."
 
 Network = Annotated[str, typer.Argument(help=_NETWORKS)]
 NetworkOption = Annotated[str, typer.Option("--generator", help=_NETWORKS)]

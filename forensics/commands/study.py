@@ -74,7 +74,7 @@ def walk(
     out: StudyFolder,
     files: Annotated[
         list[str] | None,
-        typer.Argument(metavar="CKPT...", help="default, default-64, or weights files; several: compared."),
+        typer.Argument(metavar="CKPT...", help="own-128, own-64, or weights files; several: compared."),
     ] = None,
     walks: Annotated[int, typer.Option(min=1, help="Walks a network, each its own random stream.")] = 10,
     n: Annotated[int, typer.Option("-n", min=2, help="Images a walk.")] = 500,
@@ -107,7 +107,7 @@ def walk(
     how = MonsterOptions(seed=seed, workers=workers or usual_workers(device)) if with_monsters else None
     judge = None if detector == "none" else detector
     study = WalkStudy(walks, n, step, space, direction, "const", seed, pack, pack_root, judge, device, how)
-    summary = study_walk(files or ["default"], out, study)
+    summary = study_walk(files or ["own-128"], out, study)
     print_summary(summary, summary_lines(summary), as_json=json)
 
 

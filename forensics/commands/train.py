@@ -30,7 +30,7 @@ Snap = Annotated[float, typer.Option(help="Snapshot, log row and samples every t
 Resume = Annotated[
     Path | None,
     typer.Option(
-        help="Begin with this network (default-64, or a .pkl, .pt, .safetensors): its shape is kept, or "
+        help="Begin with this network (own-64, or a .pkl, .pt, .safetensors): its shape is kept, or "
         "with --preset what fits."
     ),
 ]

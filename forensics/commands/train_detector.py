@@ -67,7 +67,7 @@ Features = Annotated[
     ),
 ]
 Weights = Annotated[
-    Path | None,
+    str | None,
     typer.Option("--weights", metavar="CKPT", help="Of discriminator: a weights file that holds one."),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the split and of every draw.")]

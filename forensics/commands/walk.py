@@ -21,7 +21,7 @@ from forensics.commands.options import (
 
 def walk(
     out: CorpusFolder,
-    generator: NetworkOption = "default",
+    generator: NetworkOption = "own-128",
     step: Step = 0.01,
     n: Annotated[int, typer.Option("-n", min=1, help="Images a walk.")] = 500,
     walks: Annotated[int, typer.Option(min=1, help="How many walks, each its own random stream.")] = 1,

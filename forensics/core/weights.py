@@ -15,8 +15,9 @@ from forensics.core.terminal import print_line
 
 FOLDER: Final = Path(__file__).parents[1] / "weights"
 SUMS: Final = "SHA256SUMS"
-# Names of generators, and their folders; names of what else ships in folders called so, and what it is.
-GENERATORS: Final = {"default": "default", "default-64": "default-64"}
+GENERATORS: Final = ("own-128", "own-64")
+_FORMER_NAMES: Final = {"default": "own-128", "default-64": "own-64"}
+# Names of what else ships, in folders called so, and what it is.
 _OTHERS: Final = {
     "descriptor": "descriptor",
     "descriptor-mobile": "descriptor",
@@ -37,34 +38,39 @@ class Shipped:
     n_bytes: int
 
 
-def weights_file(name_or_path: str | Path) -> Path:
-    """The weights file of the generator that ships under that name; anything else is a path."""
+def network_name(name_or_path: str | Path) -> str:
+    """The name that a network goes by, where a former one was given; anything else as it is."""
     name = str(name_or_path)
+    return _FORMER_NAMES.get(name, name)
+
+
+def weights_file(name_or_path: str | Path) -> Path:
+    """The weights file of the network of that name; anything else is a path. A file of that name here is ./NAME."""
+    name = network_name(name_or_path)
     if name in GENERATORS:
-        return FOLDER / GENERATORS[name] / "weights.safetensors"
+        return FOLDER / name / "weights.safetensors"
     return Path(name_or_path)
 
 
 def called(path: Path) -> str:
-    """What a report calls a weights file: the name it ships under, or that of the file."""
+    """What a report calls a weights file: the name of the network that it is, or that of the file."""
     names = (name for name in GENERATORS if weights_file(name) == path)
     return next(names, path.name)
 
 
 def shipped() -> list[Shipped]:
     """All that ships, generators first."""
-    kinds = [(name, folder, "generator") for name, folder in GENERATORS.items()]
-    kinds += [(name, name, what) for name, what in _OTHERS.items()]
+    kinds = dict.fromkeys(GENERATORS, "generator") | _OTHERS
     return [
-        Shipped(name, what, FOLDER / folder, sum(p.stat().st_size for p in _files(FOLDER / folder)))
-        for name, folder, what in kinds
+        Shipped(name, what, FOLDER / name, sum(p.stat().st_size for p in _files(FOLDER / name)))
+        for name, what in kinds.items()
     ]
 
 
 def folder_of(name: str) -> Path:
     """The folder of what ships under that name. Raises `ForensicsError` for another."""
     for one in shipped():
-        if one.name == name:
+        if one.name == network_name(name):
             return one.folder
     raise ForensicsError(f"nothing called {name!r} ships: choose {', '.join(s.name for s in shipped())}")
 

@@ -74,8 +74,8 @@ def run_demo(out: Path, *, seed: int = 0, device: str = "auto") -> dict[str, Any
     from forensics.detectors.contract import load_detector
     from forensics.recipes.run import run_generate_corpus, run_walk
 
-    run_generate_corpus(out / "corpus", "default", count=_N_FACES, psi=_PSI, seed=seed, device=device)
-    run_walk(out / "walk", "default", length=_N_STEPS, step=_STEP, seed=seed, device=device)
+    run_generate_corpus(out / "corpus", "own-128", count=_N_FACES, psi=_PSI, seed=seed, device=device)
+    run_walk(out / "walk", "own-128", length=_N_STEPS, step=_STEP, seed=seed, device=device)
     detector, faces = load_detector(), _faces()
     corpus, walk = Corpus.open(out / "corpus"), Corpus.open(out / "walk")
     groups = [

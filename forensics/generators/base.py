@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from forensics.core.devices import pick_device
-from forensics.core.weights import weights_file
+from forensics.core.weights import network_name
 
 Noise = str | Sequence[Tensor]
 Psi = float | Sequence[float] | Tensor
@@ -205,15 +205,16 @@ def load_generator(
     from forensics.core.errors import CheckpointError
     from forensics.generators.checkpoints import build, read_checkpoint
 
-    path = weights_file(name_or_path)
-    checkpoint = read_checkpoint(path)
+    checkpoint = read_checkpoint(name_or_path)
     state = checkpoint.networks.get("G_ema") or checkpoint.networks.get("G")
     if state is None:
         inside = ", ".join(checkpoint.networks) or "nothing"
-        raise CheckpointError(f"{path}: no generator inside (found {inside}); give a file with G_ema or G")
+        raise CheckpointError(
+            f"{checkpoint.path}: no generator inside (found {inside}); give a file with G_ema or G"
+        )
     generator = build(state)
     assert isinstance(generator, Generator)
-    generator.weights_sha256, generator.source = checkpoint.sha256, str(name_or_path)
+    generator.weights_sha256, generator.source = checkpoint.sha256, network_name(name_or_path)
     where = pick_device(device)
     generator.eval().requires_grad_(False).to(where)
     generator.lay_out()

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from forensics.core.devices import pick_device
 from forensics.core.errors import CheckpointError
-from forensics.core.weights import weights_file
+from forensics.core.weights import network_name
 from forensics.generators.base import Generator
 
 if TYPE_CHECKING:
@@ -75,12 +75,13 @@ def read_subject(name_or_path: str | Path) -> tuple[Checkpoint, str]:
     """
     from forensics.generators.checkpoints import read_checkpoint
 
-    path = weights_file(name_or_path)
-    checkpoint = read_checkpoint(path)
+    checkpoint = read_checkpoint(name_or_path)
     network = next((key for key in GENERATORS if key in checkpoint.networks), None)
     if network is None:
         inside = ", ".join(checkpoint.networks) or "nothing"
-        raise CheckpointError(f"{path}: no generator inside (found {inside}); give a file with G_ema or G")
+        raise CheckpointError(
+            f"{checkpoint.path}: no generator inside (found {inside}); give a file with G_ema or G"
+        )
     return checkpoint, network
 
 
@@ -91,7 +92,7 @@ def load_subject(name_or_path: str | Path, device: str = "auto") -> Subject:
     """
     from forensics.generators.checkpoints import build
 
-    name = str(name_or_path)
+    name = network_name(name_or_path)
     checkpoint, network = read_subject(name_or_path)
     where = pick_device(device)
     generator = build(checkpoint.networks[network])

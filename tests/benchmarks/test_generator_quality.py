@@ -28,7 +28,7 @@ def test_quality_is_yield_score_and_cosines() -> None:
 
 def test_draws_are_pooled_as_means_and_of_maxima_the_largest(shared: Path) -> None:
     generator, faces = (
-        load_generator("default-64", "cpu"),
+        load_generator("own-64", "cpu"),
         load_faces("scrfd500m_mbf", shared / "data/insightface"),
     )
     against = face_rows(samples(generator, 3, 1.0, seed=9), faces)[1]
@@ -46,7 +46,7 @@ def test_draws_are_pooled_as_means_and_of_maxima_the_largest(shared: Path) -> No
 
 def test_no_draws_are_refused_before_anything_is_loaded(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        main(["default-64", "--draws", "0"])
+        main(["own-64", "--draws", "0"])
     assert "--draws 0 is not possible" in capsys.readouterr().err
 
 
@@ -56,7 +56,7 @@ def test_kid_is_measured_against_the_photographs_named(
     for path in sorted((shared / "data/faces256/val/real").glob("*.png"))[:12]:
         (tmp_path / path.name).write_bytes(path.read_bytes())
     pack = ["--pack", "scrfd500m_mbf", "--pack-root", str(shared / "data/insightface")]
-    main(["default-64", "-n", "4", "--psi", "0.7", "--draws", "2", *pack, "--kid", str(tmp_path)])
+    main(["own-64", "-n", "4", "--psi", "0.7", "--draws", "2", *pack, "--kid", str(tmp_path)])
     found = json.loads(capsys.readouterr().out)
     assert found["psi"]["0.7"]["n"] == 4
     scores = found["distribution"]

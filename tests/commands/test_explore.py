@@ -59,14 +59,14 @@ def test_it_serves_says_where_and_ends_with_ctrl_c() -> None:
 
 
 def test_a_saved_picture_is_made_again(tmp_path: Path) -> None:
-    with Explorer(load_generator("default-64", "cpu")) as explorer:
+    with Explorer(load_generator("own-64", "cpu")) as explorer:
         settings = Settings.of(explorer.space, seed=4, moves=((70, 3.3),))
         picture = explorer.picture(settings)
         recipe = recipe_of(explorer, settings, picture)
     (tmp_path / "recipe.json").write_text(to_text(recipe))
     words = [
         "explore",
-        "default-64",
+        "own-64",
         "--remake",
         str(tmp_path / "recipe.json"),
         "--out",

@@ -30,7 +30,7 @@ FEW = ["--walks", "3", "-n", "20", "--step", "0.1", "--no-monsters", "--detector
 @pytest.fixture(scope="module")
 def worse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The embedded generator with noise on the weights of its largest layers: next to no faces."""
-    state = read_checkpoint(weights_file("default-64")).networks["G_ema"]
+    state = read_checkpoint(weights_file("own-64")).networks["G_ema"]
     torch.manual_seed(0)
     noisy = {
         k: v + 6.0 * torch.randn_like(v) if k.startswith("synthesis.b32.conv") and k.endswith("weight") else v
@@ -61,7 +61,7 @@ def two(
     shared: Path, worse: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict[str, object]]:
     out = tmp_path_factory.mktemp("two") / "study"
-    words = run(*arguments(shared, out, "default-64", str(worse)), "--json")
+    words = run(*arguments(shared, out, "own-64", str(worse)), "--json")
     return out, json.loads(words)
 
 
@@ -72,7 +72,7 @@ def folders(out: Path) -> list[Path]:
 def test_two_networks_in_one_page(two: tuple[Path, dict[str, object]]) -> None:
     out, summary = two
     default, worse = summary["networks"]  # type: ignore[misc]
-    assert default["network"] == "default-64"
+    assert default["network"] == "own-64"
     assert default["images"] == worse["images"] == 60
     assert default["yield"] > worse["yield"] + 0.1
     assert worse["yield_low"] <= worse["yield"] <= worse["yield_high"]
@@ -117,7 +117,7 @@ def test_killed_and_run_again_is_the_same_bytes(
 ) -> None:
     """Killed while the second network is examined; the second run finishes it. Against a run in one go elsewhere."""
     out = tmp_path / "killed"
-    words = arguments(shared, out, "default-64", str(worse))
+    words = arguments(shared, out, "own-64", str(worse))
     program = f"""
 import os, signal
 from forensics.cli import app
@@ -136,7 +136,7 @@ app({words!r})
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert not (out / "index.html").exists()
     text = run(*words)
-    assert "default-64 against worse, yield" in text
+    assert "own-64 against worse, yield" in text
     assert "of the slower" in text
     mine, theirs = content(out), content(two[0])
     assert sorted(mine) == sorted(theirs)
@@ -148,7 +148,7 @@ def test_again_makes_nothing_and_other_numbers_are_refused(
 ) -> None:
     out, _ = two
     before = content(out)
-    words = arguments(shared, out, "default-64", str(worse))
+    words = arguments(shared, out, "own-64", str(worse))
     assert "of the slower" not in run(*words)
     with pytest.raises(ForensicsError, match="step"):
         run(*words, "--step", "0.2")
@@ -162,14 +162,14 @@ def test_monsters_are_a_part_of_the_page(shared: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     root = shared / "data" / "insightface"
     study = WalkStudy(2, 12, 0.3, "s", pack="scrfd_mbf", pack_root=root, detector="default", monsters=few)
-    summary = study_walk(["default-64"], tmp_path, study)
+    summary = study_walk(["own-64"], tmp_path, study)
     page = (tmp_path / "index.html").read_text()
     assert 'id="monsters"' in page
     assert "How far the face survives" in page
     assert "in standard deviations of each style" in page
     assert "log10 LR" in page
     assert (folders(tmp_path)[0] / "monsters" / "monsters.html").is_file()
-    assert summary["monsters"]["default-64"]["families"]
+    assert summary["monsters"]["own-64"]["families"]
     with (tmp_path / "along.csv").open(newline="") as stream:
         assert float(next(csv.DictReader(stream))["log10_lr"])
 
@@ -186,9 +186,9 @@ def test_a_network_without_faces(shared: Path, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_done_is_one_line(shared: Path, tmp_path: Path) -> None:
-    words = arguments(shared, tmp_path / "o", "default-64")
+    words = arguments(shared, tmp_path / "o", "own-64")
     with pytest.raises(ForensicsError, match="named twice"):
-        run(*words[:3], "default-64", *words[3:])
+        run(*words[:3], "own-64", *words[3:])
     with pytest.raises(ForensicsError, match="choose one of w, z, w"):
         run(*words, "--space", "q")
     with pytest.raises(FacePackError, match="no InsightFace pack"):

@@ -80,7 +80,7 @@ def test_impossible_requests(tree: Path, tmp_path: Path) -> None:
     one_kind = CliRunner().invoke(app, [out, str(tree / "real"), "--kind", "frequency"])
     assert isinstance(one_kind.exception, CorpusError)
     device = CliRunner().invoke(app, [out, str(tree), "--kind", "npr", "--device", "cuda:9"])
-    assert isinstance(device.exception, DetectorError)
+    assert isinstance(device.exception, ForensicsError)
     kind = CliRunner().invoke(app, [out, str(tree), "--kind", "oracle"])
     assert kind.exit_code == 2
     assert not Path(out).exists()
@@ -99,7 +99,7 @@ def test_sets_of_features_are_chosen_and_recorded(tree: Path, tmp_path: Path) ->
 
 def test_an_ensemble_of_chosen_parts(tree: Path, tmp_path: Path) -> None:
     out = tmp_path / "detector"
-    weights = Path(forensics.__file__).parent / "weights" / "default-64" / "weights.safetensors"
+    weights = Path(forensics.__file__).parent / "weights" / "own-64" / "weights.safetensors"
     arguments = [str(out), str(tree), "--parts", "frequency,fingerprint,discriminator"]
     arguments += ["--weights", str(weights), "--features", "peaks"]
     result = CliRunner().invoke(app, arguments)

@@ -16,7 +16,7 @@ from forensics.core.files import sha256_file
 
 
 def test_what_ships_is_called_by_its_name(tmp_path: Path) -> None:
-    assert shipped.called(shipped.weights_file("default-64")) == "default-64"
+    assert shipped.called(shipped.weights_file("own-64")) == "own-64"
     assert shipped.called(tmp_path / "weights.safetensors") == "weights.safetensors"
 
 
@@ -42,8 +42,8 @@ def test_what_ships_is_as_released_and_small() -> None:
 def test_list_and_path() -> None:
     rows = json.loads(CliRunner().invoke(app, ["models", "list", "--json"]).stdout)["models"]
     assert [row["name"] for row in rows] == [
-        "default",
-        "default-64",
+        "own-128",
+        "own-64",
         "descriptor",
         "descriptor-mobile",
         "detector",
@@ -54,7 +54,7 @@ def test_list_and_path() -> None:
         found = CliRunner().invoke(app, ["models", "path", row["name"]]).stdout.strip()
         assert found == row["folder"]
         assert Path(found).is_dir()
-    names = "default, default-64, descriptor, descriptor-mobile, detector, spectrum, upsamplers"
+    names = "own-128, own-64, descriptor, descriptor-mobile, detector, spectrum, upsamplers"
     with pytest.raises(ForensicsError, match=f"choose {names}"):
         CliRunner().invoke(app, ["models", "path", "buffalo_l"], catch_exceptions=False)
 
@@ -76,7 +76,24 @@ def test_altered_missing_and_added_files_are_named(copy: Path) -> None:
 
 
 def test_a_name_stands_for_its_file_and_a_path_for_itself() -> None:
-    assert shipped.weights_file("default-64").is_file()
+    assert shipped.weights_file("own-64").is_file()
     assert shipped.weights_file("mine.pkl") == Path("mine.pkl")
-    result = CliRunner().invoke(app, ["inspect", "default-64", "--json"], catch_exceptions=False)
-    assert json.loads(result.stdout)["sha256"] == sha256_file(shipped.weights_file("default-64"))
+    result = CliRunner().invoke(app, ["inspect", "own-64", "--json"], catch_exceptions=False)
+    assert json.loads(result.stdout)["sha256"] == sha256_file(shipped.weights_file("own-64"))
+
+
+def test_a_former_name_is_still_understood() -> None:
+    assert shipped.weights_file("default") == shipped.weights_file("own-128")
+    assert shipped.network_name("default-64") == "own-64"
+    assert shipped.folder_of("default") == shipped.FOLDER / "own-128"
+
+
+def test_a_name_is_taken_wherever_a_weights_file_is(tmp_path: Path) -> None:
+    out = tmp_path / "converted.safetensors"
+    result = CliRunner().invoke(app, ["convert", "own-64", str(out)], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert out.is_file()
+    with pytest.raises(
+        ForensicsError, match=r"own-65: no such file, and no network is called so \(own-128, own-64\)"
+    ):
+        CliRunner().invoke(app, ["convert", "own-65", str(out)], catch_exceptions=False)

@@ -119,7 +119,7 @@ def test_a_recipe_is_made_again_with_its_own_number_of_threads() -> None:
     before = torch.get_num_threads()
     made = {}
     try:
-        with Explorer(load_generator("default-64", "cpu")) as explorer:
+        with Explorer(load_generator("own-64", "cpu")) as explorer:
             settings = [Settings.of(explorer.space, index=i, moves=((3, i / 4),)) for i in range(12)]
             for explorer.threads in (1, 2):
                 pictures = [explorer.picture(each) for each in settings]

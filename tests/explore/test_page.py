@@ -27,7 +27,7 @@ PROGRAM = [sys.executable, "-c", "from forensics.cli import main; main()"]
 @pytest.fixture(scope="module")
 def served() -> Iterator[dict[str, Any]]:
     """What the command says of the page it serves."""
-    command = [*PROGRAM, "explore", "default-64", "--json", "--port", "0", "--no-browser"]
+    command = [*PROGRAM, "explore", "own-64", "--json", "--port", "0", "--no-browser"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as server:
         assert server.stdout is not None
@@ -83,7 +83,7 @@ def test_a_slider_moved_by_keys_changes_the_picture_and_the_vector(page: Browser
     assert "differs by" in text(page, "change")
     page.evaluate("document.querySelector('details').open = true")
     values = page.wait_for("document.getElementById('values').textContent").replace("−", "-").split()
-    with Explorer(load_generator("default-64", "cpu")) as explorer:
+    with Explorer(load_generator("own-64", "cpu")) as explorer:
         assert len(values) == explorer.space.w_dim
     page.press("Home")
     settle(page, "s.moves[0][1] === -10")
@@ -192,7 +192,7 @@ def test_what_is_kept_makes_the_same_picture_again(page: Browser, tmp_path: Path
         time.sleep(0.05)
     files.sort()
     assert files[1].name.endswith("-seed0-0.png")
-    with Explorer(load_generator("default-64", "cpu")) as explorer:
+    with Explorer(load_generator("own-64", "cpu")) as explorer:
         again = remake(explorer, read_recipe(files[0]))
     assert again.png() == files[1].read_bytes()
     # and the page itself goes back to it

@@ -12,7 +12,7 @@ from forensics.explore.speed import KINDS, measure
 
 @pytest.mark.enable_socket
 def test_every_kind_of_request_is_answered() -> None:
-    rates = measure("default-64", runs=2, requests=2)
+    rates = measure("own-64", runs=2, requests=2)
     assert list(rates) == list(KINDS)
     assert all(len(found) == 2 and min(found) > 0 for found in rates.values())
 

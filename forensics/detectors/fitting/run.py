@@ -34,7 +34,7 @@ class Request:
     work: Path | None = None
     parts: tuple[str, ...] = ()  # of an ensemble; empty: those of the default one
     features: tuple[str, ...] = ()  # of a frequency detector
-    weights: Path | None = None  # of a discriminator
+    weights: str | Path | None = None  # of a discriminator
     pack: str | None = None  # of a faces detector, as `load_faces` takes them
     pack_root: Path | None = None
     synthetic_past: int = (

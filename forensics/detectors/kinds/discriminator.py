@@ -41,7 +41,7 @@ class DiscriminatorDetector(Detector):
     kind: ClassVar[str] = "discriminator"
 
     @classmethod
-    def fit(cls, pool: Pool, *, seed: int, weights: Path | None = None) -> DiscriminatorDetector:
+    def fit(cls, pool: Pool, *, seed: int, weights: str | Path | None = None) -> DiscriminatorDetector:
         """The discriminator in the weights file `weights`; of the pool only the direction is learned, nothing drawn."""
         if weights is None:
             raise DetectorError(
@@ -121,7 +121,7 @@ class DiscriminatorDetector(Detector):
         return cls._built(config, {key: torch.from_numpy(value.copy()) for key, value in arrays.items()})
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _read(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The configuration and the weights of the one discriminator in a file."""
     from forensics.generators.checkpoints import read_checkpoint
 

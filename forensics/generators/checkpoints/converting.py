@@ -21,7 +21,7 @@ from forensics.generators.checkpoints.reading import read_checkpoint
 SUFFIXES = {".safetensors": "native", ".pt": "rosinality"}
 
 
-def convert_file(source: Path, target: Path, *, half: bool = False) -> dict[str, Any]:
+def convert_file(source: str | Path, target: Path, *, half: bool = False) -> dict[str, Any]:
     """Write the networks of `source` to `target` in the format of its suffix; the report, JSON-able.
 
     .safetensors takes every network; .pt takes StyleGAN2 networks that rosinality's code can compute. `half` stores
@@ -37,7 +37,7 @@ def convert_file(source: Path, target: Path, *, half: bool = False) -> dict[str,
         raise CheckpointError(f"{target}: half precision is for .safetensors output")
     if target.is_dir():
         raise CheckpointError(f"{target}: is a folder; name a file")
-    if target.exists() and source.exists() and os.path.samefile(source, target):
+    if target.exists() and Path(source).exists() and os.path.samefile(source, target):
         raise CheckpointError(f"{target}: is the input; name another file")
     checkpoint = read_checkpoint(source)
     written = _native(target, checkpoint, half) if form == "native" else write_rosinality(target, checkpoint)

@@ -20,8 +20,8 @@ FORMATS = {
 }
 
 
-def inspect_file(path: Path) -> dict[str, Any]:
-    """The facts of the weights file at `path`, JSON-able. Nothing in it is run. Raises CheckpointError."""
+def inspect_file(path: str | Path) -> dict[str, Any]:
+    """The facts of a weights file or of the network of that name, JSON-able. Nothing in it is run. CheckpointError."""
     checkpoint = read_checkpoint(path)
     return {
         "schema_version": SCHEMA_VERSION,

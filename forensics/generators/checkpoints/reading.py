@@ -11,6 +11,7 @@ from typing import Any
 
 from forensics.core.errors import CheckpointError
 from forensics.core.files import sha256_bytes
+from forensics.core.weights import GENERATORS, weights_file
 from forensics.generators.checkpoints.checkpoint import Checkpoint, listed, quoted
 from forensics.generators.checkpoints.formats import native, nvidia, rosinality, srcnet
 from forensics.generators.checkpoints.pickles import torch_files
@@ -20,13 +21,13 @@ MAX_FILE_BYTES = 8 << 30
 _PICKLE_PROTOCOLS = range(1, 6)
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a weights file of any known format: NVIDIA .pkl, rosinality .pt, SrcNet .pt, native safetensors.
+def read_checkpoint(path: str | Path) -> Checkpoint:
+    """Read the weights of a network by its name, or a file of any known format: NVIDIA .pkl, rosinality .pt, ...
 
     Nothing in the file is ever executed. Raises CheckpointError, one line, for a file that is missing, unknown,
     damaged or hostile, or that holds NaN or infinity.
     """
-    path = Path(path)
+    path = weights_file(path)
     checkpoint = _parsed(path, _read(path))
     for name, network in checkpoint.networks.items():
         network.source = f"{path}: {quoted(name)}"
@@ -61,7 +62,8 @@ def _read(path: Path) -> bytes:
             raise CheckpointError(f"{path}: {found.st_size} bytes, and the limit is {MAX_FILE_BYTES}")
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise CheckpointError(f"{path}: no such file") from error
+        names = "" if path.suffix else f", and no network is called so ({', '.join(GENERATORS)})"
+        raise CheckpointError(f"{path}: no such file{names}") from error
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path}: cannot be read ({error})") from error
 

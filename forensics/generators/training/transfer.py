@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from forensics.core.errors import CheckpointError
-from forensics.core.weights import weights_file
 from forensics.generators.checkpoints import Checkpoint, NetworkState, read_checkpoint
 from forensics.generators.training.networks import ARCHITECTURE_OF_KIND
 from forensics.generators.training.options import TrainingOptions, check
@@ -36,7 +35,7 @@ def read_start(path: Path) -> Checkpoint:
 
     Raises `CheckpointError` where it holds no generator.
     """
-    checkpoint = read_checkpoint(weights_file(path))
+    checkpoint = read_checkpoint(path)
     if not {"G", "G_ema"} & set(checkpoint.networks):
         raise CheckpointError(f"{path}: no generator inside to train on; give a file with G or G_ema")
     return checkpoint

@@ -36,8 +36,8 @@ def data(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for path in sorted((shared / "data" / "faces256" / "train" / source).glob("*.png"))[:n]:
             shutil.copy(path, out / "train" / source)
     options = {"count": N, "device": "cpu"}
-    run_generate_corpus(out / "own" / "a", "default-64", psi=0.7, real=out / "train" / "real", **options)
-    run_generate_corpus(out / "own" / "b", "default-64", psi=1.0, noise="random", seed=1, **options)
+    run_generate_corpus(out / "own" / "a", "own-64", psi=0.7, real=out / "train" / "real", **options)
+    run_generate_corpus(out / "own" / "b", "own-64", psi=1.0, noise="random", seed=1, **options)
     return out
 
 

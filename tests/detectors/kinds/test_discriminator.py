@@ -22,7 +22,7 @@ from forensics.generators.checkpoints import read_checkpoint, write_native
 from forensics.metrics.detection import auc
 from tests.generators.checkpoints import made_files
 
-OWN = Path(__file__).parents[3] / "forensics" / "weights" / "default-64" / "weights.safetensors"
+OWN = Path(__file__).parents[3] / "forensics" / "weights" / "own-64" / "weights.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_it_is_the_logit_of_the_network_in_the_file(faces: Pool) -> None:
 
 
 def test_it_knows_the_generator_it_was_trained_against(shared: Path) -> None:
-    generator = load_generator("default-64")
+    generator = load_generator("own-64")
     made = generator.to_uint8(generator.synthesize(generator.map(generator.sample_z(24, seed=5), psi=1.0)))
     photographs = read_pool([shared / "data" / "faces256" / "val"]).images[:24]
     images = (*photographs, *made)

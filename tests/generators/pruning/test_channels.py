@@ -229,5 +229,5 @@ def test_a_network_of_another_kind_is_left_out(tmp_path: Path, monkeypatch: pyte
     from forensics.studies.weights import channel_study as study
 
     monkeypatch.setattr(study, "can_lose_channels", lambda network: False)
-    assert study.channel_study(load_subject("default-64"), tmp_path, PLAN) is None
+    assert study.channel_study(load_subject("own-64"), tmp_path, PLAN) is None
     assert not list(tmp_path.iterdir())

@@ -53,10 +53,10 @@ def test_fine_tuning_the_embedded_generator_on_close_crops_brings_kid_down(
     out = tmp_path / "run"
     run_training(
         out, [crops], "stylegan2-64-projected", {},
-        kimg=0.32, snap_kimg=1, device="cpu", start=weights_file("default-64"), keep_preset=True,
+        kimg=0.32, snap_kimg=1, device="cpu", start=weights_file("own-64"), keep_preset=True,
     )  # fmt: skip
     monkeypatch.setattr(metrics, "_MOST", 100)
     evaluation = Evaluation(load_images([crops], 64, out / "training-images.npz"), torch.device("cpu"))
-    before = evaluation.score(load_generator("default-64", "cpu"))
+    before = evaluation.score(load_generator("own-64", "cpu"))
     after = evaluation.score(load_generator(next(out.glob("network-*.safetensors")), "cpu"))
     assert after["kid"] < before["kid"] - before["kid_sd"]

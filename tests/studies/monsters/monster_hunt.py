@@ -17,4 +17,4 @@ SMALL = {
 
 if __name__ == "__main__":
     options = MonsterOptions(**SMALL, workers=int(sys.argv[3]))  # type: ignore[arg-type]
-    monsters(load_generator("default-64"), load_faces(sys.argv[1]), None, Path(sys.argv[2]), options)
+    monsters(load_generator("own-64"), load_faces(sys.argv[1]), None, Path(sys.argv[2]), options)

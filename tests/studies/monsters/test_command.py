@@ -30,13 +30,13 @@ def test_options_arrive_and_the_summary_is_printed(
 
     monkeypatch.setattr(report, "study_monsters", study)
     root = ["--pack", "scrfd_mbf", "--pack-root", str(shared / "data" / "insightface")]
-    words = ["default", "--out", str(tmp_path / "o"), *root, "--workers", "1", "--seed", "4", "--step", "0.2"]
+    words = ["own-128", "--out", str(tmp_path / "o"), *root, "--workers", "1", "--seed", "4", "--step", "0.2"]
     result = CliRunner().invoke(
         app, [*words, "--styles", "-1", "--detector", "none", "--json"], catch_exceptions=False
     )
     assert json.loads(result.stdout)["report"] == "monsters.html"
     generator, faces, detector, out, options = seen
-    assert (generator.source, faces.pack, detector, out) == ("default", "scrfd_mbf", None, tmp_path / "o")
+    assert (generator.source, faces.pack, detector, out) == ("own-128", "scrfd_mbf", None, tmp_path / "o")
     assert options == MonsterOptions(seed=4, steps=(0.2,), styles=-1)
     plain = CliRunner().invoke(app, words, catch_exceptions=False)
     assert plain.stdout == "report: monsters.html\n"
@@ -44,7 +44,7 @@ def test_options_arrive_and_the_summary_is_printed(
 
 
 def test_what_is_missing_is_named_before_anything_is_written(shared: Path, tmp_path: Path) -> None:
-    words = ["default", "--out", str(tmp_path / "o")]
+    words = ["own-128", "--out", str(tmp_path / "o")]
     with pytest.raises(FacePackError, match="no InsightFace pack"):
         CliRunner().invoke(app, [*words, "--pack-root", str(tmp_path)], catch_exceptions=False)
     pack = ["--pack", str(shared / "data" / "insightface" / "models" / "scrfd_mbf")]

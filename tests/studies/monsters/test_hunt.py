@@ -26,7 +26,7 @@ OPTIONS = MonsterOptions(**SMALL)  # type: ignore[arg-type]
 
 @pytest.fixture(scope="module")
 def generator() -> Generator:
-    return load_generator("default-64")
+    return load_generator("own-64")
 
 
 @pytest.fixture(scope="module")
@@ -156,9 +156,9 @@ def test_killed_and_run_again_it_equals_one_run_in_two_processes(shared: Path, t
         for folder in (killed, tmp_path / "whole")
     )
     assert one == other
-    assert len(one) == 1 + sum(map(len, part_names(load_generator("default-64"), OPTIONS).values()))
+    assert len(one) == 1 + sum(map(len, part_names(load_generator("own-64"), OPTIONS).values()))
     load, other_seed = load_faces(str(pack)), MonsterOptions(**{**SMALL, "seed": 1})  # type: ignore[arg-type]
-    generator = load_generator("default-64")
+    generator = load_generator("own-64")
     with pytest.raises(ForensicsError, match="seed"):
         monsters(generator, load, None, killed, other_seed)
 

@@ -38,7 +38,7 @@ def detector() -> Detector:
 @pytest.fixture(scope="module")
 def study(faces: FaceAnalyser, detector: Detector, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("study")
-    study_monsters(load_generator("default-64"), faces, detector, out, OPTIONS)
+    study_monsters(load_generator("own-64"), faces, detector, out, OPTIONS)
     return out
 
 
@@ -58,7 +58,7 @@ def test_again_gives_the_same_bytes_with_and_without_its_parts(
     for name in before:
         if not name.startswith("parts/") or "style" in name:
             (study / name).unlink()
-    summary = study_monsters(load_generator("default-64"), faces, detector, study, OPTIONS)
+    summary = study_monsters(load_generator("own-64"), faces, detector, study, OPTIONS)
     assert files_of(study) == before
     lines = summary_lines(summary)
     assert "single channels of S" in lines[4]

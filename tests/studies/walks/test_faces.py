@@ -30,7 +30,7 @@ LENGTH, WALKS, STEP = 60, 2, 0.3  # 120 images: three chunks, the last one short
 
 @pytest.fixture(scope="module")
 def generator() -> Generator:
-    return load_generator("default-64", "cpu")
+    return load_generator("own-64", "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def made(
 
 def test_the_corpus_is_that_of_the_walk_command(made: tuple[Path, list[Row]], tmp_path: Path) -> None:
     with one_thread():
-        run_walk(tmp_path / "walk", "default-64", length=LENGTH, walks=WALKS, step=STEP, device="cpu")
+        run_walk(tmp_path / "walk", "own-64", length=LENGTH, walks=WALKS, step=STEP, device="cpu")
     expected = content(tmp_path / "walk")
     expected.pop("evidence.json")
     assert content(made[0] / "corpus") == expected
@@ -126,7 +126,7 @@ def killing(original):
 owner = walk_faces if {where!r} == "write_json" else CorpusWriter
 setattr(owner, {where!r}, killing(getattr(owner, {where!r})))
 faces = load_faces({str(faces.folder)!r})
-study(load_generator("default-64", "cpu"), Eyes(faces), Path({str(out)!r}))
+study(load_generator("own-64", "cpu"), Eyes(faces), Path({str(out)!r}))
 """
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)

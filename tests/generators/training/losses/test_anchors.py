@@ -27,7 +27,7 @@ CHANGES = {"projected_side": 128, "anchor_weight": 3.0, "anchor_count": 4}
 
 @pytest.fixture(scope="module")
 def generator() -> Generator:
-    return load_generator("default-64", "cpu")
+    return load_generator("own-64", "cpu")
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from forensics.generators.training.presets import resolve
 
 @pytest.fixture(scope="module")
 def generator() -> Generator:
-    return load_generator("default-64", "cpu")
+    return load_generator("own-64", "cpu")
 
 
 @pytest.fixture(scope="module")
