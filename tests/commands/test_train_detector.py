@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import forensics
 from forensics.commands.train_detector import train_detector
-from forensics.core.errors import CorpusError, DetectorError
+from forensics.core.errors import CorpusError, DetectorError, ForensicsError
 from forensics.detectors.contract import load_detector
 from forensics.detectors.fitting.run import Request
 from forensics.detectors.kinds.ensemble import EnsembleDetector
