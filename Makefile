@@ -20,10 +20,22 @@ $(VENV)/.installed-lint: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[test,lint]'
 	touch $@ $(VENV)/.installed $(VENV)/.installed-test
 
-demo: $(VENV)/.installed
+# Published networks that the demo and the tests use, pulled once as part of setting up: their own commands never do.
+DEMO_NETWORKS :=
+TEST_NETWORKS := mobile-stylegan clip-vit-b16 lpips-vgg
+
+$(VENV)/.networks-demo: $(VENV)/.installed forensics/core/networks/table.py Makefile
+	$(if $(DEMO_NETWORKS),$(BIN)/forensics models pull $(DEMO_NETWORKS))
+	touch $@
+
+$(VENV)/.networks-test: $(VENV)/.installed-test forensics/core/networks/table.py Makefile
+	$(if $(TEST_NETWORKS),$(BIN)/forensics models pull $(TEST_NETWORKS))
+	touch $@
+
+demo: $(VENV)/.installed $(VENV)/.networks-demo
 	$(BIN)/forensics demo --out out/demo
 
-test: $(VENV)/.installed-test
+test: $(VENV)/.installed-test $(VENV)/.networks-test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --durations=15 $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-lint

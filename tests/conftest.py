@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from forensics.core.networks.store import networks_folder
 
 if TYPE_CHECKING:
     import torch
@@ -73,13 +75,38 @@ def images(photographs: Path) -> TrainingImages:
     return TrainingImages(pixels, sha256_bytes(pixels.tobytes()))
 
 
+_PULLED = networks_folder()  # of whoever runs the tests, before every test gets a home of its own
+
+
+@pytest.fixture
+def networks(own_home: None) -> Callable[[str], Path]:
+    """Call it with the name of a pulled network: the test's home then has it, and the folder of it comes back.
+
+    `make test` pulls those that tests use. Where one was not pulled the test is skipped, and fails in CI.
+    """
+
+    def folder(name: str) -> Path:
+        if not (_PULLED / name / "network.json").is_file():
+            message = f"needs a network: forensics models pull {name}"
+            if os.environ.get("CI"):
+                pytest.fail(f"in CI nothing is skipped: {message}")
+            pytest.skip(message)
+        link = networks_folder() / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.exists():
+            link.symlink_to(_PULLED / name, target_is_directory=True)
+        return link
+
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the real home or cache, nor inherits a face pack from the environment."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
-    for name in ("FORENSICS_FACE_PACK", "FORENSICS_FACE_ROOT", "FORCE_COLOR"):
+    for name in ("FORENSICS_FACE_PACK", "FORENSICS_FACE_ROOT", "FORENSICS_HOME", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
 
 

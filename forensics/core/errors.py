@@ -28,3 +28,7 @@ class DetectorError(ForensicsError):
 
 class FacePackError(ForensicsError):
     """An InsightFace pack that is not there or cannot be used."""
+
+
+class NetworkMissing(ForensicsError):
+    """A published network that must be pulled first; the message has the command."""

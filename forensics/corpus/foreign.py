@@ -1,7 +1,7 @@
 """Anybody's folder tree as a corpus: labels from folder names, hashes taken once and remembered.
 
 Nothing is written into the tree, which may be evidence or read-only: the hashes go to
-`$XDG_CACHE_HOME/forensics/corpora/<id>.json` (`~/.cache` where unset). Delete that file to accept a tree as it is now.
+`corpora/<id>.json` of the toolkit's home (`forensics.core.home`). Delete that file to accept a tree as it is now.
 A `manifest.csv` in the tree or above it adds what it says of each image: see `forensics.corpus.listing`.
 """
 
@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from forensics.core.errors import CorpusError, ImageError
 from forensics.core.files import sha256_bytes, write_json
+from forensics.core.home import home_folder
 from forensics.core.terminal import note, printable
 from forensics.corpus.listing import read_listing, said_of
 from forensics.corpus.manifest import AUTHENTIC, SYNTHETIC, Row
@@ -107,10 +108,9 @@ def _class_of(folder: Path, file: str) -> tuple[int, str]:
 
 def memory_of(folder: Path) -> Path:
     """The file that remembers the hashes of the tree at `folder`."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     real = os.path.realpath(folder)
     identity = f"{real}\0{os.stat(real).st_ino}".encode("utf-8", "surrogateescape")
-    return cache / "forensics" / "corpora" / f"{sha256_bytes(identity)[:32]}.json"
+    return home_folder() / "corpora" / f"{sha256_bytes(identity)[:32]}.json"
 
 
 def remembered(folder: Path) -> dict[str, str]:

@@ -86,14 +86,14 @@ def _faces(pack: str | None, pack_root: Path | None) -> Check:
 
 
 def _cache() -> Check:
-    from forensics.generators.w_statistics import cache_folder
+    from forensics.core.home import home_folder
 
-    folder = cache_folder()
+    folder = home_folder()
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     if os.access(there, os.W_OK):
         return Check("cache", "ok", str(folder))
     text = (
-        f"{there} cannot be written to: set FORENSICS_CACHE, for example to {tempfile.gettempdir()}/forensics"
+        f"{there} cannot be written to: set FORENSICS_HOME, for example to {tempfile.gettempdir()}/forensics"
     )
     return Check("cache", "problem", text)
 

@@ -1,7 +1,7 @@
 """The centre and the scale of W and of S: where walks start and what radius is measured against.
 
-They cost 10,000 passes of the mapping network, so they are kept in `$FORENSICS_CACHE` (else
-`$XDG_CACHE_HOME/forensics`, else `~/.cache/forensics`), under a hash of the weights that decide them as they are in
+They cost 10,000 passes of the mapping network, so they are kept in the toolkit's home
+(`forensics.core.home`), under a hash of the weights that decide them as they are in
 memory: a pruned network never gets the statistics of the file it came from. What is kept is what was computed, to the
 last bit; a file that is damaged, or that anyone else put there, is computed again.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from torch import Tensor
 from forensics.core.errors import ForensicsError
 from forensics.core.evidence import machine_kind
 from forensics.core.files import write_bytes
+from forensics.core.home import home_folder
 from forensics.generators.base import Generator
 
 _BATCH = 1000
@@ -128,13 +128,6 @@ def _standardised(s: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
     return torch.where(spread > 0, (s - centre) / spread.clamp_min(torch.finfo(spread.dtype).tiny), 0.0)
 
 
-def cache_folder() -> Path:
-    """Where statistics are kept: `$FORENSICS_CACHE`, else the user's cache folder."""
-    if own := os.environ.get("FORENSICS_CACHE"):
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "forensics"
-
-
 def _kept(
     generator: Generator,
     space: str,
@@ -145,7 +138,7 @@ def _kept(
 ) -> Arrays:
     """The arrays of the cache where it holds them whole, else computed and put there if that is possible."""
     key = _key(generator, space, n, seed)
-    path = cache_folder() / "latent-statistics" / f"{space}-{key[:40]}.safetensors"
+    path = home_folder() / "latent-statistics" / f"{space}-{key[:40]}.safetensors"
     found = _recalled(path, key, shapes)
     if found is None:
         from safetensors.numpy import save

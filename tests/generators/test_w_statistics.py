@@ -10,10 +10,11 @@ import pytest
 import torch
 from safetensors.numpy import load, save
 
+from forensics.core.home import home_folder
 from forensics.generators import w_statistics as module
 from forensics.generators.architectures.stylegan2 import StyleGAN2Generator
 from forensics.generators.base import Generator
-from forensics.generators.w_statistics import cache_folder, s_statistics, w_statistics
+from forensics.generators.w_statistics import s_statistics, w_statistics
 
 CONFIG = {
     "z_dim": 12,
@@ -27,13 +28,13 @@ CONFIG = {
 
 @pytest.fixture
 def generator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator:
-    monkeypatch.setenv("FORENSICS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("FORENSICS_HOME", str(tmp_path / "cache"))
     torch.manual_seed(3)
     return StyleGAN2Generator(**CONFIG).eval().requires_grad_(False)
 
 
 def kept() -> list[Path]:
-    return sorted(cache_folder().rglob("*.safetensors"))
+    return sorted(home_folder().rglob("*.safetensors"))
 
 
 def must_not_compute(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +155,7 @@ def test_without_a_place_to_keep_them(
     generator: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv("FORENSICS_CACHE", str(tmp_path / "file"))
+    monkeypatch.setenv("FORENSICS_HOME", str(tmp_path / "file"))
     assert w_statistics(generator, 100).n == 100
 
 

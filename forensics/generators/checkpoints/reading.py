@@ -11,7 +11,7 @@ from typing import Any
 
 from forensics.core.errors import CheckpointError
 from forensics.core.files import sha256_bytes
-from forensics.core.weights import GENERATORS, weights_file
+from forensics.core.weights import network_names, weights_file
 from forensics.generators.checkpoints.checkpoint import Checkpoint, listed, quoted
 from forensics.generators.checkpoints.formats import native, nvidia, rosinality, srcnet
 from forensics.generators.checkpoints.pickles import torch_files
@@ -62,7 +62,7 @@ def _read(path: Path) -> bytes:
             raise CheckpointError(f"{path}: {found.st_size} bytes, and the limit is {MAX_FILE_BYTES}")
         return path.read_bytes()
     except FileNotFoundError as error:
-        names = "" if path.suffix else f", and no network is called so ({', '.join(GENERATORS)})"
+        names = "" if path.suffix else f", and no network is called so ({', '.join(network_names())})"
         raise CheckpointError(f"{path}: no such file{names}") from error
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path}: cannot be read ({error})") from error
