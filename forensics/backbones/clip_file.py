@@ -18,7 +18,6 @@ from forensics.core.errors import CheckpointError
 
 Floats = NDArray[np.float32]
 
-SHA256: Final = "2d2da5e254d60501f138004788497e280fd80eb9dd877241aec41761be285d8d"
 N_BLOCKS: Final = 12
 _MAX_BYTES: Final = 128 << 20
 _MAX_NODES: Final = 4096

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from forensics.backbones.clip import EMBEDDING, WIDTH, ClipTower
+from forensics.backbones.clip import EMBEDDING, WIDTH, ClipTower, load_tower
 from forensics.backbones.clip_file import N_BLOCKS, plain_shapes, read_tower
 from forensics.core.errors import CheckpointError
+from forensics.core.weights import network_file
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +120,24 @@ def test_gradients_reach_the_image(tower: ClipTower) -> None:
     tower(image).embedding.square().sum().backward()
     assert image.grad is not None
     assert float(image.grad.abs().sum()) > 0
+
+
+def test_the_published_file_agrees_with_its_quantised_run(
+    networks: Callable[[str], Path], forty_faces: torch.Tensor
+) -> None:
+    import onnxruntime
+
+    networks("clip-vit-b16")
+    path = network_file("clip-vit-b16")
+    tower = load_tower(path)
+    images = torch.nn.functional.interpolate(forty_faces[:3] / 2 + 0.5, (224, 224), mode="bicubic").clamp(
+        0, 1
+    )
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    with torch.inference_mode():
+        mine = tower(images).embedding
+        normed = ((images - tower.mean) / tower.std).numpy()
+    theirs = torch.from_numpy(session.run(["image_embeds"], {"pixel_values": normed})[0])
+    # Its activations have 8 bits, those here 32: 0.97 to 0.99 when measured; two photographs have about 0.7.
+    assert float(torch.cosine_similarity(mine, theirs).min()) > 0.95
+    assert float(torch.cosine_similarity(mine, theirs.roll(1, 0)).max()) < 0.9
