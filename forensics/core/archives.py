@@ -11,7 +11,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -58,9 +58,9 @@ class Archive:
         self._members = self._checked(archive.infolist())
 
     @property
-    def names(self) -> list[str]:
+    def names(self) -> Collection[str]:
         """Names of the members, each once, none of which leaves the folder that it would be unpacked into."""
-        return list(self._members)
+        return self._members.keys()
 
     def read(self, name: str, max_bytes: int | None = None) -> bytes:
         """The content of a member, decompressed within the limits. Raises the archive's error, one line."""

@@ -41,7 +41,7 @@ def lying(data: bytes, size: int) -> bytes:
 
 def test_members_are_read() -> None:
     with open_archive(packed({"a/b.txt": b"one", "c": b""}), PATH) as archive:
-        assert archive.names == ["a/b.txt", "c"]
+        assert list(archive.names) == ["a/b.txt", "c"]
         assert archive.read("a/b.txt") == b"one"
         assert archive.read("c") == b""
         with pytest.raises(ForensicsError, match="holds no d"):

@@ -5,19 +5,17 @@ The file is read once: the bytes that are hashed are the bytes that are parsed.
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 from typing import Any
 
 from forensics.core.errors import CheckpointError
-from forensics.core.files import sha256_bytes
-from forensics.core.weights import network_names, weights_file
+from forensics.core.untrusted import read_untrusted
+from forensics.core.weights import weights_file
 from forensics.generators.checkpoints.checkpoint import Checkpoint, listed, quoted
 from forensics.generators.checkpoints.formats import native, nvidia, rosinality, srcnet
 from forensics.generators.checkpoints.pickles import torch_files
 from forensics.generators.checkpoints.pickles.unpickler import Effort, Unpickler
 
-MAX_FILE_BYTES = 8 << 30
 _PICKLE_PROTOCOLS = range(1, 6)
 
 
@@ -28,14 +26,15 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     damaged or hostile, or that holds NaN or infinity.
     """
     path = weights_file(path)
-    checkpoint = _parsed(path, _read(path))
+    content = read_untrusted(path, native.MAX_FILE_BYTES, CheckpointError)
+    checkpoint = _parsed(path, content.data, content.sha256)
     for name, network in checkpoint.networks.items():
         network.source = f"{path}: {quoted(name)}"
     return checkpoint
 
 
-def _parsed(path: Path, data: bytes) -> Checkpoint:
-    sha256, n_bytes = sha256_bytes(data), len(data)
+def _parsed(path: Path, data: bytes, sha256: str) -> Checkpoint:
+    n_bytes = len(data)
     if native.is_native(data) and not torch_files.is_torch_zip(data):
         return native.parse_native(path, data, sha256)
     if torch_files.is_torch_zip(data):
@@ -51,21 +50,6 @@ def _parsed(path: Path, data: bytes) -> Checkpoint:
         )
     del data  # what was read stands in the records too; with the tensors it would be in memory three times
     return make(path, value, sha256, n_bytes)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            raise CheckpointError(f"{path}: not a file; give one weights file")
-        if found.st_size > MAX_FILE_BYTES:
-            raise CheckpointError(f"{path}: {found.st_size} bytes, and the limit is {MAX_FILE_BYTES}")
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        names = "" if path.suffix else f", and no network is called so ({', '.join(network_names())})"
-        raise CheckpointError(f"{path}: no such file{names}") from error
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: cannot be read ({error})") from error
 
 
 def _from_state_dicts(path: Path, value: Any, sha256: str, n_bytes: int) -> Checkpoint:

@@ -8,7 +8,7 @@ give equal bytes. Tensors are stored as float32, or large ones as float16 on req
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from safetensors.torch import load, save
 
 from forensics.core.errors import CheckpointError
 from forensics.core.files import sha256_bytes, write_bytes
+from forensics.core.untrusted import parse_json, read_untrusted
 from forensics.generators.checkpoints.checkpoint import (
     Checkpoint,
     NetworkState,
@@ -29,7 +30,11 @@ from forensics.generators.checkpoints.checkpoint import (
 
 FORMAT_VERSION = 1
 METADATA_KEY = "forensics"
+MAX_FILE_BYTES = 8 << 30
 MAX_HEADER_BYTES = 16 << 20
+_MAX_NETWORKS = 64
+_MAX_TENSORS = 50_000
+_MAX_NAME_CHARACTERS = 500
 # Half precision is for the bulk; scalars, w_avg and the FIR filters keep their 24 bits.
 _SMALLEST_HALVED = 4096
 
@@ -93,11 +98,8 @@ def is_native(data: bytes) -> bool:
 
 def read_native(path: Path) -> Checkpoint:
     """Read a file that `write_native` made. Raises CheckpointError for anything else."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
-    return parse_native(path, data)
+    content = read_untrusted(path, MAX_FILE_BYTES, CheckpointError)
+    return parse_native(path, content.data, content.sha256)
 
 
 def parse_native(path: Path, data: bytes, sha256: str | None = None) -> Checkpoint:
@@ -109,13 +111,10 @@ def parse_native(path: Path, data: bytes, sha256: str | None = None) -> Checkpoi
         raise CheckpointError(
             f"{path}: damaged safetensors file ({quoted(error)}); fetch it again"
         ) from error
+    states = _states(path, header["networks"], tensors)
     networks = {
-        name: _network(path, name, described, tensors) for name, described in header["networks"].items()
+        name: _network(path, name, described, states[name]) for name, described in header["networks"].items()
     }
-    expected = sum(len(network.state) for network in networks.values())
-    if expected != len(tensors):
-        unowned = [key for key in tensors if key.split("/", 1)[0] not in networks]
-        raise CheckpointError(f"{path}: tensors of no declared network: {listed(unowned)}")
     return Checkpoint(
         str(path),
         sha256 or sha256_bytes(data),
@@ -126,18 +125,26 @@ def parse_native(path: Path, data: bytes, sha256: str | None = None) -> Checkpoi
     )
 
 
-def _network(path: Path, name: str, described: Any, tensors: dict[str, torch.Tensor]) -> NetworkState:
+def _states(
+    path: Path, names: Iterable[str], tensors: Mapping[str, torch.Tensor]
+) -> dict[str, dict[str, torch.Tensor]]:
+    """network → its tensors by key, in the order of the keys."""
+    states: dict[str, dict[str, torch.Tensor]] = {name: {} for name in names}
+    unowned = [key for key in tensors if key.split("/", 1)[0] not in states]
+    if unowned:
+        raise CheckpointError(f"{path}: tensors of no declared network: {listed(unowned)}")
+    for key in sorted(tensors):
+        name, _, rest = key.partition("/")
+        states[name][rest] = plain_tensor(tensors[key])
+    return states
+
+
+def _network(path: Path, name: str, described: Any, state: dict[str, torch.Tensor]) -> NetworkState:
     if not isinstance(described, dict) or not isinstance(described.get("kind"), str):
         raise CheckpointError(f"{path}: network {quoted(name)} has no kind in the header")
     parts = {part: described.get(part, kind()) for part, kind in _PARTS.items()}
     if any(not isinstance(parts[part], kind) for part, kind in _PARTS.items()):
         raise CheckpointError(f"{path}: network {quoted(name)} is described wrongly in the header")
-    prefix = f"{name}/"
-    state = {
-        key.removeprefix(prefix): plain_tensor(tensors[key])
-        for key in sorted(tensors)
-        if key.startswith(prefix)
-    }
     require_finite(path, name, state)
     return NetworkState(
         described["kind"], parts["config"], state, [str(n) for n in parts["notes"]], parts["origin"]
@@ -152,7 +159,7 @@ def _header(path: Path, data: bytes) -> dict[str, Any]:
     if len(data) < 8 or size > min(MAX_HEADER_BYTES, len(data) - 8):
         raise CheckpointError(f"{path}: safetensors header of {size} bytes; the file is cut off or hostile")
     try:
-        outer = json.loads(data[8 : 8 + size], object_pairs_hook=_without_duplicates)
+        outer = parse_json(data[8 : 8 + size])
         metadata = outer.get("__metadata__", {}) if isinstance(outer, dict) else {}
         text = metadata.get(METADATA_KEY) if isinstance(metadata, dict) else None
         if not isinstance(text, str):
@@ -160,8 +167,8 @@ def _header(path: Path, data: bytes) -> dict[str, Any]:
                 f"{path}: safetensors without this project's header, so the network in it is unknown;"
                 " convert the original checkpoint with `forensics convert`"
             )
-        header = json.loads(text, object_pairs_hook=_without_duplicates)
-    except (ValueError, RecursionError) as error:
+        header = parse_json(text)
+    except ValueError as error:
         raise CheckpointError(f"{path}: unreadable safetensors header ({quoted(error)})") from error
     if not isinstance(header, dict) or header.get("format_version") != FORMAT_VERSION:
         found = header.get("format_version") if isinstance(header, dict) else None
@@ -170,11 +177,19 @@ def _header(path: Path, data: bytes) -> dict[str, Any]:
         )
     if not isinstance(header.get("networks"), dict) or not isinstance(header.setdefault("card", {}), dict):
         raise CheckpointError(f"{path}: the header lists no networks")
+    _check_names(path, header["networks"], outer)
     return header
 
 
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError("the same key twice")
-    return result
+def _check_names(path: Path, networks: dict[str, Any], tensors: dict[str, Any]) -> None:
+    """Refuse more networks, tensors or text in names than a weights file has any use for."""
+    if len(networks) > _MAX_NETWORKS or len(tensors) > _MAX_TENSORS:
+        raise CheckpointError(
+            f"{path}: {len(networks)} networks and {len(tensors)} tensors, and the limits are {_MAX_NETWORKS} and"
+            f" {_MAX_TENSORS}"
+        )
+    longest = max((len(name) for name in (*networks, *tensors)), default=0)
+    if longest > _MAX_NAME_CHARACTERS:
+        raise CheckpointError(
+            f"{path}: a name of {longest} characters, and the limit is {_MAX_NAME_CHARACTERS}"
+        )

@@ -6,13 +6,12 @@ multiple of the file, every storage exactly as long as the pickle declares.
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
-import zlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from forensics.core.archives import Archive, ArchiveLimits, open_archive
 from forensics.core.errors import CheckpointError
 from forensics.generators.checkpoints.checkpoint import quoted
 from forensics.generators.checkpoints.pickles import legacy_storage
@@ -20,14 +19,13 @@ from forensics.generators.checkpoints.pickles.records import Malformed, Storage
 from forensics.generators.checkpoints.pickles.unpickler import Effort, Unpickler
 
 _ZIP_MAGIC = b"PK\x03\x04"
-_MAX_ENTRIES = 100_000
-_MAX_GROWTH = 4  # weights hardly compress; torch.save does not try
 _SLACK_BYTES = 1 << 20
+# Weights hardly compress, and torch.save does not try.
+_LIMITS = ArchiveLimits(members=100_000, member_bytes=8 << 30, growth=4, slack_bytes=_SLACK_BYTES)
 _NAME = re.compile(
     r"(?P<folder>[^/\\:]{1,255})/(data\.pkl|data/[A-Za-z0-9_]{1,64}|version|byteorder"
     r"|\.format_version|\.storage_alignment|\.data/serialization_id)"
 )
-_BAD_ZIP = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, EOFError, OSError)
 
 
 def is_torch_zip(data: bytes) -> bool:
@@ -51,23 +49,17 @@ def load_torch_legacy(path: Path, data: bytes) -> Any:
 
 def load_torch_zip(path: Path, data: bytes) -> Any:
     """The object of a torch.save archive, as records. Raises CheckpointError."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return _Archive(path, data, archive).load()
-    except CheckpointError:
-        raise
-    except _BAD_ZIP as error:
-        raise CheckpointError(f"{path}: damaged zip archive ({quoted(error)}); fetch it again") from error
+    with open_archive(data, path, _LIMITS, CheckpointError) as archive:
+        return _TorchArchive(path, len(data), archive).load()
 
 
-class _Archive:
+class _TorchArchive:
     """One torch.save archive whose directory has been checked."""
 
-    def __init__(self, path: Path, data: bytes, archive: zipfile.ZipFile) -> None:
+    def __init__(self, path: Path, n_bytes: int, archive: Archive) -> None:
         self.path, self.archive = path, archive
-        self.effort = Effort.for_file(len(data))
-        self.entries = self._checked(archive.infolist(), len(data))
-        self.folder = next(iter(self.entries)).split("/", 1)[0]
+        self.effort = Effort.for_file(n_bytes)
+        self.folder = self._checked(archive.names)
         self.big_endian = self._small("byteorder") == b"big"
         self.storages: dict[str, Storage] = {}
 
@@ -78,53 +70,42 @@ class _Archive:
             raise CheckpointError(f"{self.path}: {len(pickle) - end} bytes after the end of its pickle")
         return value
 
-    def read(self, name: str) -> bytes:
-        entry = self.entries.get(f"{self.folder}/{name}")
-        if entry is None:
+    def read(self, name: str, max_bytes: int | None = None) -> bytes:
+        if f"{self.folder}/{name}" not in self.archive.names:
             raise CheckpointError(f"{self.path}: a zip archive without {name}; torch.save did not write it")
-        data = self.archive.read(entry)
-        if len(data) != entry.file_size:
-            raise CheckpointError(f"{self.path}: {name} is shorter than the archive says; it is damaged")
-        return data
+        return self.archive.read(f"{self.folder}/{name}", max_bytes)
 
     def _small(self, name: str) -> bytes:
-        return self.read(name)[:16] if f"{self.folder}/{name}" in self.entries else b""
+        return self.read(name, _SLACK_BYTES)[:16] if f"{self.folder}/{name}" in self.archive.names else b""
 
     def _storage(self, pid: Any) -> Storage:
         dtype, key, numel = legacy_storage.storage_id(pid)
         known = self.storages.get(key)
         if known is None:
-            entry = self.entries.get(f"{self.folder}/data/{key}")
             declared = numel * dtype.itemsize
-            if entry is None or entry.file_size != declared:
-                held = "none" if entry is None else str(entry.file_size)
-                raise Malformed(f"storage {key} of {declared} bytes, and the archive holds {held}")
-            data = memoryview(self.read(f"data/{key}"))
-            known = self.storages[key] = Storage(dtype, numel, data, self.big_endian)
+            data = (
+                self.read(f"data/{key}", max(declared, 1))
+                if f"{self.folder}/data/{key}" in self.archive.names
+                else b""
+            )
+            if len(data) != declared:
+                raise Malformed(f"storage {key} of {declared} bytes, and the archive holds {len(data)}")
+            known = self.storages[key] = Storage(dtype, numel, memoryview(data), self.big_endian)
         if (known.dtype, known.numel) != (dtype, numel):
             raise Malformed("one storage declared in two ways")
         return known
 
-    def _checked(self, infos: list[zipfile.ZipInfo], n_bytes: int) -> dict[str, zipfile.ZipInfo]:
-        """The entries by name, after refusing what torch.save does not write."""
-        if not infos or len(infos) > _MAX_ENTRIES:
-            raise CheckpointError(f"{self.path}: a zip archive of {len(infos)} entries; not a weights file")
-        entries: dict[str, zipfile.ZipInfo] = {}
-        for info in infos:
-            name = info.orig_filename
+    def _checked(self, names: Collection[str]) -> str:
+        """The one folder that all members lie in, after refusing what torch.save does not write."""
+        for name in names:
             match = _NAME.fullmatch(name)
-            if match is None or match["folder"] in (".", "..") or name != info.filename:
+            if match is None or match["folder"] in (".", ".."):
                 raise CheckpointError(
                     f"{self.path}: refused, its zip archive holds {quoted(name)!r}, which torch.save does not write"
                 )
-            if info.filename in entries:
-                raise CheckpointError(f"{self.path}: refused, {quoted(name)} is in its zip archive twice")
-            entries[info.filename] = info
-        if len({name.split("/", 1)[0] for name in entries}) != 1:
-            raise CheckpointError(f"{self.path}: refused, its zip archive holds more than one folder")
-        total = sum(info.file_size for info in infos)
-        if total > _MAX_GROWTH * n_bytes + _SLACK_BYTES:
+        folders = {name.split("/", 1)[0] for name in names}
+        if len(folders) != 1:
             raise CheckpointError(
-                f"{self.path}: refused, its {n_bytes} bytes would unpack to {total}: a zip bomb, not weights"
+                f"{self.path}: refused, its zip archive holds {len(folders)} folders instead of one"
             )
-        return entries
+        return folders.pop()
