@@ -25,8 +25,9 @@ from forensics.corpus.photographs.data import TrainingImages
 from forensics.faces.analyser import FaceAnalyser, load_faces
 from forensics.generators.base import Generator, load_generator
 from forensics.generators.checkpoints import read_checkpoint
+from forensics.generators.training.monitoring.image_quality import GeneratorQuality
 from forensics.images import contact_sheet, encode_jpeg, resize
-from forensics.metrics.image_sets import Evaluation
+from forensics.metrics.image_sets import ImageSetScores
 from tools.model_card import card
 
 _CANDIDATES = 3
@@ -54,7 +55,7 @@ def _file_of(run: Path, name: str) -> Path:
 
 def best_snapshot(
     run: Path, images: TrainingImages, chosen: str | None = None
-) -> tuple[Path, dict[str, Any]]:
+) -> tuple[Path, ImageSetScores]:
     """The snapshot of lowest KID among the last three of the run, or the `chosen` file of it, and its scores.
 
     One draw of latents chooses; the scores are means over four others, of which none was chosen by."""
@@ -63,16 +64,15 @@ def best_snapshot(
         raise ForensicsError(
             f"{run}: holds no {chosen or 'network-*.safetensors'}; name the folder of a training run"
         )
-    evaluation = Evaluation(images, pick_device("cpu"))
+    measured = GeneratorQuality(images, pick_device("cpu"))
     generators = {path: load_generator(path, "cpu") for path in snapshots}
     best = snapshots[0]
     if len(snapshots) > 1:
         kids = {
-            path: evaluation.score(generators[path])["kid"]
-            for path in tracked(snapshots, "KID", len(snapshots))
+            path: measured.score(generators[path]).kid for path in tracked(snapshots, "KID", len(snapshots))
         }
         best = min(snapshots, key=kids.__getitem__)
-    return best, evaluation.score(generators[best], tracked(_KID_SEEDS, "KID of the best", len(_KID_SEEDS)))
+    return best, measured.score(generators[best], tracked(_KID_SEEDS, "KID of the best", len(_KID_SEEDS)))
 
 
 def face_quality(generator: Generator, images: TrainingImages, faces: FaceAnalyser) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def release(
         "kimg": facts["kimg"],
         "weights_sha256": sha256_file(path),
         "pack": faces.pack,
-        "scores": scores,
+        "scores": scores.to_json(),
         "faces": rows,
     }
     write_json(out / "quality.json", summary)

@@ -21,9 +21,11 @@ from numpy.typing import NDArray
 from forensics.core.errors import ForensicsError
 from forensics.core.terminal import printable
 from forensics.detectors.contract import Thresholds
-from forensics.metrics import weighted
+from forensics.metrics.detection import measures
+from forensics.metrics.weighted import once, replicates
 
-MEASURES: Final = ("auc", "eer", "tpr_at_fpr_0.05", "tpr_at_fpr_0.01", "cllr")
+METRICS: Final = ("auc", "eer", "tpr-at-fpr", "cllr")
+MEASURES: Final = ("auc", "eer", "tpr_at_fpr_0.05", "tpr_at_fpr_0.01", "cllr")  # columns of these metrics
 LOWER_IS_BETTER: Final = frozenset({"eer", "cllr", "false_alarms"})
 SIGNIFICANT: Final = 0.05
 N_BOOTSTRAP: Final = 10_000
@@ -174,7 +176,7 @@ def _measured(
         chosen = [(x, y) for x, y in pairs if x.label == 0 or part in ("", x.source)]
         labels = np.array([x.label for x, _ in chosen])
         scores = tuple(np.array([pair[k].log10_lr for pair in chosen]) for k in (0, 1))
-        wanted = MEASURES if part == "" else ("auc",)
+        wanted = METRICS if part == "" else ("auc",)
         n = int((labels == 0).sum()), int((labels == 1).sum())
         for measure, values in _paired(scores, labels, wanted, seed, n_bootstrap).items():
             yield Difference(name, part, measure, *values, *n)
@@ -188,22 +190,18 @@ def _paired(
     n_bootstrap: int,
 ) -> dict[str, tuple[float, float, float, float, float]]:
     """Measure → value of A, of B, interval of B − A, and two-sided p of no difference."""
-    measures = {name: measure for name, measure in weighted.measures().items() if name in wanted}
-    whole = [weighted.once(column, labels) for column in scores]
-    drawn: dict[str, list[NDArray[np.float64]]] = {name: [] for name in measures}
-    both = (weighted.replicates(data.authentic, data.synthetic, n_bootstrap, seed) for data in whole)
+    data_a, data_b = (once(column, labels) for column in scores)
+    value_a, value_b = measures(data_a, wanted), measures(data_b, wanted)
+    both = (replicates(data.authentic, data.synthetic, n_bootstrap, seed) for data in (data_a, data_b))
     # The weights depend on the seed and the sizes only: the same images on both sides.
-    for of_a, of_b in zip(*both, strict=True):
-        for name, measure in measures.items():
-            drawn[name].append(measure(of_b) - measure(of_a))
-    found = {}
-    for name, measure in measures.items():
-        change = np.concatenate(drawn[name])
+    blocks = [(measures(a, wanted), measures(b, wanted)) for a, b in zip(*both, strict=True)]
+    found: dict[str, tuple[float, float, float, float, float]] = {}
+    for name in [name for name in MEASURES if name in value_a]:
+        change = np.concatenate([of_b[name] - of_a[name] for of_a, of_b in blocks])
         low, high = np.percentile(change, (2.5, 97.5))
         tail = 1 + min(int((change <= 1e-12).sum()), int((change >= -1e-12).sum()))
         p = min(1.0, 2 * tail / (len(change) + 1))
-        a, b = (float(measure(data)[0]) for data in whole)
-        found[name] = (a, b, float(low), float(high), p)
+        found[name] = (float(value_a[name][0]), float(value_b[name][0]), float(low), float(high), p)
     return found
 
 

@@ -103,10 +103,10 @@ def distribution(generator: Generator, photographs: Sequence[Path], seeds: Seque
     """KID, precision and recall at psi 1 against photographs brought to the generator's size as for training."""
     from forensics.core.devices import pick_device
     from forensics.corpus.photographs.loading import load_images
-    from forensics.metrics.image_sets import Evaluation
+    from forensics.generators.training.monitoring.image_quality import GeneratorQuality
 
-    evaluation = Evaluation(load_images(photographs, generator.img_resolution), pick_device("cpu"))
-    return evaluation.score(generator, tracked(seeds, "KID", len(seeds)))
+    measured = GeneratorQuality(load_images(photographs, generator.img_resolution), pick_device("cpu"))
+    return measured.score(generator, tracked(seeds, "KID", len(seeds))).to_json()
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -11,8 +11,7 @@ A row's detector and a cell's scores are kept as files: a kill costs one trainin
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 from forensics.benchmarks.tables import unreachable
 from forensics.core.errors import CorpusError, ForensicsError
 from forensics.core.files import sha256_bytes, write_json
-from forensics.core.terminal import Meter, printable
+from forensics.core.terminal import Progress, printable
 from forensics.corpus.pools.five_pools import Places
 from forensics.corpus.pools.pool import FITTED, Pool
 from forensics.detectors.contract import DESCRIPTION, Detector, load_detector, read_description
@@ -39,7 +38,6 @@ SHARES: Final = (
 )  # of a matrix: nothing is tuned or selected, and every cell needs images
 PLAN: Final = "matrix_plan.json"
 _DIGITS: Final = 6
-Progress = Callable[[str, int], AbstractContextManager[Meter]]
 
 
 @dataclass(frozen=True)

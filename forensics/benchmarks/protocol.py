@@ -7,8 +7,7 @@ Each perturbation treats both classes alike. Every number comes with its n and a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,12 +27,11 @@ from forensics.benchmarks.tables import (
 )
 from forensics.core.errors import CorpusError
 from forensics.core.files import write_json, write_text
-from forensics.core.terminal import Meter, printable
+from forensics.core.terminal import Progress, printable
 from forensics.corpus.items import list_items
 from forensics.detectors.contract import Detector
 
 N_BOOTSTRAP = 1000
-Progress = Callable[[str, int], AbstractContextManager[Meter]]
 
 
 @dataclass(frozen=True)

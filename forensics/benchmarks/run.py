@@ -9,6 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from forensics.benchmarks.learning_curve.run import (
+    LearningCurveOptions,
+    curve_lines,
+    curve_summary,
+    run_learning_curve,
+)
 from forensics.benchmarks.overlap import Exposure
 from forensics.benchmarks.pages.benchmark import benchmark_page, slice_name
 from forensics.benchmarks.pages.comparison import compare_benchmarks, comparison_lines, to_json
@@ -31,7 +37,7 @@ DEFAULT_PERTURB = "jpeg90,jpeg70,resize75,history75,messenger"
 
 
 @dataclass(frozen=True)
-class Request:
+class BenchmarkOptions:
     """What is to be measured, and how: the options of the command, as given (None or empty: the default)."""
 
     corpora: tuple[Path, ...]
@@ -45,55 +51,73 @@ class Request:
     trim_bottom: float = 0.0
     compare: tuple[Path, Path] | None = None
     synthetic_past: int = 0
+    learning_curve: str | None = None
+    sizes: tuple[int, ...] = ()
+    trainings: int = 3
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the command says: as plain values, as lines; and how many files could not be read."""
+class Printout:
+    """What the command prints: as plain values, as lines; and how many files could not be read."""
 
     summary: dict[str, Any]
     lines: Iterable[str]
     n_failed: int = 0
 
 
-def answer(request: Request) -> Answer:
-    """Do what was asked: a benchmark, a matrix or a comparison. ForensicsError: options that do not go together."""
-    if request.compare is not None:
-        _nothing_else(request, "--compare", ("corpora", "detectors", "perturb", "pools", "matrix"))
-        comparison = compare_benchmarks(*request.compare, request.out, request.seed)
-        return Answer(to_json(comparison), comparison_lines(comparison, request.out))
-    if not request.corpora or request.out is None:
+def run_command(options: BenchmarkOptions) -> Printout:
+    """A benchmark, a matrix, a learning curve or a comparison. ForensicsError: options that do not go together."""
+    if options.compare is not None:
+        not_chosen = ("corpora", "detectors", "perturb", "pools", "matrix", "learning_curve")
+        _refuse_beside(options, "--compare", not_chosen)
+        comparison = compare_benchmarks(*options.compare, options.out, options.seed)
+        return Printout(to_json(comparison), comparison_lines(comparison, options.out))
+    if not options.corpora or options.out is None:
         raise ForensicsError(
             "a benchmark needs a corpus and --out, or --compare with two finished benchmarks"
         )
-    if request.matrix is not None:
-        _nothing_else(request, "--matrix", ("detectors", "perturb"))
-        own = (
-            request.pools,
-            request.trim_bottom,
-            request.seed,
-            str(pick_device(request.device)),
-            request.synthetic_past,
+    if options.matrix is not None:
+        return _matrix(options, options.matrix, options.out)
+    if options.learning_curve is not None:
+        return _learning_curve(options, options.learning_curve, options.out)
+    return _benchmark(options, options.out)
+
+
+def _matrix(options: BenchmarkOptions, kind: str, out: Path) -> Printout:
+    _refuse_beside(options, "--matrix", ("detectors", "perturb", "learning_curve"))
+    training = options.trim_bottom, options.seed, str(pick_device(options.device)), options.synthetic_past
+    asked = Asked(options.corpora, kind, out, options.pools, *training)
+    matrix, n_failed = matrix_of(asked, progress)
+    where = {"out": str(out), "report": str(out / "report.html")}
+    return Printout(matrix.to_json() | where, matrix_lines(matrix, out), n_failed)
+
+
+def _learning_curve(options: BenchmarkOptions, kind: str, out: Path) -> Printout:
+    _refuse_beside(options, "--learning-curve", ("detectors", "perturb", "synthetic_past"))
+    device = str(pick_device(options.device))
+    curve, n_failed = run_learning_curve(
+        LearningCurveOptions(
+            options.corpora, kind, out, options.sizes, options.trainings, options.pools, options.trim_bottom, device
         )
-        matrix, n_failed = matrix_of(Asked(request.corpora, request.matrix, request.out, *own), progress)
-        where = {"out": str(request.out), "report": str(request.out / "report.html")}
-        return Answer(matrix.to_json() | where, matrix_lines(matrix, request.out), n_failed)
-    if request.trim_bottom:
-        raise ForensicsError("--trim-bottom goes with --matrix only: a benchmark measures images as they are")
-    if request.synthetic_past:
-        raise ForensicsError(
-            "--synthetic-past goes with --matrix only: a benchmark measures images as they are"
-        )
+    )  # fmt: skip
+    return Printout(curve_summary(curve, out), curve_lines(curve, out), n_failed)
+
+
+def _benchmark(options: BenchmarkOptions, out: Path) -> Printout:
+    for name in ("trim_bottom", "synthetic_past"):
+        if getattr(options, name):
+            option = f"--{name.replace('_', '-')}"
+            raise ForensicsError(f"{option} goes with --matrix only: a benchmark measures images as they are")
     start = time.monotonic()
-    outcome = benchmark_corpora(request, request.out)
+    outcome = benchmark_corpora(options, out)
     speed = _speed(outcome, time.monotonic() - start)
-    lines = [*summary_lines(outcome, request.out), speed_line(speed)]
-    return Answer(summary(outcome, request.out) | {"speed": speed}, lines, len(outcome.failures))
+    lines = [*summary_lines(outcome, out), speed_line(speed)]
+    return Printout(summary(outcome, out) | {"speed": speed}, lines, len(outcome.failures))
 
 
-def _nothing_else(request: Request, option: str, others: Sequence[str]) -> None:
+def _refuse_beside(options: BenchmarkOptions, option: str, others: Sequence[str]) -> None:
     for name in others:
-        if getattr(request, name):
+        if getattr(options, name):
             raise ForensicsError(f"{option} does not go with {name}; leave one of them out")
 
 
@@ -127,19 +151,19 @@ def speed_line(speed: dict[str, Any]) -> str:
     return f"{speed['views']} views scored, {rate}; {speed['elapsed_s']:.0f} s in all; {memory}"
 
 
-def benchmark_corpora(request: Request, out: Path) -> Outcome:
+def benchmark_corpora(options: BenchmarkOptions, out: Path) -> Outcome:
     """Run the benchmark and write everything below `out`. ForensicsError: bad input, one line."""
-    names = request.detectors or ("default",)
-    perturb = DEFAULT_PERTURB if request.perturb is None else request.perturb
+    names = options.detectors or ("default",)
+    perturb = DEFAULT_PERTURB if options.perturb is None else options.perturb
     perturbations = parse(perturb)
-    detectors = [load_on_device(name, request.device) for name in names]
+    detectors = [load_on_device(name, options.device) for name in names]
     outcome = run_benchmark(
-        request.corpora,
+        options.corpora,
         detectors,
         out,
         perturbations=perturbations,
-        seed=request.seed,
-        exposure=exposure_of(names, detectors, request.pools),
+        seed=options.seed,
+        exposure=exposure_of(names, detectors, options.pools),
         progress=progress,
     )
     for line in outcome.failures:
@@ -153,13 +177,13 @@ def benchmark_corpora(request: Request, out: Path) -> Outcome:
     if words := unequal_psi(outcome.rows):
         note(words)
     # Where the results go is no part of them: the same benchmark in two folders gives the same bytes.
-    command = ["forensics", "benchmark", *map(printable, request.corpora)]
+    command = ["forensics", "benchmark", *map(printable, options.corpora)]
     inputs = {f"detector {d.id}": d.weights_sha256 for d in detectors}
-    if request.pools is not None:
-        inputs["pools"] = sha256_file(request.pools)
+    if options.pools is not None:
+        inputs["pools"] = sha256_file(options.pools)
     inputs["images"] = outcome.plan.to_json()["images"]["sha256"]
-    options: dict[str, Any] = {"detectors": names, "perturb": perturb, "device": request.device}
-    record = command, inputs, {"seed": request.seed}, options
+    settings: dict[str, Any] = {"detectors": names, "perturb": perturb, "device": options.device}
+    record = command, inputs, {"seed": options.seed}, settings
     write_text(out / "report.html", benchmark_page(outcome, evidence_lines(evidence(*record))))
     write_evidence(out, *record)
     return outcome

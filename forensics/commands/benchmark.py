@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from forensics.commands.options import Corpora, Device, Json, SyntheticPast, TrimBottom
+from forensics.commands.options import Corpora, Device, Json, SyntheticPast, TrimBottom, whole_numbers
 
 
 def benchmark(
@@ -36,6 +36,22 @@ def benchmark(
             metavar="KIND", help="Train detectors of this kind on parts of the corpora, test on each part."
         ),
     ] = None,
+    learning_curve: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="Train detectors of this kind on more and more images: what more of them would give.",
+        ),
+    ] = None,
+    sizes: Annotated[
+        str,
+        typer.Option(
+            metavar="N,N,...", help="Of a learning curve, training images in all; without: halvings of all."
+        ),
+    ] = "",
+    trainings: Annotated[
+        int, typer.Option(min=1, max=100, help="Of a learning curve, trainings a size.")
+    ] = 3,
     trim_bottom: TrimBottom = 0.0,
     synthetic_past: SyntheticPast = 0,
     compare: Annotated[
@@ -56,12 +72,13 @@ def benchmark(
     is then 2.
 
     --matrix frequency: trained on all sources, without one, on one alone, tested on each: OUT/matrix.json and the rest.
+    --learning-curve frequency: AUC on a fixed test pool by number of training images: OUT/curve.csv, OUT/curve.svg.
     --compare A B: paired differences of two finished benchmarks, with --out as a page.
     """
-    from forensics.benchmarks import run as benchmarking
+    from forensics.benchmarks.run import BenchmarkOptions, run_command
     from forensics.core.terminal import print_summary
 
-    request = benchmarking.Request(
+    options = BenchmarkOptions(
         tuple(corpora or ()),
         out,
         tuple(detector or ()),
@@ -73,8 +90,11 @@ def benchmark(
         trim_bottom,
         compare,
         synthetic_past,
+        learning_curve,
+        whole_numbers("--sizes", sizes),
+        trainings,
     )
-    answer = benchmarking.answer(request)
-    print_summary(answer.summary, answer.lines, as_json=as_json)
-    if answer.n_failed:
+    printout = run_command(options)
+    print_summary(printout.summary, printout.lines, as_json=as_json)
+    if printout.n_failed:
         raise typer.Exit(2)

@@ -98,3 +98,13 @@ def pack_asked_for(pack: str | None, root: Path | None) -> str | None:
     from forensics.faces.analyser import pack_folder
 
     return None if pack is None and root is None else str(pack_folder(pack, root))
+
+
+def whole_numbers(option: str, text: str) -> tuple[int, ...]:
+    """The numbers of a comma-separated list; empty where the text is. typer.BadParameter: it is no such list."""
+    try:
+        return tuple(int(part) for part in text.split(",")) if text.strip() else ()
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{text!r} is no list of whole numbers such as 100,200", param_hint=option
+        ) from error

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -85,6 +85,10 @@ class Meter(Protocol):
         """Count `n` more items as done."""
 
 
+# What shows how far a job is: `progress`, or a test's stand-in for it. Takes a title and a total.
+Progress = Callable[[str, int], AbstractContextManager[Meter]]
+
+
 class _PlainMeter:
     def __init__(self, title: str, total: int | None) -> None:
         self.title, self.total, self.done = title, total, 0
@@ -108,14 +112,20 @@ def progress(title: str, total: int | None, *, done: int = 0) -> Iterator[Meter]
         meter.done = done
         yield meter
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich import progress as bars
 
     # markup=False: a file's name may be in the status, and "[/b].png" is no markup.
     title_column, status_column = (
-        TextColumn(t, markup=False) for t in ("{task.description}", "{task.fields[status]}")
+        bars.TextColumn(t, markup=False) for t in ("{task.description}", "{task.fields[status]}")
     )
-    columns = (title_column, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), status_column)
-    with Progress(*columns, console=stderr) as bar:
+    columns = (
+        title_column,
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TimeRemainingColumn(),
+        status_column,
+    )
+    with bars.Progress(*columns, console=stderr) as bar:
         task = bar.add_task(printable(title), total=total, completed=done, status="")
 
         class _BarMeter:

@@ -8,21 +8,39 @@ thousand are one array operation, and the value itself is the replicate in which
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import isotonic_regression
 
-from forensics.metrics import weighted
-from forensics.metrics.weighted import FPR_TARGETS, N_BINS, Floats, Ints, probability, split
+from forensics.metrics.auc import area_under_roc
+from forensics.metrics.cllr import log_lr_cost
+from forensics.metrics.contract import detection_metrics
+from forensics.metrics.ece import expected_calibration_error
+from forensics.metrics.eer import equal_error_rate
+from forensics.metrics.tpr_at_fpr import FPR_TARGETS, rates_at
+from forensics.metrics.weighted import (
+    LN10,
+    N_BINS,
+    Floats,
+    Ints,
+    Weighted,
+    bins,
+    once,
+    probability,
+    replicates,
+    split,
+)
 
 __all__ = [
     "FPR_TARGETS", "N_BINS", "Estimate", "auc", "calibration_loss", "cllr", "cross_entropy", "ece", "eer", "evaluate",
-    "min_cllr", "probability", "recalibrated", "reliability", "roc", "split", "tpr_at_fpr", "wilson",
+    "measures", "min_cllr", "probability", "recalibrated", "reliability", "roc", "split", "tpr_at_fpr", "wilson",
 ]  # fmt: skip
 
-_LN10 = float(np.log(10.0))
+# The order of the tables; a metric that is registered beside these comes after them.
+_FIRST = ("auc", "eer", "tpr-at-fpr", "cllr", "min-cllr", "calibration-loss", "ece")
 
 
 @dataclass(frozen=True)
@@ -42,12 +60,12 @@ class Estimate:
 
 def auc(scores: ArrayLike, labels: ArrayLike) -> float:
     """Area under the ROC: the chance that a synthetic image outscores an authentic one, a tie counting ½."""
-    return float(weighted.auc(weighted.once(scores, labels))[0])
+    return float(area_under_roc(once(scores, labels))[0])
 
 
 def eer(scores: ArrayLike, labels: ArrayLike) -> float:
     """Equal error rate: where FPR = 1 − TPR on the ROC, linear between its vertices."""
-    return float(weighted.eer(weighted.once(scores, labels))[0])
+    return float(equal_error_rate(once(scores, labels))[0])
 
 
 def tpr_at_fpr(scores: ArrayLike, labels: ArrayLike, target: float) -> tuple[float, float, float]:
@@ -55,49 +73,49 @@ def tpr_at_fpr(scores: ArrayLike, labels: ArrayLike, target: float) -> tuple[flo
 
     With n authentic images no FPR between 0 and 1/n can be observed: at `target` < 1/n the FPR reached is 0.
     """
-    tpr, fpr, threshold = weighted.at_fpr(weighted.once(scores, labels), target)
+    tpr, fpr, threshold = rates_at(once(scores, labels), target)
     return float(tpr[0]), float(fpr[0]), float(threshold[0])
 
 
 def roc(scores: ArrayLike, labels: ArrayLike) -> tuple[Floats, Floats, Floats]:
     """FPR, TPR and threshold at every distinct score, each [k + 1], from nothing flagged to all flagged."""
-    thresholds, fpr, tpr = weighted.once(scores, labels).rates
+    thresholds, fpr, tpr = once(scores, labels).rates
     return fpr[0], tpr[0], thresholds
 
 
 def cllr(log10_lr: ArrayLike, labels: ArrayLike) -> float:
     """Log-LR cost in bits (Brümmer & du Preez 2006): 0 is perfect, 1 is as good as always saying LR = 1."""
-    return float(weighted.cllr(weighted.once(log10_lr, labels))[0])
+    return float(log_lr_cost(once(log10_lr, labels))[0])
 
 
 def min_cllr(scores: ArrayLike, labels: ArrayLike) -> float:
     """Cllr after the best monotone recalibration (PAV): what discrimination costs, in [0, 1] bits."""
-    return float(weighted.min_cllr(weighted.once(scores, labels))[0])
+    return float(once(scores, labels).min_cllr[0])
 
 
 def calibration_loss(log10_lr: ArrayLike, labels: ArrayLike) -> float:
     """Cllr − minCllr in bits, at least 0: what the wrong size of the numbers costs."""
-    data = weighted.once(log10_lr, labels)
-    return float(max(0.0, (weighted.cllr(data) - weighted.min_cllr(data))[0]))
+    data = once(log10_lr, labels)
+    return float(max(0.0, (log_lr_cost(data) - data.min_cllr)[0]))
 
 
 def ece(log10_lr: ArrayLike, labels: ArrayLike) -> float:
     """Expected calibration error of the even-prior probability: ten equal bins, each class weighing ½."""
-    return float(weighted.ece(weighted.once(log10_lr, labels))[0])
+    return float(expected_calibration_error(once(log10_lr, labels))[0])
 
 
 def reliability(log10_lr: ArrayLike, labels: ArrayLike) -> tuple[Floats, Floats, Ints]:
     """Mean stated probability, rate of synthetic (each class weighing ½; NaN: empty bin) and n, each [10]."""
     authentic, synthetic = split(log10_lr, labels)
-    bins = np.concatenate([weighted.bins(authentic), weighted.bins(synthetic)])
+    place = np.concatenate([bins(authentic), bins(synthetic)])
     weights = np.concatenate(
         [np.full(authentic.size, 0.5 / authentic.size), np.full(synthetic.size, 0.5 / synthetic.size)]
     )
     stated = weights * probability(np.concatenate([authentic, synthetic]))
     true = weights * np.repeat([0.0, 1.0], [authentic.size, synthetic.size])
-    mass, p, rate = (np.bincount(bins, weights=w, minlength=N_BINS) for w in (weights, stated, true))
+    mass, p, rate = (np.bincount(place, weights=w, minlength=N_BINS) for w in (weights, stated, true))
     with np.errstate(invalid="ignore"):
-        return p / mass, rate / mass, np.bincount(bins, minlength=N_BINS).astype(np.int64)
+        return p / mass, rate / mass, np.bincount(place, minlength=N_BINS).astype(np.int64)
 
 
 def cross_entropy(log10_lr: ArrayLike, labels: ArrayLike, log10_prior_odds: ArrayLike) -> Floats:
@@ -105,8 +123,8 @@ def cross_entropy(log10_lr: ArrayLike, labels: ArrayLike, log10_prior_odds: Arra
     authentic, synthetic = split(log10_lr, labels)
     odds = np.atleast_1d(np.asarray(log10_prior_odds, dtype=np.float64))[:, None]
     p = probability(odds)[:, 0]
-    missed = np.logaddexp(0, -(synthetic + odds) * _LN10).mean(axis=1)
-    accused = np.logaddexp(0, (authentic + odds) * _LN10).mean(axis=1)
+    missed = np.logaddexp(0, -(synthetic + odds) * LN10).mean(axis=1)
+    accused = np.logaddexp(0, (authentic + odds) * LN10).mean(axis=1)
     return np.asarray((p * missed + (1 - p) * accused) / np.log(2))
 
 
@@ -140,15 +158,24 @@ def evaluate(
     Keys: auc, eer, tpr_at_fpr_<t> and fpr_reached_<t> for t in `FPR_TARGETS`, cllr, min_cllr,
     calibration_loss, ece. Where the classes do not overlap no replicate does, and the interval has no width.
     """
-    data = weighted.once(log10_lr, labels)
-    measures = weighted.measures()
-    drawn: dict[str, list[Floats]] = {name: [] for name in measures}
-    for replicate in weighted.replicates(data.authentic, data.synthetic, n_bootstrap, seed):
-        for name, measure in measures.items():
-            drawn[name].append(measure(replicate))
+    data = once(log10_lr, labels)
+    blocks = [measures(block) for block in replicates(data.authentic, data.synthetic, n_bootstrap, seed)]
     n = data.authentic.size, data.synthetic.size
     estimates = {}
-    for name, measure in measures.items():
-        low, high = np.percentile(np.concatenate(drawn[name]), (2.5, 97.5))
-        estimates[name] = Estimate(float(measure(data)[0]), float(low), float(high), *n)
+    for name, value in measures(data).items():
+        low, high = np.percentile(np.concatenate([block[name] for block in blocks]), (2.5, 97.5))
+        estimates[name] = Estimate(float(value[0]), float(low), float(high), *n)
     return estimates
+
+
+def measures(data: Weighted, of: Collection[str] | None = None) -> dict[str, Floats]:
+    """The columns of all registered metrics of scores, or of those named `of`, float64 [b], in the order of tables."""
+    columns: dict[str, Floats] = {}
+    for name, metric in sorted(detection_metrics().items(), key=lambda entry: _place(entry[0])):
+        if of is None or name in of:
+            columns |= metric.measure(data)
+    return columns
+
+
+def _place(name: str) -> tuple[int, str]:
+    return (_FIRST.index(name) if name in _FIRST else len(_FIRST)), name

@@ -59,7 +59,7 @@ def small_features(images: np.ndarray) -> np.ndarray:
 
 def kid_to(reference: np.ndarray, images: np.ndarray) -> float:
     """KID of features [n, 1280] of the unchanged images and of uint8 `images` [n, h, w, c], at 224 px."""
-    from forensics.metrics.image_sets import kid
+    from forensics.metrics.kid import kid
 
     return kid(reference, large_features(images))[0]
 

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import csv
+import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from forensics.benchmarks import learning_curve as room
-from forensics.benchmarks.learning_curve import Mean, Point, means, nested, power_law, sizes_of
+from forensics import cli
+from forensics.benchmarks.learning_curve import training as room
+from forensics.benchmarks.learning_curve.curve import (
+    CurveMean,
+    CurvePoint,
+    means_over_seeds,
+    nested,
+    power_law,
+    sizes_of,
+)
 from forensics.corpus.pools.pool import Pool
 from forensics.metrics.detection import auc
+
+
+def main(words: list[str]) -> int:
+    """The exit code of `forensics WORDS`."""
+    with patch.object(sys, "argv", ["forensics", *words]), pytest.raises(SystemExit) as leaving:
+        cli.main()
+    return int(leaving.value.code or 0)
 
 
 def pool(n_real: int = 40, n_a: int = 20, n_b: int = 12) -> Pool:
@@ -46,11 +63,11 @@ def test_means_are_means_with_an_interval_over_the_same_test_images() -> None:
     rng = np.random.default_rng(0)
     tested = pool()
     points = [
-        Point(size, seed, 1, 1, rng.normal(gap * tested.labels))
+        CurvePoint(size, seed, 1, 1, rng.normal(gap * tested.labels))
         for size, gap in ((50, 0.5), (100, 2.0))
         for seed in range(3)
     ]
-    found = {(m.part, m.size): m for m in means(points, tested, n_bootstrap=200)}
+    found = {(m.part, m.size): m for m in means_over_seeds(points, tested, n_bootstrap=200)}
     assert set(found) == {(p, s) for p in ("all", "a", "b") for s in (50, 100)}
     chosen = [i for i, s in enumerate(tested.sources) if s in ("real", "a")]
     aucs = [auc(p.scores[chosen], tested.labels[chosen]) for p in points if p.size == 100]
@@ -58,14 +75,14 @@ def test_means_are_means_with_an_interval_over_the_same_test_images() -> None:
     assert m.auc == pytest.approx(np.mean(aucs))
     assert m.sd_between_seeds == pytest.approx(np.std(aucs, ddof=1))
     assert m.low < m.auc < m.high
-    (alone, *_) = means(points[:1], tested, n_bootstrap=50)
+    (alone, *_) = means_over_seeds(points[:1], tested, n_bootstrap=50)
     assert alone.sd_between_seeds is None  # one training says nothing of the spread
     assert (m.n_seeds, m.n_authentic, m.n_synthetic) == (3, 40, 20)
 
 
 def test_a_power_law_is_found_and_none_is_made_up() -> None:
-    def curve(errors: list[float]) -> list[Mean]:
-        return [Mean("all", 50 * 2**k, 1 - e, 0, 1, 0, 1, 9, 9) for k, e in enumerate(errors)]
+    def curve(errors: list[float]) -> list[CurveMean]:
+        return [CurveMean("all", 50 * 2**k, 1 - e, 0, 1, 0, 1, 9, 9) for k, e in enumerate(errors)]
 
     law = power_law(curve([2 * (50 * 2**k) ** -0.5 for k in range(4)]))
     assert law == pytest.approx((2, 0.5))
@@ -83,8 +100,16 @@ def test_the_command_runs_resumes_and_repeats(
         for file in sorted((shared / "data" / "faces256" / "val" / source).glob("*.png"))[:n]:
             with Image.open(file) as image:
                 image.resize((64, 64)).save(tmp_path / "faces" / name / file.name)
-    argv = [str(tmp_path / "faces"), "--out", str(tmp_path / "out"), "--sizes", "8", "16", "--seeds", "2"]
-    assert room.main(argv) == 0
+    argv = [
+        "benchmark",
+        str(tmp_path / "faces"),
+        "--out",
+        str(tmp_path / "out"),
+        "--learning-curve",
+        "frequency",
+    ]
+    argv += ["--device", "cpu", "--trainings", "2", "--sizes"]
+    assert main([*argv, "8,16"]) == 0
     assert "16 images: AUC" in capsys.readouterr().out
     files = {p.name: p.read_bytes() for p in (tmp_path / "out").iterdir() if p.is_file()}
     assert {"points.csv", "curve.csv", "curve.svg", "evidence.json", "pools.json"} <= set(files)
@@ -96,8 +121,8 @@ def test_the_command_runs_resumes_and_repeats(
         ("16", "1"),
     ]
     monkeypatch.setattr(room, "train_detector", lambda *a: pytest.fail("trained again"))
-    assert room.main(argv) == 0
+    assert main([*argv, "8,16"]) == 0
     assert {p.name: p.read_bytes() for p in (tmp_path / "out").iterdir() if p.is_file()} == files
     capsys.readouterr()
-    assert room.main([*argv, "--sizes", "8", "5000"]) == 2
+    assert main([*argv, "8,5000"]) == 2
     assert "the training pool holds 18" in capsys.readouterr().err

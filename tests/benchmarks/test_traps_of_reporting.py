@@ -19,7 +19,7 @@ from PIL import Image
 
 from forensics import cli
 from forensics.benchmarks.perturbations import KINDS, parse, perturb
-from forensics.benchmarks.run import Request
+from forensics.benchmarks.run import BenchmarkOptions
 from forensics.commands.benchmark import benchmark as command
 from forensics.core.errors import DetectorError
 from forensics.core.files import sha256_file
@@ -137,7 +137,7 @@ def test_16_a_benchmark_that_cannot_run(
         assert (tmp_path / "out" / name).stat().st_size > 500
     options = set(inspect.signature(command).parameters)
     renamed = {"detector": "detectors", "as_json": None}
-    assert {renamed.get(o, o) for o in options} - {None} == set(Request.__dataclass_fields__)
+    assert {renamed.get(o, o) for o in options} - {None} == set(BenchmarkOptions.__dataclass_fields__)
     (tmp_path / "detector" / "weights.safetensors").write_bytes(b"\x80\x04cos\nsystem\n(S'touch pwned'\ntR.")
     with pytest.raises(DetectorError, match="cannot be read"):
         load_detector(tmp_path / "detector")

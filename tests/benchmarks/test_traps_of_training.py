@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forensics.benchmarks.learning_curve import Point, means
+from forensics.benchmarks.learning_curve.curve import CurvePoint, means_over_seeds
 from forensics.benchmarks.matrix import rows_of
 from forensics.core.errors import DetectorError
 from forensics.corpus.items import Item
@@ -55,10 +55,11 @@ def test_06_selecting_a_model_on_the_test_set() -> None:
     assert set(held.sha256) == by_pool["calibrate"]
     tested = pool.placed(places, ("test",))
     points = [
-        Point(80, k, 40, 40, np.random.default_rng(k).normal(tested.labels * (0.2 + k))) for k in range(3)
+        CurvePoint(80, k, 40, 40, np.random.default_rng(k).normal(tested.labels * (0.2 + k)))
+        for k in range(3)
     ]
-    (mean,) = means(points, tested, 100)
-    each = [means([p], tested, 100)[0].auc for p in points]
+    (mean,) = means_over_seeds(points, tested, 100)
+    each = [means_over_seeds([p], tested, 100)[0].auc for p in points]
     assert mean.n_seeds == 3
     assert mean.sd_between_seeds > 0
     assert mean.auc == pytest.approx(np.mean(each))

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from forensics.corpus.pools import five_pools
+from forensics.corpus.pools.five_pools import Rules, make_pools
 from forensics.corpus.pools.pool import split_pool
 from forensics.corpus.pools.reading import read_pool
 from forensics.detectors.fitting.engine import Options, train_detector
@@ -218,7 +218,7 @@ def test_only_the_pool_test_is_scored(
     run: Run, tree: Path, learned: tuple[Path, Path], tmp_path: Path
 ) -> None:
     pools = tmp_path / "pools.json"
-    assert five_pools.main([str(tree), "--out", str(pools), "--shares", "0.4", "0", "0", "0.2", "0.4"]) == 0
+    assert make_pools([tree], pools, Rules(0, (0.4, 0.0, 0.0, 0.2, 0.4))) == 0
     code, out, _ = run(tree, "--pools", pools, "--detector", learned[0], "--perturb", "none",
                        "--out", tmp_path / "out", "--json")  # fmt: skip
     assert code == 0

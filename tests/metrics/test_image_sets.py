@@ -13,10 +13,11 @@ import torch
 
 from forensics.corpus.photographs.data import TrainingImages
 from forensics.corpus.photographs.loading import load_images
-from forensics.generators.training.trainer import Trainer
-from forensics.metrics import image_sets as metrics
+from forensics.metrics import fid as room
 from forensics.metrics.features import FeatureExtractor
-from forensics.metrics.image_sets import Evaluation, inception_fid, kid, precision_recall
+from forensics.metrics.fid import inception_fid
+from forensics.metrics.kid import kid
+from forensics.metrics.precision_recall import precision_recall
 
 
 def test_kid_is_the_unbiased_estimate() -> None:
@@ -64,32 +65,14 @@ def test_faces_are_nearer_to_faces_than_to_damaged_faces(shared: Path) -> None:
     np.testing.assert_allclose(extract(pixels[:3]), one[:3], rtol=1e-3, atol=1e-3)  # whatever the batch
 
 
-def test_scores_name_their_extractor_and_repeat(trainer: Trainer, images: TrainingImages) -> None:
-    evaluation = Evaluation(images, torch.device("cpu"))
-    found = evaluation.score(trainer.G_ema)
-    assert found["extractor"] == "efficientnet-lite0-imagenet"
-    assert (found["n_real"], found["n_fake"], found["fid"]) == (20, 100, "")
-    assert found["kid"] > 0.01
-    assert evaluation.score(trainer.G_ema) == found
-
-
-def test_scores_of_several_draws_are_their_means(trainer: Trainer, images: TrainingImages) -> None:
-    evaluation = Evaluation(images, torch.device("cpu"))
-    one, other = (evaluation.score(trainer.G_ema, [seed]) for seed in (3, 4))
-    both = evaluation.score(trainer.G_ema, [3, 4])
-    assert one["kid"] != other["kid"]
-    assert both["kid_by_draw"] == [one["kid"], other["kid"]]
-    assert both["kid"] == pytest.approx((one["kid"] + other["kid"]) / 2, abs=1e-6)
-
-
 def test_fid_only_where_its_weights_are(
     images: TrainingImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """torch-fidelity is asked with fake and real in their places, its weights named so that it downloads nothing."""
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    monkeypatch.setattr(metrics, "find_spec", lambda _name: None)
+    monkeypatch.setattr(room, "find_spec", lambda _name: None)
     assert inception_fid(images.pixels, images.pixels, torch.device("cpu")) is None
-    monkeypatch.setattr(metrics, "find_spec", lambda _name: object())
+    monkeypatch.setattr(room, "find_spec", lambda _name: object())
     assert inception_fid(images.pixels, images.pixels, torch.device("cpu")) is None
     weights = tmp_path / "checkpoints" / "weights-inception-2015-12-05-6726825d.pth"
     weights.parent.mkdir()

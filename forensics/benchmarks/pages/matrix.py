@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from forensics.benchmarks.matrix import SHARES, Cell, Matrix, Progress, Task, run_matrix
+from forensics.benchmarks.matrix import SHARES, Cell, Matrix, Task, run_matrix
 from forensics.benchmarks.overlap import Exposure
 from forensics.benchmarks.pages.benchmark import heat_cell
 from forensics.benchmarks.tables import unequal_psi
 from forensics.core.evidence import evidence, evidence_lines, write_evidence
 from forensics.core.files import sha256_file, write_json, write_text
-from forensics.core.terminal import note, printable
+from forensics.core.terminal import Progress, note, printable
 from forensics.corpus.items import list_items
 from forensics.corpus.pools.five_pools import Rules, make_pools, read_pools
 from forensics.corpus.pools.reading import read_pool

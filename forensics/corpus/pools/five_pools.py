@@ -1,25 +1,22 @@
 """Five disjoint pools of corpora: train, tune, select, calibrate, test; fixed once, written down, and obeyed.
 
-`python -m forensics.corpus.pools.five_pools CORPUS... --out pools.json [--pack P --pack-root R] [--test-only SOURCE]`
-
-Grouped by copies, look, latent seed, walk and parent, and by identity where a face pack is given; dealt by source (see
-`forensics.corpus.pools.grouping`). pools.json: `images` {sha256: {pool, group}}, `counts` {pool: {source: n}}, and what
-the split was made with.
+Grouped by copies, look, latent seed, walk and parent, and by identity where a face finder is given; dealt by source
+(see `forensics.corpus.pools.grouping`). pools.json: `images` {sha256: {pool, group}}, `counts` {pool: {source: n}},
+and what the split was made with.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from forensics.core.errors import CorpusError, ForensicsError
+from forensics.core.errors import CorpusError
 from forensics.core.files import write_json
-from forensics.core.terminal import note, print_line, printable, progress
+from forensics.core.terminal import note, printable, progress
 from forensics.corpus.items import Item, list_items
 from forensics.corpus.likeness import NEAR_BITS, perceptual_hash
 from forensics.corpus.pools.grouping import POOLS, SAME_PERSON_COSINE, SHARES, Trace, deal, groups_of
@@ -29,10 +26,28 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from forensics.faces.analyser import FaceAnalyser
-
 _MAX_BYTES: Final = 1 << 30
 Places = Mapping[str, tuple[str, str]]  # sha256 → pool, group
+
+
+class FaceWithEmbedding(Protocol):
+    """A face, told from others by its embedding."""
+
+    @property
+    def embedding(self) -> NDArray[np.float32]:
+        """float32 [d], not normalised; [0] where there is none."""
+
+
+class FaceFinder(Protocol):
+    """What groups images by person: `forensics.faces.analyser.FaceAnalyser` is one."""
+
+    pack: str
+
+    def weights_sha256(self) -> str:
+        """Hash of the networks."""
+
+    def analyse(self, pixels: NDArray[np.uint8]) -> Sequence[FaceWithEmbedding]:
+        """The faces in an image uint8 [H, W, 3] RGB, the best first."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +69,7 @@ class Rules:
 
 
 def traces_of(
-    items: Sequence[Item], on_done: Callable[[int], None] = lambda n: None, faces: FaceAnalyser | None = None
+    items: Sequence[Item], on_done: Callable[[int], None] = lambda n: None, faces: FaceFinder | None = None
 ) -> list[Trace]:
     """What ties each image to others, in order; files that cannot be read, or were altered, are left out."""
     found = []
@@ -66,7 +81,7 @@ def traces_of(
     return found
 
 
-def _embedding(image: DecodedImage, faces: FaceAnalyser | None) -> NDArray[np.float32] | None:
+def _embedding(image: DecodedImage, faces: FaceFinder | None) -> NDArray[np.float32] | None:
     found = faces.analyse(image.pixels) if faces is not None else []
     return found[0].embedding if found and found[0].embedding.size else None
 
@@ -131,7 +146,7 @@ def read_pools(path: Path) -> Places:
     return places
 
 
-def make_pools(corpora: Sequence[Path], out: Path, rules: Rules, faces: FaceAnalyser | None = None) -> int:
+def make_pools(corpora: Sequence[Path], out: Path, rules: Rules, faces: FaceFinder | None = None) -> int:
     """Split `corpora` and write `out`; the number of files that could not be read."""
     listing = list_items(corpora)
     with progress("looking for what hangs together", len(listing.items)) as meter:
@@ -147,44 +162,10 @@ def make_pools(corpora: Sequence[Path], out: Path, rules: Rules, faces: FaceAnal
     return len(listing.failures) + len(unread)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Split, write, and print the counts."""
-    parser = argparse.ArgumentParser(prog="python -m forensics.corpus.pools.five_pools")
-    parser.add_argument("corpora", type=Path, nargs="+", metavar="CORPUS")
-    parser.add_argument("--out", type=Path, required=True, help="the pools.json to write")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--shares",
-        type=float,
-        nargs=len(POOLS),
-        default=SHARES,
-        metavar="SHARE",
-        help=f"of {', '.join(POOLS)}",
-    )
-    parser.add_argument("--test-only", action="append", default=[], metavar="SOURCE", help="never trained on")
-    parser.add_argument("--pack", help="an InsightFace pack: groups by identity too")
-    parser.add_argument("--pack-root")
-    asked = parser.parse_args(argv)
-    try:
-        faces = None
-        if asked.pack is not None:
-            from forensics.faces.analyser import load_faces
-
-            faces = load_faces(asked.pack, asked.pack_root)
-        rules = Rules(asked.seed, tuple(asked.shares), tuple(asked.test_only))
-        n_failed = make_pools(asked.corpora, asked.out, rules, faces)
-    except ForensicsError as error:
-        note(f"error: {error}")
-        return error.exit_code
-    written = json.loads(asked.out.read_text("utf-8"))
+def pool_lines(path: Path) -> Iterator[str]:
+    """What a pools.json holds, in lines: how many images of which source each pool has, and how many groups."""
+    written = json.loads(path.read_text("utf-8"))
     for pool, counts in written["counts"].items():
-        print_line(
-            f"{pool:<10}{sum(counts.values()):>6}  "
-            + ", ".join(f"{n} {printable(s)}" for s, n in counts.items())
-        )
-    print_line(f"{written['groups']['n']} groups, the largest of {written['groups']['largest']} images")
-    return 2 if n_failed else 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+        sources = ", ".join(f"{n} {printable(source)}" for source, n in counts.items())
+        yield f"{pool:<10}{sum(counts.values()):>6}  {sources}"
+    yield f"{written['groups']['n']} groups, the largest of {written['groups']['largest']} images"

@@ -18,8 +18,14 @@ from forensics.core.errors import CorpusError, DetectorError
 from forensics.corpus import Corpus
 from forensics.corpus.items import Item, list_items
 from forensics.corpus.likeness import NEAR_BITS, near_pairs, origins, perceptual_hash
-from forensics.corpus.pools import five_pools
-from forensics.corpus.pools.five_pools import Rules, read_pools, split_corpora, traces_of
+from forensics.corpus.pools.five_pools import (
+    Rules,
+    make_pools,
+    pool_lines,
+    read_pools,
+    split_corpora,
+    traces_of,
+)
 from forensics.corpus.pools.grouping import POOLS, Trace, deal, groups_of
 from forensics.corpus.pools.pool import split_pool
 from forensics.corpus.pools.reading import read_pool
@@ -122,7 +128,7 @@ def test_one_group_too_large_is_said() -> None:
         split_corpora(items, [Trace(i.sha256, "00" * 32, i.origins) for i in items], Rules())
 
 
-def test_the_command_writes_what_the_benchmark_reads(
+def test_pools_are_written_as_the_benchmark_reads(
     faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     copied = tmp_path / "faces"
@@ -130,13 +136,11 @@ def test_the_command_writes_what_the_benchmark_reads(
     with Image.open(copied / "real" / "0004.png") as image:
         image.save(copied / "real" / "again.jpg", quality=60)
     (copied / "real" / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    argv = [str(copied), "--out", str(tmp_path / "pools.json")]
-    assert five_pools.main(argv) == 2
-    out, err = capsys.readouterr()
-    assert "cut.png" in err
-    assert "the largest of 2 images" in out
+    assert make_pools([copied], tmp_path / "pools.json", Rules()) == 1
+    assert "cut.png" in capsys.readouterr().err
+    assert "the largest of 2 images" in list(pool_lines(tmp_path / "pools.json"))[-1]
     first = (tmp_path / "pools.json").read_bytes()
-    five_pools.main(argv)
+    make_pools([copied], tmp_path / "pools.json", Rules())
     assert (tmp_path / "pools.json").read_bytes() == first
     places = read_pools(tmp_path / "pools.json")
     sha256 = {item.path.name: item.sha256 for item in list_items([copied]).items if item.source == "real"}

@@ -11,18 +11,15 @@ import torch
 from forensics.core.weights import weights_file
 from forensics.corpus.photographs.loading import load_images, square
 from forensics.generators.base import load_generator
+from forensics.generators.training.monitoring.image_quality import GeneratorQuality
 from forensics.generators.training.presets import resolve
 from forensics.generators.training.run import run_training
 from forensics.generators.training.trainer import Trainer
 from forensics.images import decode, encode_png
-from forensics.metrics import image_sets as metrics
-from forensics.metrics.image_sets import Evaluation
 
 
 @pytest.mark.slow
-def test_two_kimg_on_200_faces_bring_kid_down(
-    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_kimg_on_200_faces_bring_kid_down(shared: Path, tmp_path: Path) -> None:
     faces = sorted((shared / "data" / "faces256" / "train" / "real").iterdir())[:200]
     changes = {"batch": 16, "channel_base": 256, "channel_max": 32}
     out = tmp_path / "run"
@@ -31,20 +28,19 @@ def test_two_kimg_on_200_faces_bring_kid_down(
     with (out / "training.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert float(rows[-1]["D_real"]) > float(rows[-1]["D_fake"])
-    monkeypatch.setattr(metrics, "_MOST", 100)
-    evaluation = Evaluation(load_images(faces, 16, out / "training-images.npz"), torch.device("cpu"))
-    trained = Trainer(resolve("tiny-16", **changes), evaluation.images, out, torch.device("cpu"))
-    before = evaluation.score(trained.G_ema)
+    quality = GeneratorQuality(load_images(faces, 16, out / "training-images.npz"), torch.device("cpu"), 100)
+    trained = Trainer(resolve("tiny-16", **changes), quality.images, out, torch.device("cpu"))
+    before = quality.score(trained.G_ema)
     assert trained.resume()
-    after = evaluation.score(trained.G_ema)
-    assert after["kid"] < before["kid"] - (after["kid_sd"] + before["kid_sd"])
-    assert after["precision"] > before["precision"]
+    after = quality.score(trained.G_ema)
+    assert after.kid < before.kid - (after.values["kid_sd"] + before.values["kid_sd"])
+    assert after.values["precision"] > before.values["precision"]
     assert (out / "training.html").is_file()
 
 
 @pytest.mark.slow
 def test_fine_tuning_the_embedded_generator_on_close_crops_brings_kid_down(
-    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shared: Path, tmp_path: Path
 ) -> None:
     crops = tmp_path / "crops"
     crops.mkdir()
@@ -55,8 +51,9 @@ def test_fine_tuning_the_embedded_generator_on_close_crops_brings_kid_down(
         out, [crops], "stylegan2-64-projected", {},
         kimg=0.32, snap_kimg=1, device="cpu", start=weights_file("own-64"), keep_preset=True,
     )  # fmt: skip
-    monkeypatch.setattr(metrics, "_MOST", 100)
-    evaluation = Evaluation(load_images([crops], 64, out / "training-images.npz"), torch.device("cpu"))
-    before = evaluation.score(load_generator("own-64", "cpu"))
-    after = evaluation.score(load_generator(next(out.glob("network-*.safetensors")), "cpu"))
-    assert after["kid"] < before["kid"] - before["kid_sd"]
+    quality = GeneratorQuality(
+        load_images([crops], 64, out / "training-images.npz"), torch.device("cpu"), 100
+    )
+    before = quality.score(load_generator("own-64", "cpu"))
+    after = quality.score(load_generator(next(out.glob("network-*.safetensors")), "cpu"))
+    assert after.kid < before.kid - before.values["kid_sd"]

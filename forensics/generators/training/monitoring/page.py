@@ -8,10 +8,10 @@ from typing import Any
 from forensics.core.files import write_text
 from forensics.generators.training.monitoring import curves
 from forensics.generators.training.monitoring.discriminator_outputs import OutputLog
+from forensics.generators.training.monitoring.image_quality import MetricsLog
 from forensics.generators.training.monitoring.log import TrainingLog
 from forensics.generators.training.trainer import Trainer
 from forensics.images import decode
-from forensics.metrics.image_sets import MetricsLog
 from forensics.report.images import jpeg_uri, thumbnail
 from forensics.report.page import render
 

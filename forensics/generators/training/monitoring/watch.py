@@ -6,11 +6,11 @@ import time
 
 from forensics.generators.training.monitoring import artefacts, curves
 from forensics.generators.training.monitoring.discriminator_outputs import OutputLog
+from forensics.generators.training.monitoring.image_quality import MetricsLog
 from forensics.generators.training.monitoring.log import TrainingLog
 from forensics.generators.training.monitoring.page import write_page
 from forensics.generators.training.monitoring.tensorboard import TensorBoard
 from forensics.generators.training.trainer import Trainer
-from forensics.metrics.image_sets import MetricsLog
 
 _FIGURES_EVERY_S = 120.0
 
