@@ -25,14 +25,8 @@ from torch import Tensor, nn
 from forensics.core.errors import CheckpointError
 from forensics.core.files import sha256_bytes, write_bytes, write_json
 from forensics.core.weights import folder_of
-from forensics.generators.architectures.layers.basic import (
-    LRELU_GAIN,
-    LRELU_SLOPE,
-    Conv2dLayer,
-    fir,
-    fir_filter,
-    upsample2d,
-)
+from forensics.generators.architectures.layers.equalised import LRELU_GAIN, LRELU_SLOPE, Conv2dLayer
+from forensics.generators.architectures.layers.filtering import fir, fir_filter, upsample2d
 from forensics.images import resize
 
 KINDS: Final = ("fir", "nearest")

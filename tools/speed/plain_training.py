@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from forensics.generators.architectures.layers.basic import Conv2dLayer
+from forensics.generators.architectures.layers.equalised import Conv2dLayer
 from forensics.generators.architectures.stylegan2 import StyleGAN2Generator
 from forensics.generators.architectures.stylegan2_discriminator import StyleGAN2Discriminator
 from forensics.generators.training.losses.losses import LogisticLoss

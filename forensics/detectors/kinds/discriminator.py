@@ -56,7 +56,7 @@ class DiscriminatorDetector(Detector):
 
     @classmethod
     def _built(cls, config: dict[str, Any], state: Mapping[str, Tensor]) -> DiscriminatorDetector:
-        from forensics.generators.architectures.layers.basic import MinibatchStdLayer
+        from forensics.generators.architectures.layers.equalised import MinibatchStdLayer
         from forensics.generators.checkpoints import NetworkState, build
 
         kind, options, direction = (config.get(name) for name in ("network", "options", "direction"))

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from forensics.generators.architectures.layers.basic import LRELU_SLOPE
+from forensics.generators.architectures.layers.equalised import LRELU_SLOPE
 from forensics.generators.architectures.layers.progressive import (
     HE_GAIN,
     Growing,

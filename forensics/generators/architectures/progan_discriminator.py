@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from forensics.generators.architectures.layers.basic import LRELU_SLOPE, MinibatchStdLayer
+from forensics.generators.architectures.layers.equalised import LRELU_SLOPE, MinibatchStdLayer
 from forensics.generators.architectures.layers.progressive import (
     Blur,
     Growing,

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from forensics.generators.architectures.layers.basic import normalize_2nd_moment
+from forensics.generators.architectures.layers.equalised import normalize_2nd_moment
 from forensics.generators.architectures.layers.srcnet import (
     EqualisedLinear,
     ModulatedConv,

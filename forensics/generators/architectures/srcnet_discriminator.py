@@ -9,7 +9,7 @@ import math
 
 from torch import Tensor, nn
 
-from forensics.generators.architectures.layers.basic import MinibatchStdLayer
+from forensics.generators.architectures.layers.equalised import MinibatchStdLayer
 from forensics.generators.architectures.layers.srcnet import EqualisedConv, EqualisedLinear, activate, widths
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from forensics.generators.architectures.layers.basic import needs_gradient
+from forensics.generators.architectures.layers.convolution import needs_gradient
 from forensics.generators.architectures.layers.mapping import MappingNetwork
 from forensics.generators.architectures.layers.stylegan2 import (
     Scaled,

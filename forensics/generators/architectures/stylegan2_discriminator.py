@@ -10,13 +10,12 @@ import math
 import torch
 from torch import Tensor, nn
 
-from forensics.generators.architectures.layers.basic import (
+from forensics.generators.architectures.layers.equalised import (
     Conv2dLayer,
     FullyConnectedLayer,
     MinibatchStdLayer,
-    downsample2d,
-    fir_filter,
 )
+from forensics.generators.architectures.layers.filtering import downsample2d, fir_filter
 from forensics.generators.architectures.layers.mapping import MappingNetwork
 from forensics.generators.architectures.stylegan2 import channels_at
 

@@ -59,6 +59,13 @@ def conv_transpose2d(x: Tensor, weight: Tensor, *, stride: int, padding: int = 0
     return _convolve(x, weight, None, _Shape(stride, padding, groups, transposed=True))
 
 
+def needs_gradient(*tensors: Tensor | None) -> bool:
+    """Whether a gradient may be asked for through any of `tensors`; always true while a graph is exported."""
+    if torch.compiler.is_compiling():
+        return True
+    return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
+
+
 def _differentiated(x: Tensor, *others: Tensor | None) -> bool:
     """Whether a gradient may be asked for. Not under autocast, which casts what goes into PyTorch's own operations,
     and not while a graph is exported, where there is none."""

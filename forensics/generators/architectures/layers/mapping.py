@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from forensics.generators.architectures.layers.basic import FullyConnectedLayer, normalize_2nd_moment
+from forensics.generators.architectures.layers.equalised import FullyConnectedLayer, normalize_2nd_moment
 
 
 class MappingNetwork(nn.Module):

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from forensics.generators.architectures.layers.basic import LRELU_GAIN, LRELU_SLOPE
+from forensics.generators.architectures.layers.equalised import LRELU_GAIN, LRELU_SLOPE
 
 # A leaky ReLU of slope 0.2 times this keeps the variance: sqrt(2 / (1 + 0.2^2)).
 GAIN = LRELU_GAIN / math.sqrt(1 + LRELU_SLOPE**2)

@@ -18,18 +18,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from forensics.generators.architectures.layers.basic import (
+from forensics.generators.architectures.layers.convolution import needs_gradient
+from forensics.generators.architectures.layers.equalised import (
     LRELU_GAIN,
     LRELU_SLOPE,
     Conv2dLayer,
     FullyConnectedLayer,
-    demodulation,
-    fir,
-    fir_filter,
-    modulated_conv2d,
-    needs_gradient,
-    upsample2d,
 )
+from forensics.generators.architectures.layers.filtering import fir, fir_filter, upsample2d
+from forensics.generators.architectures.layers.modulation import demodulation, modulated_conv2d
 
 # Weights of a layer that stay in a core's second-level cache while they are scaled (float32, 1 MB).
 _CACHED_WEIGHTS = 1 << 18

@@ -25,12 +25,8 @@ from forensics.generators.architectures.layers.banded import (
     share_out,
     wants_dense,
 )
-from forensics.generators.architectures.layers.basic import (
-    LRELU_GAIN,
-    LRELU_SLOPE,
-    FullyConnectedLayer,
-    demodulation,
-)
+from forensics.generators.architectures.layers.equalised import LRELU_GAIN, LRELU_SLOPE, FullyConnectedLayer
+from forensics.generators.architectures.layers.modulation import demodulation
 from forensics.generators.architectures.layers.stylegan3_filters import LayerPlan, lowpass_filter
 
 # Pixels of upsampled maps worked on at once: 1 MB of float32, half of a core's second-level cache.

@@ -9,18 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from forensics.generators.architectures.layers.basic import (
+from forensics.generators.architectures.layers.equalised import (
     Conv2dLayer,
     FullyConnectedLayer,
     MinibatchStdLayer,
-    demodulation,
-    downsample2d,
-    fir,
-    fir_filter,
-    modulated_conv2d,
     normalize_2nd_moment,
-    upsample2d,
 )
+from forensics.generators.architectures.layers.filtering import downsample2d, fir, fir_filter, upsample2d
+from forensics.generators.architectures.layers.modulation import demodulation, modulated_conv2d
 from tests.generators.architectures.reference import assert_equal
 from tools.speed import plain
 

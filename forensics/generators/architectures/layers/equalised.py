@@ -1,23 +1,21 @@
-"""Layers shared by the networks of the StyleGAN family, written for a CPU first.
+"""Layers with equalised learning rate, as the StyleGAN family has them, and minibatch std.
 
-Shapes: n images, c channels, h x w pixels. The public implementations give each sample its own convolution
-weights and filter with zero-stuffed dense FIRs; here the same numbers come from one shared convolution between two
-channel scalings, and from strided depthwise convolutions. All of it is twice differentiable (R1, path length).
+Shapes: n images, c channels, h x w pixels; float32. All of it is twice differentiable (R1, path length).
 
-Sources: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), section 2.2, equations 1-3;
-Karras et al., "Progressive Growing of GANs" (2018), section 4.1 (equalised learning rate) and 3 (minibatch std).
+Source: Karras et al., "Progressive Growing of GANs" (2018), sections 4.1 (equalised learning rate) and 3 (minibatch
+std).
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from forensics.generators.architectures.layers.convolution import conv2d, conv_transpose2d
+from forensics.generators.architectures.layers.convolution import conv2d
+from forensics.generators.architectures.layers.filtering import downsample2d, fir, fir_filter, upsample2d
 
 LRELU_SLOPE = 0.2
 LRELU_GAIN = math.sqrt(2.0)
@@ -26,61 +24,6 @@ LRELU_GAIN = math.sqrt(2.0)
 def normalize_2nd_moment(x: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """Scale `x` to unit mean square along `dim`."""
     return x * (x.square().mean(dim=dim, keepdim=True) + eps).rsqrt()
-
-
-def fir_filter(taps: tuple[float, ...] = (1.0, 3.0, 3.0, 1.0)) -> Tensor:
-    """The separable low-pass filter as a [k, k] kernel of sum 1."""
-    f = torch.tensor(taps, dtype=torch.float32)
-    kernel = torch.outer(f, f)
-    return kernel / kernel.sum()
-
-
-class _DepthwiseFir(torch.autograd.Function):
-    """Filter every channel with one kernel. The gradient is the same filter mirrored, so it never leaves the
-    fast forward path of the depthwise convolution, at any order of differentiation."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, kernel: Tensor, padding: int) -> Tensor:
-        ctx.save_for_backward(kernel)
-        ctx.padding = padding
-        weight = kernel.expand(x.shape[1], 1, *kernel.shape)
-        return F.conv2d(x, weight, padding=padding, groups=x.shape[1])
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, None, None]:
-        (kernel,) = ctx.saved_tensors
-        flipped = kernel.flip((0, 1))
-        return fir(grads[0], flipped, kernel.shape[0] - 1 - ctx.padding), None, None
-
-
-def fir(x: Tensor, kernel: Tensor, padding: int, bias: Tensor | None = None) -> Tensor:
-    """Correlate each channel of `x` [n, c, h, w] with `kernel` [k, k], zeros outside, `padding` pixels a side.
-
-    `bias` [c] is for images alone: it takes no gradient.
-    """
-    if needs_gradient(x) and bias is None:
-        filtered: Tensor = _DepthwiseFir.apply(x, kernel, padding)
-        return filtered
-    return F.conv2d(x, kernel.expand(x.shape[1], 1, *kernel.shape), bias, padding=padding, groups=x.shape[1])
-
-
-def needs_gradient(*tensors: Tensor | None) -> bool:
-    """Whether a gradient may be asked for through any of `tensors`; always true while a graph is exported."""
-    if torch.compiler.is_compiling():
-        return True
-    return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
-
-
-def upsample2d(x: Tensor, kernel: Tensor) -> Tensor:
-    """Double the size of `x` [n, c, h, w]: zero-stuffing, then the FIR `kernel` (even size) with gain 4."""
-    weight = (kernel * 4.0).expand(x.shape[1], 1, *kernel.shape)
-    return conv_transpose2d(x, weight, stride=2, padding=kernel.shape[0] // 2 - 1, groups=x.shape[1])
-
-
-def downsample2d(x: Tensor, kernel: Tensor) -> Tensor:
-    """Halve the size of `x` [n, c, h, w]: the FIR `kernel` (even size) evaluated at every second pixel."""
-    weight = kernel.flip((0, 1)).expand(x.shape[1], 1, *kernel.shape)
-    return conv2d(x, weight, stride=2, padding=kernel.shape[0] // 2 - 1, groups=x.shape[1])
 
 
 class FullyConnectedLayer(nn.Module):
@@ -164,36 +107,6 @@ class Conv2dLayer(nn.Module):
             blurred = fir(x, self.resample_filter.flip((0, 1)), padding=2)
             return conv2d(blurred, weight, bias, stride=2)
         raise ValueError("a 3x3 Conv2dLayer upsamples nowhere in this family")
-
-
-def modulated_conv2d(x: Tensor, weight: Tensor, styles: Tensor, *, up_filter: Tensor | None = None) -> Tensor:
-    """Convolve `x` [n, i, h, w] with `weight` [o, i, k, k] modulated by `styles` [n, i], not demodulated.
-
-    Scaling the weights' input channels equals scaling the input's channels, so that all samples share one
-    convolution. With `up_filter` the result is upsampled by 2 (transposed convolution, then the FIR).
-    """
-    x = x * styles[:, :, None, None]
-    if up_filter is None:
-        return conv2d(x, weight, padding=weight.shape[-1] // 2)
-    y = conv_transpose2d(x, weight.transpose(0, 1), stride=2)
-    return fir(y, up_filter.flip((0, 1)) * 4.0, padding=1)
-
-
-def demodulation(weight: Tensor, styles: Tensor, eps: float = 1e-8) -> Tensor:
-    """1 / norm of each sample's modulated kernel, [n, o] (equation 3), without building the kernels."""
-    return (styles.square() @ _squared_norms(weight).t() + eps).rsqrt()
-
-
-def _squared_norms(weight: Tensor) -> Tensor:
-    """Sum of squares over the kernel's area, [o, i]."""
-    if needs_gradient(weight):
-        return weight.square().sum(dim=(2, 3))
-    # Tap by tap: no temporary of the weights' size, and contiguous reads where channels are last.
-    taps = [weight[:, :, a, b] for a in range(weight.shape[2]) for b in range(weight.shape[3])]
-    total = taps[0].square()
-    for tap in taps[1:]:
-        total.addcmul_(tap, tap)
-    return total
 
 
 class MinibatchStdLayer(nn.Module):
