@@ -141,3 +141,15 @@ def test_the_published_file_agrees_with_its_quantised_run(
     # Its activations have 8 bits, those here 32: 0.97 to 0.99 when measured; two photographs have about 0.7.
     assert float(torch.cosine_similarity(mine, theirs).min()) > 0.95
     assert float(torch.cosine_similarity(mine, theirs.roll(1, 0)).max()) < 0.9
+
+
+def test_products_in_bfloat16_change_little() -> None:
+    torch.manual_seed(1)
+    tower = ClipTower(2).eval()
+    images = torch.rand(1, 3, 224, 224)
+    with torch.inference_mode():
+        exact = tower(images, (1,)).tokens[1]
+        tower.multiply_in(torch.bfloat16)
+        rounded = tower(images, (1,)).tokens[1]
+    assert rounded.dtype == torch.float32
+    torch.testing.assert_close(rounded, exact, rtol=0.02, atol=0.02)
