@@ -24,7 +24,7 @@ from forensics.benchmarks.protocol import Outcome, run_benchmark
 from forensics.benchmarks.tables import unequal_psi
 from forensics.core.devices import pick_device
 from forensics.core.errors import ForensicsError
-from forensics.core.evidence import evidence, evidence_lines, write_evidence
+from forensics.core.evidence import evidence, recorded
 from forensics.core.files import sha256_file, write_text
 from forensics.core.terminal import note, printable, progress
 from forensics.detectors.contract import Detector, default_folder, load_on_device
@@ -151,6 +151,7 @@ def speed_line(speed: dict[str, Any]) -> str:
     return f"{speed['views']} views scored, {rate}; {speed['elapsed_s']:.0f} s in all; {memory}"
 
 
+@recorded
 def benchmark_corpora(options: BenchmarkOptions, out: Path) -> Outcome:
     """Run the benchmark and write everything below `out`. ForensicsError: bad input, one line."""
     names = options.detectors or ("default",)
@@ -176,16 +177,14 @@ def benchmark_corpora(options: BenchmarkOptions, out: Path) -> Outcome:
         note(f"WARNING: {words}")
     if words := unequal_psi(outcome.rows):
         note(words)
-    # Where the results go is no part of them: the same benchmark in two folders gives the same bytes.
-    command = ["forensics", "benchmark", *map(printable, options.corpora)]
     inputs = {f"detector {d.id}": d.weights_sha256 for d in detectors}
     if options.pools is not None:
         inputs["pools"] = sha256_file(options.pools)
     inputs["images"] = outcome.plan.to_json()["images"]["sha256"]
     settings: dict[str, Any] = {"detectors": names, "perturb": perturb, "device": options.device}
-    record = command, inputs, {"seed": options.seed}, settings
-    write_text(out / "report.html", benchmark_page(outcome, evidence_lines(evidence(*record))))
-    write_evidence(out, *record)
+    record = evidence(inputs, {"seed": options.seed}, settings)
+    write_text(out / "report.html", benchmark_page(outcome, record.lines()))
+    record.write(out)
     return outcome
 
 

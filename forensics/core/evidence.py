@@ -1,25 +1,35 @@
-"""What makes a result repeatable: command, options and seeds, hashes of what it read, versions it ran on.
+"""What makes a result repeatable: the call and its arguments, hashes of what it read, seeds, versions, machine, date.
 
-Nothing in it changes from one run to the next on the same machine kind: no time, no duration, no host or user name.
+The functions that make something are decorated with `recorded`; what they write then knows the call, whoever made it:
+the command line, a notebook or another function. Nothing in a record changes from one run to the next on the same
+machine kind but the date, and that stays the first one where a finished or killed run is run again.
 """
 
 from __future__ import annotations
 
+import contextvars
+import dataclasses
+import functools
+import hashlib
 import importlib.metadata
+import inspect
 import json
+import os
 import platform
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, ParamSpec, TypeVar
 
 from forensics import __version__
 from forensics.core.files import write_json
 
-FORMAT_VERSION = 1
-FILE = "evidence.json"
-PACKAGES = (
+FORMAT_VERSION: Final = 2
+FILE: Final = "evidence.json"
+PACKAGES: Final = (
     "torch",
     "torchvision",
     "numpy",
@@ -31,66 +41,130 @@ PACKAGES = (
     "onnxruntime",
     "insightface",
 )
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+# Where a result is put, and how many processes make it: no part of what it is, so no part of its record.
+_NO_PART: Final = frozenset({"out", "work", "workers", "report", "advance", "progress", "meter"})
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function by its full name, and its arguments by theirs, defaults included, in a form that JSON has."""
+
+    function: str
+    arguments: Mapping[str, object]
+
+    def __str__(self) -> str:
+        return f"{self.function}({', '.join(f'{k}={v!r}' for k, v in self.arguments.items())})"
+
+
+_CALL: contextvars.ContextVar[Call | None] = contextvars.ContextVar("call", default=None)
+
+
+def recorded(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Decorate what makes something: evidence that is written inside names this call, or the recorded one inside it."""
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        arguments = {name: _shown(value) for name, value in bound.arguments.items() if name not in _NO_PART}
+        token = _CALL.set(Call(f"{function.__module__}.{function.__qualname__}", arguments))
+        try:
+            return function(*args, **kwargs)
+        finally:
+            _CALL.reset(token)
+
+    return call
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One record. `inputs`: name or path to sha256 (hex) of all that was read; `options`: as resolved, device too."""
+
+    inputs: Mapping[str, str]
+    seeds: Mapping[str, int]
+    options: Mapping[str, object]
+    call: Call | None
+    versions: Mapping[str, str | None] = field(default_factory=lambda: versions())
+    machine: Mapping[str, object] = field(default_factory=lambda: machine_kind())
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Names and values for the foot of a page, which is the same bytes whatever the date."""
+        lines = [("call", str(self.call))] if self.call else []
+        for name in ("inputs", "seeds", "options", "versions", "machine"):
+            values = getattr(self, name).items()
+            lines += [(key, str(value)) for key, value in values if value not in (None, [], "")]
+        return lines
+
+    def to_json(self) -> dict[str, object]:
+        """The record without its date."""
+        call = {"function": self.call.function, "arguments": self.call.arguments} if self.call else None
+        facts = {
+            key: dict(getattr(self, key)) for key in ("inputs", "seeds", "options", "versions", "machine")
+        }
+        return {"format_version": FORMAT_VERSION, "call": call, **facts}
+
+    def write(self, folder: Path) -> Path:
+        """Write `folder`/evidence.json, atomically; gives the path."""
+        return self._written(folder / FILE)
+
+    def write_beside(self, path: Path) -> Path:
+        """Write `path`.evidence.json beside the one file that was made; gives the path."""
+        return self._written(path.with_name(f"{path.name}.{FILE}"))
+
+    def _written(self, path: Path) -> Path:
+        record = self.to_json()
+        write_json(path, record | {"date_utc": _first_date(path, record) or today()})
+        return path
 
 
 def evidence(
-    command: Sequence[str],
     inputs: Mapping[str, str],
     seeds: Mapping[str, int] | None = None,
     options: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """A JSON-ready dict that says what it takes to repeat a result.
+) -> Evidence:
+    """The record of the recorded call that this is said in; paths become text.
 
-    `command`: the words of the command line. `inputs`: name or path to sha256 (hex) of everything that was read,
-    weights included. `seeds`: name to seed. `options`: every option as resolved, device included; paths become text.
     Raises `ValueError` if a hash is none or an option has no JSON form.
     """
     if wrong := sorted(name for name, sha256 in inputs.items() if not _SHA256.fullmatch(sha256)):
         raise ValueError(f"no sha256: {', '.join(wrong)}")
-    return {
-        "format_version": FORMAT_VERSION,
-        "command": [_text(word) for word in command],
-        "inputs": {_text(name): sha256 for name, sha256 in inputs.items()},
-        "seeds": dict(seeds or {}),
-        "options": {name: _plain(name, value) for name, value in (options or {}).items()},
-        "versions": versions(),
-        "machine": machine_kind(),
-    }
+    plain = {name: _plain(name, value) for name, value in (options or {}).items()}
+    return Evidence(
+        {_text(name): sha256 for name, sha256 in inputs.items()}, dict(seeds or {}), plain, _CALL.get()
+    )
 
 
 def write_evidence(
     folder: Path,
-    command: Sequence[str],
     inputs: Mapping[str, str],
     seeds: Mapping[str, int] | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write `evidence(...)` to `folder`/evidence.json, atomically; gives the path."""
-    path = folder / FILE
-    write_json(path, evidence(command, inputs, seeds, options))
-    return path
+    return evidence(inputs, seeds, options).write(folder)
 
 
-def evidence_lines(record: dict[str, Any]) -> list[tuple[str, str]]:
-    """An evidence record as names and values for the foot of a page."""
-    lines = [("command", " ".join(record["command"]))]
-    for part in ("inputs", "seeds", "options", "versions", "machine"):
-        lines += [
-            (f"{name}", str(value)) for name, value in record[part].items() if value not in (None, [], "")
-        ]
-    return lines
+def today() -> str:
+    """The date in UTC, or that of `SOURCE_DATE_EPOCH`, which makes files of different days the same bytes."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    moment = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdigit() else datetime.now(UTC)
+    return moment.date().isoformat()
 
 
 def versions() -> dict[str, str | None]:
     """Versions of Python, this toolkit and what its numbers depend on (null: not installed), without importing them."""
-    found: dict[str, str | None] = {"python": platform.python_version(), "forensics": __version__}
+    known: dict[str, str | None] = {"python": platform.python_version(), "forensics": __version__}
     for package in PACKAGES:
         try:
-            found[package] = importlib.metadata.version(package)
+            known[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            found[package] = None
-    return found
+            known[package] = None
+    return known
 
 
 def machine_kind() -> dict[str, Any]:
@@ -106,6 +180,46 @@ def machine_kind() -> dict[str, Any]:
         "cpu_capability": torch.backends.cpu.get_cpu_capability() if torch is not None else None,
         "gpu": gpu,
     }
+
+
+def _first_date(path: Path, record: Mapping[str, object]) -> str | None:
+    """The date that a record of the same facts already has."""
+    try:
+        before = json.loads(path.read_text("utf-8"))
+        date = str(before.pop("date_utc"))
+    except (OSError, ValueError, KeyError, AttributeError):
+        return None
+    return date if before == json.loads(json.dumps(record)) else None
+
+
+def _shown(value: object) -> object:
+    """An argument as JSON has it: numbers and text as they are, options by field, networks and arrays by their hash."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if value - value == 0 else str(value)
+    if isinstance(value, str | Path):
+        return _text(value)
+    if isinstance(value, Mapping):
+        return {_text(key): _shown(inner) for key, inner in value.items() if key not in _NO_PART}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_shown(inner) for inner in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value))
+        return {name: _shown(inner) for name, inner in fields if name not in _NO_PART}
+    return _hashed(value)
+
+
+def _hashed(value: object) -> dict[str, object]:
+    """Something that has no JSON form, by its type and, where it has weights or pixels, by their sha256."""
+    facts: dict[str, object] = {"type": f"{type(value).__module__}.{type(value).__qualname__}"}
+    weights = getattr(value, "weights_sha256", None)
+    if weights:
+        facts["weights_sha256"] = _shown(weights() if callable(weights) else weights)
+    elif callable(in_bytes := getattr(value, "tobytes", None)):
+        facts["sha256"] = hashlib.sha256(in_bytes()).hexdigest()
+        facts["shape"] = _shown(getattr(value, "shape", None) or getattr(value, "size", None))
+    return facts
 
 
 def _text(value: object) -> str:

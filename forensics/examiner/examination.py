@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forensics.core.errors import FacePackError, ForensicsError
-from forensics.core.evidence import evidence_lines
+from forensics.core.evidence import evidence, recorded
 from forensics.core.terminal import note, print_line, printable, progress
 from forensics.detectors.contract import load_on_device
 from forensics.detectors.finding import POLARITY, Finding, examine_each
@@ -51,6 +51,7 @@ class Outcome:
     failed: int = 0
 
 
+@recorded
 def examine_files(request: Request, *, as_json: bool) -> Outcome:
     """Examine every image of the request; findings go to stdout one by one, everything else to stderr.
 
@@ -149,13 +150,10 @@ def _page(request: Request, detector: Detector, found: Found, warnings: tuple[st
 
 
 def _evidence(request: Request, detector: Detector) -> list[tuple[str, str]]:
-    from forensics.core.evidence import evidence
-
     options: dict[str, Any] = {k: v for k, v in vars(request).items() if k not in ("paths", "seed", "report")}
     record = evidence(
-        ["forensics", "detect", *map(printable, request.paths)],
         {f"detector {detector.id}": detector.weights_sha256},
         {"seed": request.seed},
         options,
     )
-    return evidence_lines(record)
+    return record.lines()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from forensics.core.errors import ForensicsError
-from forensics.core.evidence import write_evidence
+from forensics.core.evidence import recorded, write_evidence
 from forensics.core.terminal import note, progress
 from forensics.generators.base import Generator, load_generator
 from forensics.recipes.authentic import Authentic
@@ -21,6 +20,7 @@ RECIPES = ("synthesis", "rebuilt")
 _NOISE = ("const", "random", "none")
 
 
+@recorded
 def run_generate_corpus(
     out: Path,
     generator: str,
@@ -71,6 +71,7 @@ def _noted(photographs: Authentic) -> list[list[str]]:
     return [[failure.path, failure.message] for failure in photographs.rejected]
 
 
+@recorded
 def run_walk(
     out: Path, generator: str, *, noise: str = "const", seed: int = 0, device: str = "auto", **options: Any
 ) -> dict[str, Any]:
@@ -103,7 +104,6 @@ def _make(
         summary = write_corpus(out, plans, meter, command=command)
     write_evidence(
         out,
-        sys.argv,
         inputs=inputs,
         seeds={"seed": seed},
         options=options,

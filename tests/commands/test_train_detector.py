@@ -49,7 +49,9 @@ def test_trains_and_leaves_evidence(tree: Path, shared: Path, tmp_path: Path) ->
     assert load_detector(out).weights_sha256 == summary["weights_sha256"]
     evidence = json.loads((out / "evidence.json").read_text())
     assert evidence["seeds"] == {"seed": 5}
-    assert {"--authentic", "--trim-bottom"} <= set(evidence["command"])
+    request = evidence["call"]["arguments"]["request"]
+    assert evidence["call"]["function"] == "forensics.detectors.fitting.run.run"
+    assert (request["authentic"], request["trim_bottom"]) == ([str(more)], 0.05)
 
 
 def test_network_with_few_steps(tree: Path, tmp_path: Path) -> None:
@@ -91,8 +93,8 @@ def test_sets_of_features_are_chosen_and_recorded(tree: Path, tmp_path: Path) ->
     arguments = [str(out), str(tree), "--kind", "frequency", "--features", "peaks,blocks"]
     assert CliRunner().invoke(app, arguments).exit_code == 0
     assert load_detector(out).config["features"] == ["peaks", "blocks"]
-    command = json.loads((out / "evidence.json").read_text())["command"]
-    assert command[command.index("--features") + 1] == "peaks,blocks"
+    call = json.loads((out / "evidence.json").read_text())["call"]
+    assert call["arguments"]["request"]["features"] == ["peaks", "blocks"]
     wrong = CliRunner().invoke(app, [str(out), str(tree), "--kind", "frequency", "--features", "magic"])
     assert isinstance(wrong.exception, DetectorError)
 

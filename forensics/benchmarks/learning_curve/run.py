@@ -17,7 +17,7 @@ from forensics.benchmarks.learning_curve.tables import curve_table, points_table
 from forensics.benchmarks.learning_curve.training import CurvePlan, run_curve
 from forensics.benchmarks.matrix import SHARES
 from forensics.core.errors import CorpusError
-from forensics.core.evidence import write_evidence
+from forensics.core.evidence import recorded, write_evidence
 from forensics.core.files import sha256_file, write_bytes, write_text
 from forensics.core.terminal import note, printable, progress
 from forensics.corpus.pools.five_pools import Rules, make_pools, read_pools
@@ -41,6 +41,7 @@ class LearningCurveOptions:
     device: str = "cpu"
 
 
+@recorded
 def run_learning_curve(options: LearningCurveOptions) -> tuple[list[CurveMean], int]:
     """Split, train, score and write; the means, and how many files could not be read."""
     pools = options.pools or options.out / "pools.json"
@@ -73,13 +74,12 @@ def _sizes(options: LearningCurveOptions, fitted: Pool) -> tuple[int, ...]:
 
 
 def _write_evidence(options: LearningCurveOptions, plan: CurvePlan, inputs: Mapping[str, str]) -> None:
-    words = ["forensics", "benchmark", *map(printable, options.corpora), "--learning-curve", options.kind]
     settings = {
         "sizes": list(plan.sizes),
         "trim_bottom": options.trim_bottom,
         "device": options.device,
     }
-    write_evidence(options.out, words, inputs, {"seeds": len(plan.seeds)}, settings)
+    write_evidence(options.out, inputs, {"seeds": len(plan.seeds)}, settings)
 
 
 def curve_lines(curve: Sequence[CurveMean], out: Path) -> Iterator[str]:

@@ -20,7 +20,7 @@ from forensics.benchmarks.comparison import (
     compare,
     read_results,
 )
-from forensics.core.evidence import evidence, evidence_lines, write_evidence
+from forensics.core.evidence import evidence, recorded
 from forensics.core.files import sha256_file, write_json, write_text
 from forensics.core.terminal import note, printable, progress
 from forensics.report import plots
@@ -37,6 +37,7 @@ WORDS = {
 }
 
 
+@recorded
 def compare_benchmarks(
     a: Path, b: Path, out: Path | None, seed: int = 0, n_bootstrap: int = N_BOOTSTRAP
 ) -> Comparison:
@@ -58,14 +59,11 @@ def _write(comparison: Comparison, out: Path, seed: int, n_bootstrap: int) -> No
         for side, folder in zip("AB", folders, strict=True)
         for name in ("scores.csv", "results.json")
     }
-    words = ["forensics", "benchmark", "--compare", *map(printable, folders)]
-    record = words, inputs, {"seed": seed}, {"n_bootstrap": n_bootstrap}
+    record = evidence(inputs, {"seed": seed}, {"n_bootstrap": n_bootstrap})
     write_json(out / "comparison.json", to_json(comparison))
     write_text(out / "comparison.csv", _table(comparison.differences))
-    write_text(
-        out / "report.html", comparison_page(comparison, evidence_lines(evidence(*record)), n_bootstrap)
-    )
-    write_evidence(out, *record)
+    write_text(out / "report.html", comparison_page(comparison, record.lines(), n_bootstrap))
+    record.write(out)
 
 
 def to_json(comparison: Comparison) -> dict[str, Any]:

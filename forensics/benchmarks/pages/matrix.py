@@ -13,7 +13,7 @@ from forensics.benchmarks.matrix import SHARES, Cell, Matrix, Task, run_matrix
 from forensics.benchmarks.overlap import Exposure
 from forensics.benchmarks.pages.benchmark import heat_cell
 from forensics.benchmarks.tables import unequal_psi
-from forensics.core.evidence import evidence, evidence_lines, write_evidence
+from forensics.core.evidence import evidence, recorded
 from forensics.core.files import sha256_file, write_json, write_text
 from forensics.core.terminal import Progress, note, printable
 from forensics.corpus.items import list_items
@@ -41,6 +41,7 @@ class Asked:
     synthetic_past: int = 0
 
 
+@recorded
 def matrix_of(asked: Asked, progress: Progress) -> tuple[Matrix, int]:
     """Split (unless pools are given), train, score, write all below `out`; and how many files could not be read."""
     detector_class(asked.kind)  # an unknown kind is said before the long work
@@ -76,18 +77,17 @@ def matrix_of(asked: Asked, progress: Progress) -> tuple[Matrix, int]:
 
 
 def _write(matrix: Matrix, asked: Asked, inputs: Mapping[str, str], counts: Mapping[str, int]) -> None:
-    words = ["forensics", "benchmark", *map(printable, asked.corpora), "--matrix", asked.kind]
     options: dict[str, Any] = {
         "kind": asked.kind,
         "trim_bottom": asked.trim_bottom,
         "synthetic_past": asked.synthetic_past,
         "device": asked.device,
     }
-    record = words, inputs, {"seed": asked.seed}, options
+    record = evidence(inputs, {"seed": asked.seed}, options)
     write_json(asked.out / "matrix.json", matrix.to_json() | {"counts": counts})
     write_text(asked.out / "matrix.csv", _table(matrix.cells))
-    write_text(asked.out / "report.html", matrix_page(matrix, evidence_lines(evidence(*record))))
-    write_evidence(asked.out, *record)
+    write_text(asked.out / "report.html", matrix_page(matrix, record.lines()))
+    record.write(asked.out)
 
 
 def _table(cells: Sequence[Cell]) -> str:

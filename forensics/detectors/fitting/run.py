@@ -9,7 +9,7 @@ from typing import Any
 
 from forensics.core.devices import pick_device
 from forensics.core.errors import DetectorError
-from forensics.core.evidence import write_evidence
+from forensics.core.evidence import recorded, write_evidence
 from forensics.core.terminal import note, printable, progress
 from forensics.corpus.pools.pool import FITTED, SELF_MADE_WEIGHT, Pool
 from forensics.corpus.pools.reading import read_pool
@@ -80,6 +80,7 @@ class Request:
         return found
 
 
+@recorded
 def run(request: Request) -> dict[str, Any]:
     """Train what was asked for; a summary as plain values. Files that cannot be read are noted and left out."""
     device, names, settings = str(pick_device(request.device)), request.names(), request.settings()
@@ -145,28 +146,5 @@ def _allowed(pool: Pool, path: Path) -> Pool:
 
 
 def _leave_evidence(request: Request, pool: Pool, device: str) -> None:
-    command = ["forensics", "train-detector", str(request.out), *map(str, request.corpora)]
-    command += ["--kind", request.kind, "--seed", str(request.seed)]
-    for folder in request.authentic:
-        command += ["--authentic", str(folder)]
-    for folder in request.self_made:
-        command += ["--self-made", str(folder)]
-    if request.self_made:
-        command += ["--self-made-weight", f"{request.self_made_weight:g}"]
-    if request.epochs is not None:
-        command += ["--epochs", f"{request.epochs:g}"]
-    if request.trim_bottom:
-        command += ["--trim-bottom", f"{request.trim_bottom:g}"]
-    if request.synthetic_past:
-        command += ["--synthetic-past", str(request.synthetic_past)]
-    for option, values in (("--parts", request.parts), ("--features", request.features)):
-        command += [option, ",".join(values)] if values else []
-    for option, value in (
-        ("--weights", request.weights),
-        ("--pack", request.pack),
-        ("--pack-root", request.pack_root),
-        ("--pools", request.pools),
-    ):
-        command += [option, str(value)] if value is not None else []
     options = {"kind": request.kind, "epochs": request.epochs, "device": device, "images": len(pool)}
-    write_evidence(request.out, command, {"pool": pool.fingerprint()}, {"seed": request.seed}, options)
+    write_evidence(request.out, {"pool": pool.fingerprint()}, {"seed": request.seed}, options)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from forensics.core.errors import CheckpointError
-from forensics.core.evidence import evidence
-from forensics.core.files import write_json
+from forensics.core.evidence import evidence, recorded
 from forensics.generators.checkpoints.checkpoint import Checkpoint
 from forensics.generators.checkpoints.formats.native import write_native
 from forensics.generators.checkpoints.formats.rosinality_writer import Written, write_rosinality
@@ -21,6 +19,7 @@ from forensics.generators.checkpoints.reading import read_checkpoint
 SUFFIXES = {".safetensors": "native", ".pt": "rosinality"}
 
 
+@recorded
 def convert_file(source: str | Path, target: Path, *, half: bool = False) -> dict[str, Any]:
     """Write the networks of `source` to `target` in the format of its suffix; the report, JSON-able.
 
@@ -42,10 +41,7 @@ def convert_file(source: str | Path, target: Path, *, half: bool = False) -> dic
     checkpoint = read_checkpoint(source)
     written = _native(target, checkpoint, half) if form == "native" else write_rosinality(target, checkpoint)
     options = {"out": target, "half": half}
-    write_json(
-        target.with_name(f"{target.name}.evidence.json"),
-        evidence(sys.argv, {str(source): checkpoint.sha256}, options=options),
-    )
+    evidence({str(source): checkpoint.sha256}, options=options).write_beside(target)
     return _report(checkpoint, target, form, written)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from typing import Any
 
 from forensics.core.devices import pick_device
 from forensics.core.errors import ForensicsError
-from forensics.core.evidence import write_evidence
+from forensics.core.evidence import recorded, write_evidence
 from forensics.core.files import try_lock
 from forensics.core.terminal import note, progress
 from forensics.corpus.photographs.data import TrainingImages
@@ -46,6 +45,7 @@ class Request:
     leave_out: Path | None = None
 
 
+@recorded
 def run_training(
     out: Path,
     data: Sequence[Path | str],
@@ -140,9 +140,7 @@ def _summary(trainer: Trainer, asked: Request, last: dict[str, Any]) -> dict[str
     if options.transfer:
         inputs[str(asked.start)] = options.transfer
     length = {"kimg": asked.kimg, "snap_kimg": asked.snap_kimg, "device": str(trainer.device)}
-    write_evidence(
-        out, sys.argv, inputs, seeds={"seed": options.seed}, options={**options.as_json(), **length}
-    )
+    write_evidence(out, inputs, seeds={"seed": options.seed}, options={**options.as_json(), **length})
     return {
         "network": str(network),
         "kimg": trainer.nimg / 1000,

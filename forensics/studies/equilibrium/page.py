@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from forensics.core.evidence import evidence, evidence_lines, write_evidence
+from forensics.core.evidence import evidence, recorded
 from forensics.core.files import write_text
 from forensics.generators.training.monitoring import curves
 from forensics.generators.training.monitoring.discriminator_outputs import BINS
@@ -25,6 +25,7 @@ from forensics.studies.equilibrium.measurement import (
 _COLUMNS, _PANEL_PX = 3, 420
 
 
+@recorded
 def study_equilibrium(
     snapshots: Sequence[Path], out: Path, data: Path | None, plan: EquilibriumPlan, *, workers: int = 1
 ) -> dict[str, Any]:
@@ -42,8 +43,7 @@ def study_equilibrium(
     if asked:
         inputs["photographs"] = asked[0]
     options = {"images": plan.images, "device": plan.device}
-    command = ["forensics", "study", "equilibrium", *(row["file"] for row in rows)]
-    record = command, inputs, {"latents": plan.seed}, options
+    record = evidence(inputs, {"latents": plan.seed}, options)
     context = {
         "title": "D(x) against D(G(z))",
         "rows": found,
@@ -51,11 +51,11 @@ def study_equilibrium(
         "course": course(exhibits, "equilibrium", found) if len(found) > 1 else None,
         "bins": BINS,
         "width_px": _PANEL_PX * min(_COLUMNS, len(rows)),
-        "evidence": evidence_lines(evidence(*record)),
+        "evidence": record.lines(),
     }
     page = out / "equilibrium.html"
     write_text(page, render("equilibrium.html", context))
-    write_evidence(out, *record)
+    record.write(out)
     return {"out": str(out), "report": str(page), "snapshots": found}
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from forensics.core.evidence import evidence, evidence_lines, write_evidence
-from forensics.core.files import write_bytes, write_json, write_text
+from forensics.core.evidence import Evidence, evidence, recorded
+from forensics.core.files import write_bytes, write_text
 from forensics.images import contact_sheet, encode_png
 from forensics.report.exhibits import Exhibits
 from forensics.report.page import render
@@ -34,32 +34,32 @@ from forensics.studies.subject import Subject, load_subject
 _RANKED_SHOWN = 20
 
 
+@recorded
 def write_latent(name: str, out: Path, plan: LatentPlan, *, workers: int = 1) -> dict[str, Any]:
     """Do (or finish) the latent study of the weights file `name` below `out` and write its page; returns a summary."""
     subject = load_subject(name, plan.device)
     record = _record(subject, plan)
     section = latent_section(subject, out, plan, workers)
     context = {"title": f"Latents of {subject.file}", "latent": section}
-    page = render("latent.html", context | {"evidence": evidence_lines(evidence(*record))})
+    page = render("latent.html", context | {"evidence": record.lines()})
     write_text(out / "latent.html", page)
-    write_evidence(out, *record)
+    record.write(out)
     return {"out": str(out), "report": str(out / "latent.html"), **section["summary"]}
 
 
-def _record(
-    subject: Subject, plan: LatentPlan
-) -> tuple[list[str], dict[str, str], dict[str, int], dict[str, Any]]:
+def _record(subject: Subject, plan: LatentPlan, **more: Any) -> Evidence:
     inputs = {"weights": subject.sha256} | weights_asked(plan.face_pack, plan.detector)
     options = {key: value for key, value in asdict(plan).items() if key != "seed"}
-    return ["forensics", "latent", subject.file], inputs, {"latents": plan.seed}, options
+    return evidence(inputs, {"latents": plan.seed}, options | more)
 
 
+@recorded
 def single_dimensions(name: str, dims: Sequence[int], out: Path, plan: LatentPlan) -> dict[str, Any]:
     """Move `dims` together by the plan's delta, write the images before (top) and after (bottom) as one PNG to `out`,
     the measures as CSV and the evidence beside it, and return the measures and the path."""
     with one_thread():
         moved = MovedLatents(load_subject(name, plan.device), plan)
-        command, inputs, seeds, options = _record(moved.subject, plan)
+        record = _record(moved.subject, plan, dims=list(dims))
         ws = moved.ws.clone()
         for dim in dims:
             ws += moved.moved(dim, plan.delta) - moved.ws
@@ -72,8 +72,7 @@ def single_dimensions(name: str, dims: Sequence[int], out: Path, plan: LatentPla
     write_bytes(path, encode_png(sheet))
     measured = {k: None if np.isnan(v) else v for k, v in found.items()}
     Exhibits(out).table(stem, [{"dims": " ".join(map(str, dims)), "delta": plan.delta, **measured}])
-    record = evidence(command, inputs, seeds, {**options, "dims": list(dims)})
-    write_json(path.with_name(f"{path.name}.evidence.json"), record)
+    record.write_beside(path)
     return {"image": str(path), "dims": list(dims), "delta": plan.delta, **measured}
 
 

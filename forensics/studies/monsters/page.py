@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from forensics.core.evidence import evidence, evidence_lines, write_evidence
+from forensics.core.evidence import Evidence, evidence, recorded
 from forensics.core.files import write_json, write_text
 from forensics.generators.base import Generator
 from forensics.images import decode
@@ -43,6 +43,7 @@ class MonsterSection:
     galleries: dict[str, Any]
 
 
+@recorded
 def study_monsters(
     generator: Generator,
     faces: FaceAnalyser,
@@ -67,10 +68,10 @@ def study_monsters(
     context = {
         "title": f"Monsters of {found.facts['network']}",
         "monsters": section(out),
-        "evidence": evidence_lines(evidence(*record)),
+        "evidence": record.lines(),
     }
     write_text(out / "monsters.html", render("monsters.html", context))
-    write_evidence(out, *record)
+    record.write(out)
     return {"out": str(out), "report": str(out / "monsters.html"), **found.summary}
 
 
@@ -123,14 +124,13 @@ def _draw(exhibits: Exhibits, result: MonsterResult, found: Findings, options: M
 
 def _record(
     generator: Generator, faces: FaceAnalyser, detector: Detector | None, options: MonsterOptions
-) -> tuple[list[str], dict[str, str], dict[str, int], dict[str, Any]]:
+) -> Evidence:
     inputs = {"weights": generator.weights_sha256} if generator.weights_sha256 else {}
     inputs |= {f"face pack {name}": sha256 for name, sha256 in faces.weights_sha256().items()}
     if detector is not None:
         inputs["detector"] = detector.weights_sha256
     chosen = {name: value for name, value in options.how().items() if name != "seed"}
-    command = ["forensics", "study", "monsters", Path(generator.source).name]
-    return command, inputs, {"directions": options.seed}, chosen
+    return evidence(inputs, {"directions": options.seed}, chosen)
 
 
 def summary_lines(summary: dict[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forensics.core.errors import ForensicsError
-from forensics.core.evidence import evidence, evidence_lines, write_evidence
+from forensics.core.evidence import Evidence, evidence, recorded
 from forensics.core.files import write_text
 from forensics.core.terminal import Meter, note, progress
 from forensics.generators.base import Generator, load_generator
@@ -70,6 +70,7 @@ class Network:
         return outcome_of(self.rows, self.walk.walks)
 
 
+@recorded
 def study_walk(names: Sequence[str], out: Path, study: WalkStudy) -> dict[str, Any]:
     """Do (or finish) the study of the weights files `names` below `out`; returns a summary with `times`.
 
@@ -93,14 +94,14 @@ def study_walk(names: Sequence[str], out: Path, study: WalkStudy) -> dict[str, A
     ]
     found = _monsters(networks, eyes, study)
     context = _shared(Exhibits(out), outcomes, comparisons, study, eyes.faces)
-    context |= {"networks": sections, "evidence": evidence_lines(evidence(*record))}
+    context |= {"networks": sections, "evidence": record.lines()}
     context["monster_studies"] = [
         {"label": label, "section": monsters.section(Path(summary["out"]))}
         for label, summary in found.items()
     ]
     page = out / "index.html"
     write_text(page, render("study_walk.html", context))
-    write_evidence(out, *record)
+    record.write(out)
     return {
         "out": str(out),
         "report": str(page),
@@ -162,9 +163,7 @@ def _monsters(networks: Sequence[Network], eyes: Eyes, study: WalkStudy) -> dict
     }
 
 
-def _record(
-    networks: Sequence[Network], eyes: Eyes, pack: dict[str, str], study: WalkStudy
-) -> tuple[list[str], dict[str, str], dict[str, int], dict[str, Any]]:
+def _record(networks: Sequence[Network], eyes: Eyes, pack: dict[str, str], study: WalkStudy) -> Evidence:
     inputs = {f"weights {n.label}": n.walk.generator.weights_sha256 for n in networks}
     inputs |= {f"face pack {name}": sha256 for name, sha256 in pack.items()}
     if eyes.detector is not None:
@@ -172,8 +171,7 @@ def _record(
     options = {k: v for k, v in asdict(study).items() if k not in ("seed", "pack_root", "monsters")}
     options |= {"pack": eyes.faces.pack, "device": str(networks[0].walk.generator.device)}
     options["monsters"] = study.monsters.how() if study.monsters else None
-    command = ["forensics", "study", "walk", *(n.label for n in networks)]
-    return command, inputs, {"walks": study.seed}, options
+    return evidence(inputs, {"walks": study.seed}, options)
 
 
 def _shared(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from forensics.core.evidence import evidence
+from forensics.core.evidence import evidence, recorded
 from forensics.core.files import write_json
 from forensics.generators.pruning.channels import RANKINGS
 from forensics.images import decode
@@ -73,6 +73,7 @@ def channels_section(subject: Subject, out: Path, plan: SweepPlan, workers: int)
     }
 
 
+@recorded
 def channels_out(
     name: str, share: float, ranking: str, plan: SweepPlan, save: Path | None = None
 ) -> dict[str, Any]:
@@ -83,10 +84,7 @@ def channels_out(
         saved = save_narrowed(name, share, ranking, save)
         inputs = {"weights": saved.pop("of_sha256")}
         options = {"channels": share, "ranking": ranking, "save": save.name}
-        write_json(
-            save.with_name(f"{save.name}.evidence.json"),
-            evidence(["forensics", "prune", Path(name).name], inputs, options=options),
-        )
+        evidence(inputs, options=options).write_beside(save)
     row = one_share(name, share, ranking, plan)
     plain = {key: None if isinstance(v, float) and np.isnan(v) else v for key, v in row.items()}
     return plain | {"ranking": ranking} | saved

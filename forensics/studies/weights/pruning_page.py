@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from forensics.core.evidence import evidence, evidence_lines, write_evidence
+from forensics.core.evidence import Evidence, evidence, recorded
 from forensics.core.files import write_text
 from forensics.generators.pruning.weights import weight_layers
 from forensics.images import contact_sheet, decode
@@ -37,15 +37,16 @@ PUBLISHED_ROWS = (0.0, 0.3, 0.4, 0.5, 0.7, 1.0)  # of its figure of images
 PUBLISHED_WORDS = "knee near 0.4, read off the curve"
 
 
+@recorded
 def write_pruning(name: str, out: Path, plan: SweepPlan, *, workers: int = 1) -> dict[str, Any]:
     """Do (or finish) the sweep of the weights file `name` below `out` and write its page; returns a summary."""
     subject = load_subject(name, plan.device)
     record = _record(subject, plan)  # first: a face pack or detector that is not there is known at once
     section = pruning_section(subject, out, plan, workers)
     context = {"title": f"Pruning of {subject.file}", "pruning": section}
-    page = render("pruning.html", context | {"evidence": evidence_lines(evidence(*record))})
+    page = render("pruning.html", context | {"evidence": record.lines()})
     write_text(out / "pruning.html", page)
-    write_evidence(out, *record)
+    record.write(out)
     lines = comparison_lines(section)
     return {"out": str(out), "report": str(out / "pruning.html"), "comparison": lines, **section["summary"]}
 
@@ -58,12 +59,10 @@ def single_threshold(name: str, threshold: float, plan: SweepPlan) -> dict[str, 
         return {key: _or_none(value) for key, value in (rows[0] | pruned.slow_measures(x)).items()}
 
 
-def _record(
-    subject: Subject, plan: SweepPlan
-) -> tuple[list[str], dict[str, str], dict[str, int], dict[str, Any]]:
+def _record(subject: Subject, plan: SweepPlan) -> Evidence:
     inputs = {"weights": subject.sha256} | weights_asked(plan.face_pack, plan.detector)
     options = {key: value for key, value in asdict(plan).items() if key != "seed"}
-    return ["forensics", "prune", subject.file], inputs, {"latents": plan.seed}, options
+    return evidence(inputs, {"latents": plan.seed}, options)
 
 
 def pruning_section(subject: Subject, out: Path, plan: SweepPlan, workers: int) -> dict[str, Any]:

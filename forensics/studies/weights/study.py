@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from forensics.core.evidence import evidence, evidence_lines, write_evidence
+from forensics.core.evidence import evidence, recorded
 from forensics.core.files import write_text
 from forensics.core.terminal import note
 from forensics.report.exhibits import Exhibits
@@ -33,6 +33,7 @@ class WeightStudy:
     latent: LatentPlan
 
 
+@recorded
 def study_weights(name: str, out: Path, study: WeightStudy, *, workers: int = 1) -> dict[str, Any]:
     """Do (or finish) the whole study of the weights file `name` below `out`; returns a summary.
 
@@ -46,7 +47,7 @@ def study_weights(name: str, out: Path, study: WeightStudy, *, workers: int = 1)
     pruning = pruning_section(subject, out / "pruning", study.pruning, workers)
     latent = latent_section(subject, out / "latent", study.latent, workers)
     options = {"pruning": asdict(study.pruning), "latent": asdict(study.latent)}
-    record = ["forensics", "study", "weights", subject.file], inputs, {"latents": study.pruning.seed}, options
+    record = evidence(inputs, {"latents": study.pruning.seed}, options)
     context = {
         "title": f"Weight study of {subject.file}",
         "file": subject.file,
@@ -55,11 +56,11 @@ def study_weights(name: str, out: Path, study: WeightStudy, *, workers: int = 1)
         "networks": networks,
         "pruning": pruning,
         "latent": latent,
-        "evidence": evidence_lines(evidence(*record)),
+        "evidence": record.lines(),
     }
     page = out / "index.html"
     write_text(page, render("study_weights.html", context))
-    write_evidence(out, *record)
+    record.write(out)
     summary = {**pruning["summary"], **latent["summary"], "comparison": comparison_lines(pruning)}
     return {"out": str(out), "report": str(page), **summary}
 

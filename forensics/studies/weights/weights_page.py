@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from forensics.core.evidence import evidence, evidence_lines, write_evidence
+from forensics.core.evidence import evidence, recorded
 from forensics.core.files import write_text
 from forensics.generators.pruning.weights import WeightStatistics, weight_statistics
 from forensics.report.exhibits import Exhibits
@@ -16,6 +16,7 @@ from forensics.studies.subject import Subject, load_subject
 from forensics.studies.weights import weight_figures
 
 
+@recorded
 def write_weight_statistics(name: str, out: Path) -> dict[str, Any]:
     """Write the tables, figures, page and evidence of the weights file `name` below `out`; returns a summary.
 
@@ -23,11 +24,11 @@ def write_weight_statistics(name: str, out: Path) -> dict[str, Any]:
     """
     subject = load_subject(name, "cpu")
     networks = weight_sections(subject, Exhibits(out))
-    record = ["forensics", "inspect", subject.file, "--weights"], {"weights": subject.sha256}
+    record = evidence({"weights": subject.sha256})
     context = {"title": f"Weights of {subject.file}", "networks": networks}
-    page = render("weights.html", context | {"evidence": evidence_lines(evidence(*record))})
+    page = render("weights.html", context | {"evidence": record.lines()})
     write_text(out / "weights.html", page)
-    write_evidence(out, *record)
+    record.write(out)
     totals = {section["name"]: section["totals"] for section in networks}
     return {"out": str(out), "weights_sha256": subject.sha256, "networks": totals}
 

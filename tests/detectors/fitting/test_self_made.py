@@ -116,9 +116,9 @@ def test_pools_keep_everything_else_out_of_the_fit(
     assert {row["pool"] for row in rows} == {"train", "calibrate"}
     assert all(places[row["sha256"]]["pool"] == row["pool"] for row in rows)
     assert summary["training_images"] == sum(p["pool"] == "train" for p in places.values())
-    command = json.loads((tmp_path / "out" / "evidence.json").read_text("utf-8"))["command"]
-    assert command[command.index("--pools") + 1] == str(pools)
-    assert command[command.index("--self-made-weight") + 1] == "0.25"
+    call = json.loads((tmp_path / "out" / "evidence.json").read_text("utf-8"))["call"]
+    assert call["arguments"]["request"]["pools"] == str(pools)
+    assert call["arguments"]["request"]["self_made_weight"] == 0.25
     for place in places.values():
         place["pool"] = "train"
     pools.write_text(json.dumps({"images": places}), "utf-8")
