@@ -42,6 +42,7 @@ lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m tools.house --report
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.installed
