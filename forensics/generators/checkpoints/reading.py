@@ -10,7 +10,7 @@ from typing import Any
 
 from forensics.core.errors import CheckpointError
 from forensics.core.untrusted import read_untrusted
-from forensics.core.weights import weights_file
+from forensics.core.weights import network_names, weights_file
 from forensics.generators.checkpoints.checkpoint import Checkpoint, listed, quoted
 from forensics.generators.checkpoints.formats import native, nvidia, rosinality, srcnet
 from forensics.generators.checkpoints.pickles import torch_files
@@ -26,6 +26,10 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     damaged or hostile, or that holds NaN or infinity.
     """
     path = weights_file(path)
+    if not path.exists() and not path.is_symlink() and not path.suffix:
+        raise CheckpointError(
+            f"{path}: no such file, and no network is called so ({', '.join(network_names())})"
+        )
     content = read_untrusted(path, native.MAX_FILE_BYTES, CheckpointError)
     checkpoint = _parsed(path, content.data, content.sha256)
     for name, network in checkpoint.networks.items():
