@@ -67,6 +67,8 @@ def open_tree(folder: Path) -> tuple[list[Row], list[ImageFailure]]:
                 ImageFailure(str(path), f"{printable(path)}: is not the file that {said.where} lists")
             )
             continue
+        if said is not None and said.label is not None and label_of(tuple(source.split("/"))) is None:
+            label = said.label  # the folder's name says nothing: the list decides
         rows.append(said_of(_row(file, sha256, label, source), said))
     if fresh:
         _remember(folder, known | fresh)

@@ -62,6 +62,14 @@ def test_a_folder_whose_name_says_nothing_is_named(tree: Path, capsys: pytest.Ca
     assert "counted as" not in capsys.readouterr().err
 
 
+def test_the_list_labels_a_folder_whose_name_says_nothing(tree: Path):
+    (tree / "manifest.csv").write_text("path,label\nval/stylegan2/3.jpg,0\nval/stylegan2/4.jpg,0\n")
+    assert Corpus.open(tree).labels.tolist() == [1, 0, 0, 0, 0]
+    (tree / "manifest.csv").write_text("path,label\nval/real/2.jpg,1\n")
+    with pytest.raises(CorpusError, match="is listed as synthetic, its folder says authentic"):
+        Corpus.open(tree)
+
+
 def test_a_tree_opens_as_a_corpus_and_nothing_is_written_into_it(tree: Path):
     before = contents(tree)
     opened = Corpus.open(tree)

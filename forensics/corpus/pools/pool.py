@@ -28,7 +28,8 @@ class Pool:
     """Images (uint8 [H, W, 3], views at working size), labels int64 [n] (1 synthetic), sources and file hashes.
 
     `phash` and `origins` tell what else an image must not be parted from (see `forensics.corpus.likeness`); `places`
-    are the pool and group that a split fixed beforehand gives each image. All three are [n], or empty where not known.
+    are the pool and group that a split fixed beforehand gives each image; `families` what was done to each (see
+    `forensics.corpus.families`). All four are [n], or empty where not known.
     """
 
     images: tuple[Pixels, ...]
@@ -39,6 +40,7 @@ class Pool:
     phash: tuple[str, ...] = ()
     origins: tuple[tuple[str, ...], ...] = ()
     places: tuple[tuple[str, str], ...] = ()
+    families: tuple[str, ...] = ()
     unpaired: tuple[str, ...] = ()  # sources that are learned from and do not calibrate
     self_made: tuple[
         str, ...
@@ -60,6 +62,7 @@ class Pool:
             tuple(self.phash[i] for i in chosen if self.phash),
             tuple(self.origins[i] for i in chosen if self.origins),
             tuple(self.places[i] for i in chosen if self.places),
+            tuple(self.families[i] for i in chosen if self.families),
             self.unpaired,
             self.self_made,
             self.self_made_weight,

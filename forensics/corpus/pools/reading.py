@@ -10,6 +10,7 @@ import numpy as np
 
 from forensics.core.errors import CorpusError, DetectorError
 from forensics.corpus import AUTHENTIC, SYNTHETIC, Corpus
+from forensics.corpus.families import family_of
 from forensics.corpus.likeness import origins, perceptual_hash
 from forensics.corpus.manifest import MANIFEST
 from forensics.corpus.pools.pool import SELF_MADE_WEIGHT, Pixels, Pool
@@ -63,6 +64,7 @@ class _Image(NamedTuple):
     source: str
     phash: str
     origins: tuple[str, ...]
+    family: str
 
 
 class _Reader:
@@ -101,7 +103,12 @@ class _Reader:
             )
         kept = pixels[: len(pixels) - round(len(pixels) * self.trim_bottom)]
         found = _Image(
-            working_view(kept), label, source or row["source"], perceptual_hash(pixels), origins(row)
+            working_view(kept),
+            label,
+            source or row["source"],
+            perceptual_hash(pixels),
+            origins(row),
+            family_of(row),
         )
         self.images.setdefault(sha256, found)
 
@@ -121,6 +128,7 @@ class _Reader:
             self.trim_bottom,
             tuple(image.phash for image in read),
             tuple(image.origins for image in read),
+            families=tuple(image.family for image in read),
             unpaired=tuple(sorted({*photographs, *self_made})),
             self_made=tuple(sorted(set(self_made))),
             self_made_weight=self_made_weight,
