@@ -1,20 +1,22 @@
-"""Generator: z -> w -> image, the latent spaces Z, W, W+ and S, and the door to loaded networks.
+"""Generator: z -> w -> image, the latent spaces Z, W, W+, S and F, and the door to loaded networks.
 
-Shapes: z [n, z_dim]; w [n, w_dim]; ws [n, num_ws, w_dim]; s [n, s_dim]; images float32 [n, 3, H, W].
+Shapes: z [n, z_dim]; w [n, w_dim]; ws [n, num_ws, w_dim]; s [n, s_dim]; F [n, c, r, r]; images float32 [n, 3, H, W].
 torch is imported here: modules that must start fast import this one inside functions.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from forensics.core.devices import pick_device
+from forensics.core.errors import ForensicsError
 from forensics.core.weights import network_name
 
 Noise = str | Sequence[Tensor]
@@ -32,10 +34,23 @@ def latent_z(z_dim: int, seed: int, indices: Sequence[int]) -> Tensor:
     return torch.from_numpy(np.stack(rows)) if rows else torch.zeros(0, z_dim)
 
 
+def nvidia_latent_z(z_dim: int, seeds: Sequence[int]) -> Tensor:
+    """The z of NVIDIA's scripts for these seeds, float32 [len(seeds), z_dim]: one RandomState an image."""
+    rows = [np.random.RandomState(seed).randn(z_dim) for seed in seeds]
+    return torch.from_numpy(np.stack(rows).astype(np.float32)) if rows else torch.zeros(0, z_dim)
+
+
 class Generator(nn.Module):
     """What every architecture offers. Subclasses hold `mapping` and `synthesis` with their file format's keys."""
 
     w_avg: Tensor
+    # The name in the registry, which is the kind in a weights file; that of its discriminator, "" for none.
+    kind: ClassVar[str] = ""
+    discriminator: ClassVar[str] = ""
+    # Whether training follows the mean of W.
+    tracks_w_avg: ClassVar[bool] = True
+    # Whether every module sees the whole batch and whole maps: set while `features` listens.
+    whole_maps: bool = False
     # Set by `load_generator`: the sha256 of the file the weights came from, and where it was.
     weights_sha256: str = ""
     source: str = ""
@@ -46,6 +61,24 @@ class Generator(nn.Module):
         super().__init__()
         self.z_dim, self.c_dim, self.w_dim = z_dim, c_dim, w_dim
         self.img_resolution, self.img_channels = img_resolution, img_channels
+
+    def __repr__(self) -> str:
+        """One line: architecture, size, latent sizes, and the first 8 digits of the file's sha256."""
+        weights = f", weights {self.weights_sha256[:8]}" if self.weights_sha256 else ""
+        return (
+            f"<{self.kind or type(self).__name__}, {self.img_resolution} px, num_ws {self.num_ws},"
+            f" w_dim {self.w_dim}{weights}>"
+        )
+
+    @classmethod
+    def trained_class(cls) -> type[Generator]:
+        """The class that is trained, of which this one holds the result."""
+        return cls
+
+    @staticmethod
+    def saved_states(trained: nn.Module, averaged: nn.Module) -> dict[str, Mapping[str, Tensor]]:
+        """What a weights file keeps of a run's generator and its average: name in the file → state dict."""
+        return {"G_ema": averaged.state_dict()}
 
     @property
     @abstractmethod
@@ -71,8 +104,15 @@ class Generator(nn.Module):
         """Arrange the weights in memory as the convolutions read them; values, shapes and names stay."""
         self.to(memory_format=torch.channels_last)
 
-    def sample_z(self, n: int, seed: int = 0, *, start: int = 0) -> Tensor:
-        """z for images start ... start + n - 1 of `seed`, float32 [n, z_dim]; never depends on n."""
+    def sample_z(self, n: int, seed: int = 0, *, start: int = 0, rule: str = "own") -> Tensor:
+        """z for images start ... start + n - 1 of `seed`, float32 [n, z_dim], standard normal; never depends on n.
+
+        With `rule` "nvidia" image i is that of NVIDIA's scripts for the seed `seed` + i: RandomState(seed + i).
+        """
+        if rule not in ("own", "nvidia"):
+            raise ForensicsError(f"no seed rule is called {rule!r}: choose own or nvidia")
+        if rule == "nvidia":
+            return nvidia_latent_z(self.z_dim, range(seed + start, seed + start + n)).to(self.device)
         return latent_z(self.z_dim, seed, range(start, start + n)).to(self.device)
 
     @property
@@ -152,10 +192,14 @@ class Generator(nn.Module):
     def _synthesized(
         self, styles: Sequence[Tensor], noise: Noise, noise_strength: float | Sequence[float]
     ) -> Tensor:
+        return self._computed(lambda: self.run_synthesis(styles, noise, noise_strength))
+
+    def _computed(self, run: Callable[[], Tensor]) -> Tensor:
+        """What `run` gives, float32, computed in the precision of `autocast`."""
         if self.autocast is None:
-            return self.run_synthesis(styles, noise, noise_strength)
-        with torch.autocast(styles[0].device.type, self.autocast):
-            return self.run_synthesis(styles, noise, noise_strength).float()
+            return run()
+        with torch.autocast(self.device.type, self.autocast):
+            return run().float()
 
     def styles(self, ws: Tensor) -> Tensor:
         """The S space: all style scales side by side, float32 [n, s_dim], split by `style_sizes`."""
@@ -169,23 +213,81 @@ class Generator(nn.Module):
             torch.split(s, list(self.style_sizes.values()), dim=1), noise, noise_strength
         )
 
+    @property
+    def feature_sizes(self) -> list[int]:
+        """The sizes in pixels at which synthesis can be cut (the F space), lowest first; empty for none."""
+        return []
+
+    def synthesize_to(
+        self,
+        ws: Tensor,
+        at: int,
+        noise: Noise = "const",
+        noise_strength: float | Sequence[float] = 1.0,
+    ) -> Tensor:
+        """F: the features at `at` pixels, float32 [n, c, at, at], from ws [n, num_ws, w_dim].
+
+        Where images add up over the blocks, the image so far stands in the last channels. ForensicsError for a size
+        that is not one of `feature_sizes`.
+        """
+        self._require_size(at)
+        styles = self.layer_styles(ws)
+        return self._computed(lambda: self.run_to(styles, noise, noise_strength, at))
+
+    def synthesize_from(
+        self,
+        features: Tensor,
+        ws: Tensor,
+        at: int,
+        noise: Noise = "const",
+        noise_strength: float | Sequence[float] = 1.0,
+    ) -> Tensor:
+        """Image [n, img_channels, H, W] of F, [n, c, at, at] as `synthesize_to` gives it; later layers take `ws`."""
+        self._require_size(at)
+        styles = self.layer_styles(ws)
+        return self._computed(lambda: self.run_from(features, styles, noise, noise_strength, at))
+
+    def run_to(
+        self, styles: Sequence[Tensor], noise: Noise, noise_strength: float | Sequence[float], at: int
+    ) -> Tensor:
+        """F at `at` pixels from the styles of all layers; written by architectures with `feature_sizes`."""
+        raise NotImplementedError
+
+    def run_from(
+        self,
+        features: Tensor,
+        styles: Sequence[Tensor],
+        noise: Noise,
+        noise_strength: float | Sequence[float],
+        at: int,
+    ) -> Tensor:
+        """The image from F at `at` pixels; written by architectures with `feature_sizes`."""
+        raise NotImplementedError
+
+    def _require_size(self, at: int) -> None:
+        if at not in self.feature_sizes:
+            sizes = ", ".join(map(str, self.feature_sizes)) or "this architecture has no F space"
+            raise ForensicsError(f"no features of {at} pixels to cut synthesis at: {sizes}")
+
     def features(self, ws: Tensor, names: Sequence[str], noise: Noise = "const") -> dict[str, Tensor]:
-        """Outputs of the modules called `names` (as in `named_modules`) while synthesizing `ws`."""
-        found: dict[str, Tensor] = {}
+        """Outputs of the modules called `names` (as in `named_modules`) while synthesizing `ws`, for the batch."""
+        outputs: dict[str, Tensor] = {}
         modules = dict(self.named_modules())
         unknown = [name for name in names if name not in modules]
         if unknown:
             raise KeyError(f"no layer called {', '.join(unknown)} in this generator")
         hooks = [
-            modules[name].register_forward_hook(lambda _m, _i, out, name=name: found.__setitem__(name, out))
+            modules[name].register_forward_hook(lambda _m, _i, out, name=name: outputs.__setitem__(name, out))
             for name in names
         ]
+        self.whole_maps = True
         try:
             self.synthesize(ws, noise)
         finally:
+            self.whole_maps = False
             for hook in hooks:
                 hook.remove()
-        return found
+        return outputs
 
     def to_uint8(self, x: Tensor) -> np.ndarray:
         """Images [n, c, H, W] in [-1, 1] to uint8 [n, H, W, c], rounded as NVIDIA's scripts do."""

@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from forensics.core.cards import Card
+from forensics.core.registry import register
 from forensics.generators.architectures.layers.equalised import LRELU_SLOPE
 from forensics.generators.architectures.layers.progressive import (
     HE_GAIN,
@@ -76,11 +78,23 @@ class SynthesisNetwork(Growing):
         return enlarge(img, self.resolutions[-1] // self.resolutions[top])
 
 
+@register(
+    "architecture",
+    "progan",
+    Card(
+        "Progressively grown generator with pixel norm; the latent enters once.",
+        paper="Karras et al. 2018, arXiv 1710.10196",
+    ),
+)
 class ProGANGenerator(Generator):
     """z [n, z_dim] to images [n, img_channels, R, R], R a power of two from 4 up.
 
     Widths: min(channel_base / r, channel_max) feature maps at r pixels.
     """
+
+    kind = "progan"
+    discriminator = "progan-discriminator"
+    tracks_w_avg = False
 
     w_avg: Tensor
 

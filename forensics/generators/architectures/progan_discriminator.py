@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from forensics.core.cards import Card
+from forensics.core.registry import register
 from forensics.generators.architectures.layers.equalised import LRELU_SLOPE, MinibatchStdLayer
 from forensics.generators.architectures.layers.progressive import (
     Blur,
@@ -64,6 +66,15 @@ class DiscriminatorEpilogue(nn.Module):
         return logits
 
 
+@register(
+    "architecture",
+    "progan-discriminator",
+    Card(
+        "Progressively grown discriminator with minibatch std.",
+        paper="Karras et al. 2018, arXiv 1710.10196",
+        domain="images, square",
+    ),
+)
 class ProGANDiscriminator(Growing):
     """Images [n, img_channels, R, R] to logits [n, 1]; higher = more real.
 

@@ -10,12 +10,14 @@ modulation; the study's description for everything else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from forensics.core.cards import Card
+from forensics.core.registry import register
 from forensics.generators.architectures.layers.equalised import normalize_2nd_moment
 from forensics.generators.architectures.layers.srcnet import (
     EqualisedLinear,
@@ -33,6 +35,9 @@ PIXEL_STD = (0.229, 0.224, 0.225)
 
 class SrcNet(Generator):
     """One copy of the network: mapping, constant, blocks "0", "1" ... and the mean of W."""
+
+    kind = "srcnet"
+    discriminator = "srcnet-discriminator"
 
     dlatent_avg: Tensor
 
@@ -154,12 +159,30 @@ def as_buffers(network: nn.Module) -> None:
             module.register_buffer(name, parameter.detach().clone())
 
 
+@register(
+    "architecture",
+    "srcnet",
+    Card(
+        "Generator of the weight study with its running average inside: 3,680,500 weights at 128 px.",
+    ),
+)
 class SrcNetGenerator(SrcNet):
     """The trained network (parameters) and its running average `Src_Net` (buffers).
 
     Latents, styles and images come from the average, and `w_avg` is its `dlatent_avg`; set `use_average` to False
     to use the trained network itself, as training does.
     """
+
+    @classmethod
+    def trained_class(cls) -> type[Generator]:
+        """The network without its average, which training keeps beside it."""
+        return SrcNet
+
+    @staticmethod
+    def saved_states(trained: nn.Module, averaged: nn.Module) -> dict[str, Mapping[str, Tensor]]:
+        """Both copies in one network, the average under `Src_Net`, as the format has it."""
+        average = {f"Src_Net.{name}": value for name, value in averaged.state_dict().items()}
+        return {"G": {**trained.state_dict(), **average}}
 
     def __init__(
         self,

@@ -9,6 +9,8 @@ import math
 
 from torch import Tensor, nn
 
+from forensics.core.cards import Card
+from forensics.core.registry import register
 from forensics.generators.architectures.layers.equalised import MinibatchStdLayer
 from forensics.generators.architectures.layers.srcnet import EqualisedConv, EqualisedLinear, activate, widths
 
@@ -30,6 +32,14 @@ class DiscriminatorBlock(nn.Module):
         return total * math.sqrt(0.5)
 
 
+@register(
+    "architecture",
+    "srcnet-discriminator",
+    Card(
+        "Residual discriminator of the weight study.",
+        domain="images, square",
+    ),
+)
 class SrcNetDiscriminator(nn.Module):
     """Normalised images [n, img_channels, R, R] to logits [n, 1]; sigmoid gives the probability of a real image.
 

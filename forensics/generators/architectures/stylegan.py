@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from forensics.core.cards import Card
+from forensics.core.registry import register
 from forensics.generators.architectures.layers.equalised import LRELU_SLOPE
 from forensics.generators.architectures.layers.progressive import (
     Blur,
@@ -165,12 +167,23 @@ class SynthesisNetwork(Growing):
         return enlarge(img, self.resolutions[-1] // self.resolutions[top])
 
 
+@register(
+    "architecture",
+    "stylegan",
+    Card(
+        "Progressively grown generator with adaptive instance normalisation.",
+        paper="Karras et al. 2019, arXiv 1812.04948",
+    ),
+)
 class StyleGANGenerator(Generator):
     """z [n, z_dim] to images [n, img_channels, R, R], R a power of two from 4 up.
 
     Widths: min(channel_base / r, channel_max) feature maps at r pixels. The study's truncation is psi 0.7 with
     cutoff 8.
     """
+
+    kind = "stylegan"
+    discriminator = "stylegan-discriminator"
 
     def __init__(
         self,

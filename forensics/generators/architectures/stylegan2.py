@@ -17,6 +17,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from forensics.core.cards import Card
+from forensics.core.registry import register
 from forensics.generators.architectures.layers.convolution import needs_gradient
 from forensics.generators.architectures.layers.mapping import MappingNetwork
 from forensics.generators.architectures.layers.stylegan2 import (
@@ -127,12 +129,29 @@ def _run(
     return img
 
 
+def _whole(x: Tensor | Scaled | None) -> Tensor:
+    """The maps themselves, where their scale is still to be applied."""
+    assert x is not None
+    return x.whole() if isinstance(x, Scaled) else x
+
+
+@register(
+    "architecture",
+    "stylegan2",
+    Card(
+        "Generator of modulated convolutions, skip, resnet or orig, with or without labels.",
+        paper="Karras et al. 2020, arXiv 1912.04958; 2006.06676",
+    ),
+)
 class StyleGAN2Generator(Generator):
     """z [n, z_dim] to images [n, img_channels, R, R]; R is a power of two from 8 up.
 
     Widths: min(channel_base / r, channel_max) feature maps at r pixels. `architecture` is skip, resnet or orig;
     `conv_clamp` bounds every layer's output (256 where the network was trained in float16).
     """
+
+    kind = "stylegan2"
+    discriminator = "stylegan2-discriminator"
 
     def __init__(
         self,
@@ -213,7 +232,7 @@ class StyleGAN2Generator(Generator):
         steps = self.synthesis.schedule()
         n = len(styles[0])
         on_cpu = styles[0].device.type == "cpu"
-        if n == 1 or not on_cpu or needs_gradient(*styles, *maps, *self.parameters()):
+        if n == 1 or not on_cpu or self.whole_maps or needs_gradient(*styles, *maps, *self.parameters()):
             return _run(steps, None, None, styles, maps)
         # Early blocks share their weights between all samples; late ones, whose maps outweigh the weights and
         # the processor's caches, run sample by sample.
@@ -232,6 +251,36 @@ class StyleGAN2Generator(Generator):
             )
             images.append(own)
         return torch.cat(images)
+
+    @property
+    def feature_sizes(self) -> list[int]:
+        """The blocks' sizes, up to half of the image's."""
+        return self.synthesis.resolutions[:-1]
+
+    def run_to(
+        self, styles: Sequence[Tensor], noise: Noise, noise_strength: float | Sequence[float], at: int
+    ) -> Tensor:
+        """[n, c, at, at], of a skip generator [n, c + img_channels, at, at] with the image so far at the end."""
+        maps = self.noise_maps(styles[0], noise, noise_strength)
+        steps = self.synthesis.schedule()[: self.feature_sizes.index(at) + 1]
+        x, img = _features(steps, None, None, styles, maps)
+        return _whole(x) if img is None else torch.cat([_whole(x), img], dim=1)
+
+    def run_from(
+        self,
+        features: Tensor,
+        styles: Sequence[Tensor],
+        noise: Noise,
+        noise_strength: float | Sequence[float],
+        at: int,
+    ) -> Tensor:
+        """The image from features as `run_to` gives them."""
+        maps = self.noise_maps(styles[0], noise, noise_strength)
+        steps = self.synthesis.schedule()[self.feature_sizes.index(at) + 1 :]
+        is_skip = len(features[0]) > steps[0].block.in_channels
+        c = steps[0].block.in_channels
+        x, img = (features[:, :c], features[:, c:]) if is_skip else (features, None)
+        return _run(steps, x, img, styles, maps)
 
     def noise_by_mode(self, like: Tensor, mode: str) -> list[Tensor | None]:
         """The maps in the file, fresh ones, or none."""

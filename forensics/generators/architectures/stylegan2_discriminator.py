@@ -10,6 +10,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from forensics.core.cards import Card
+from forensics.core.registry import register
 from forensics.generators.architectures.layers.equalised import (
     Conv2dLayer,
     FullyConnectedLayer,
@@ -97,6 +99,15 @@ class DiscriminatorEpilogue(nn.Module):
         return x if cmap is None else (x * cmap).sum(dim=1, keepdim=True) / math.sqrt(self.cmap_dim)
 
 
+@register(
+    "architecture",
+    "stylegan2-discriminator",
+    Card(
+        "Discriminator of StyleGAN2 and 3: resnet, skip or orig, minibatch std, projection of labels.",
+        paper="Karras et al. 2020, arXiv 1912.04958; Miyato and Koyama 2018, arXiv 1802.05637",
+        domain="images, square",
+    ),
+)
 class StyleGAN2Discriminator(nn.Module):
     """Images [n, img_channels, R, R] (and one-hot labels [n, c_dim]) to logits [n, 1]; higher = more real.
 

@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from forensics.core.cards import Card
+from forensics.core.registry import register
 from forensics.generators.architectures.layers.mapping import MappingNetwork
 from forensics.generators.architectures.layers.stylegan3 import SynthesisInput, SynthesisLayer
 from forensics.generators.architectures.layers.stylegan3_filters import LayerPlan, plan_bands, plan_layers
@@ -51,6 +53,14 @@ class SynthesisNetwork(nn.Module):
         return image
 
 
+@register(
+    "architecture",
+    "stylegan3",
+    Card(
+        "Alias-free generator, translation (T) or rotation (R) equivariant.",
+        paper="Karras et al. 2021, arXiv 2106.12423",
+    ),
+)
 class StyleGAN3Generator(Generator):
     """z [n, z_dim] to images [n, img_channels, R, R], R any even size.
 
@@ -58,6 +68,9 @@ class StyleGAN3Generator(Generator):
     channel_base and channel_max. Frequencies in cycles per image; `filter_size` taps per sample of the lower rate;
     `margin_size` pixels of the inner canvas beyond the image a side; `conv_clamp` bounds the inner activations.
     """
+
+    kind = "stylegan3"
+    discriminator = "stylegan2-discriminator"
 
     def __init__(
         self,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,21 +11,10 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from forensics.core.errors import CheckpointError
+from forensics.core.errors import CheckpointError, ForensicsError
+from forensics.core.registry import method, methods
 from forensics.generators.checkpoints.checkpoint import NetworkState, listed, quoted
 
-# kind -> (module under forensics.generators, class)
-CLASSES = {
-    "stylegan2": ("stylegan2", "StyleGAN2Generator"),
-    "stylegan2-discriminator": ("stylegan2_discriminator", "StyleGAN2Discriminator"),
-    "stylegan3": ("stylegan3", "StyleGAN3Generator"),
-    "stylegan": ("stylegan", "StyleGANGenerator"),
-    "stylegan-discriminator": ("stylegan_discriminator", "StyleGANDiscriminator"),
-    "progan": ("progan", "ProGANGenerator"),
-    "progan-discriminator": ("progan_discriminator", "ProGANDiscriminator"),
-    "srcnet": ("srcnet", "SrcNetGenerator"),
-    "srcnet-discriminator": ("srcnet_discriminator", "SrcNetDiscriminator"),
-}
 # A config comes from a file too: these bound the work of a constructor. The rest is compared with the tensors.
 _LARGEST = {
     "img_resolution": 8192,
@@ -40,6 +29,7 @@ _LARGEST = {
     "conv_kernel": 15,
 }
 _LARGEST_OTHER = 1 << 24
+_KIND = re.compile(r"[a-z0-9]{1,40}(-[a-z0-9]{1,40}){0,4}")
 
 
 # How constructors make parameters, whose size a config decides, and what they scale them by.
@@ -89,14 +79,25 @@ def empty(network: NetworkState) -> nn.Module:
 
     Raises CheckpointError for an unknown kind or a config its class does not take.
     """
-    if network.kind not in CLASSES:
+    if not is_known(network.kind):
+        known = ", ".join(entry.name for entry in methods("architecture"))
         raise CheckpointError(
-            f"{_named(network)}cannot build a network of kind {quoted(network.kind)};"
-            f" known are {', '.join(CLASSES)}"
+            f"{_named(network)}cannot build a network of kind {quoted(network.kind)}; known are {known}"
         )
     _check_config(network)
     with _OnMeta():
         return _constructed(network)
+
+
+def is_known(kind: str) -> bool:
+    """Whether an architecture of that name is registered; `kind` is what a file claims, whatever it is."""
+    if not _KIND.fullmatch(kind):
+        return False
+    try:
+        method("architecture", kind)
+    except ForensicsError:
+        return False
+    return True
 
 
 def misfit(expected: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]) -> str:
@@ -119,8 +120,7 @@ def _named(network: NetworkState) -> str:
 
 
 def _constructed(network: NetworkState) -> nn.Module:
-    module_name, class_name = CLASSES[network.kind]
-    cls = getattr(importlib.import_module(f"forensics.generators.architectures.{module_name}"), class_name)
+    cls = method("architecture", network.kind).target
     try:
         module: nn.Module = cls(**network.config)
     except (TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError) as error:

@@ -13,8 +13,8 @@ from forensics.core.evidence import evidence, recorded
 from forensics.generators.checkpoints.checkpoint import Checkpoint
 from forensics.generators.checkpoints.formats.native import write_native
 from forensics.generators.checkpoints.formats.rosinality_writer import Written, write_rosinality
-from forensics.generators.checkpoints.inspecting import FORMATS, network_facts
-from forensics.generators.checkpoints.reading import read_checkpoint
+from forensics.generators.checkpoints.inspecting import network_facts
+from forensics.generators.checkpoints.reading import read_checkpoint, readers
 
 SUFFIXES = {".safetensors": "native", ".pt": "rosinality"}
 
@@ -80,7 +80,7 @@ def described(report: dict[str, Any]) -> list[str]:
     lines = []
     for part, word in (("input", "from"), ("output", "to")):
         side = report[part]
-        lines.append(f"{word:<8}{side['path']} ({FORMATS[side['format']]})")
+        lines.append(f"{word:<8}{side['path']} ({readers()[side['format']].title})")
         lines.append(f"{'':<8}sha256 {side['sha256']}")
     for network in report["networks"]:
         count = network["n_parameters"]

@@ -6,18 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from forensics.core.errors import CheckpointError
-from forensics.generators.checkpoints.building import CLASSES, empty, misfit
+from forensics.generators.checkpoints.building import empty, is_known, misfit
 from forensics.generators.checkpoints.checkpoint import Checkpoint, NetworkState
 from forensics.generators.checkpoints.formats.nvidia_classes import KNOWN_SOURCES
-from forensics.generators.checkpoints.reading import read_checkpoint
+from forensics.generators.checkpoints.reading import read_checkpoint, readers
 
 SCHEMA_VERSION = 1
-FORMATS = {
-    "native": "this project's safetensors",
-    "nvidia": "NVIDIA pickle (stylegan2-ada-pytorch or stylegan3)",
-    "rosinality": "rosinality stylegan2-pytorch checkpoint",
-    "srcnet": "SrcNet checkpoint",
-}
 
 
 def inspect_file(path: str | Path) -> dict[str, Any]:
@@ -55,7 +49,7 @@ def _facts(network: NetworkState) -> dict[str, Any]:
         "notes": network.notes,
     }
     facts |= _origin(network.origin)
-    if network.kind not in CLASSES:
+    if not is_known(network.kind):
         facts["problem"] = "this toolkit has no network of this kind; its tensors are kept"
         return facts
     try:
@@ -85,7 +79,7 @@ def described(facts: dict[str, Any]) -> list[str]:
     lines = [
         f"file      {facts['path']}",
         f"sha256    {facts['sha256']}",
-        f"format    {FORMATS[facts['format']]}, {facts['n_bytes']:,} bytes",
+        f"format    {readers()[facts['format']].title}, {facts['n_bytes']:,} bytes",
     ]
     for name, network in facts["networks"].items():
         lines += ["", *_described_network(name, network)]

@@ -1,22 +1,17 @@
 """Which kind of weights file this is, by its content, and the checkpoint in it.
 
-The file is read once: the bytes that are hashed are the bytes that are parsed.
+The formats are the readers in the registry. The file is read once: the bytes that are hashed are those parsed.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from forensics.core.errors import CheckpointError
-from forensics.core.untrusted import read_untrusted
+from forensics.core.registry import methods
 from forensics.core.weights import network_names, weights_file
 from forensics.generators.checkpoints.checkpoint import Checkpoint, listed, quoted
-from forensics.generators.checkpoints.formats import native, nvidia, rosinality, srcnet
-from forensics.generators.checkpoints.pickles import torch_files
-from forensics.generators.checkpoints.pickles.unpickler import Effort, Unpickler
-
-_PICKLE_PROTOCOLS = range(1, 6)
+from forensics.generators.checkpoints.weights_file import Reader, WeightsFile
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
@@ -30,46 +25,27 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         raise CheckpointError(
             f"{path}: no such file, and no network is called so ({', '.join(network_names())})"
         )
-    content = read_untrusted(path, native.MAX_FILE_BYTES, CheckpointError)
-    checkpoint = _parsed(path, content.data, content.sha256)
+    checkpoint = _parsed(WeightsFile.open(path))
     for name, network in checkpoint.networks.items():
         network.source = f"{path}: {quoted(name)}"
     return checkpoint
 
 
-def _parsed(path: Path, data: bytes, sha256: str) -> Checkpoint:
-    n_bytes = len(data)
-    if native.is_native(data) and not torch_files.is_torch_zip(data):
-        return native.parse_native(path, data, sha256)
-    if torch_files.is_torch_zip(data):
-        make, value = _from_state_dicts, torch_files.load_torch_zip(path, data)
-    elif torch_files.is_torch_legacy(data):
-        make, value = _from_state_dicts, torch_files.load_torch_legacy(path, data)
-    elif data[:1] == b"\x80" and data[1:2] and data[1] in _PICKLE_PROTOCOLS:
-        make, value = nvidia.checkpoint_from, _unpickled(path, data)
-    else:
-        raise CheckpointError(
-            f"{path}: not a weights file that is known here"
-            " (NVIDIA .pkl, rosinality or SrcNet .pt, this project's .safetensors)"
-        )
-    del data  # what was read stands in the records too; with the tensors it would be in memory three times
-    return make(path, value, sha256, n_bytes)
+def readers() -> dict[str, Reader]:
+    """The readers by the name of their format."""
+    return {entry.name: entry.target for entry in methods("reader")}
 
 
-def _from_state_dicts(path: Path, value: Any, sha256: str, n_bytes: int) -> Checkpoint:
-    if srcnet.is_srcnet(value):
-        return srcnet.checkpoint_from(path, value, sha256, n_bytes)
-    if rosinality.is_rosinality(value):
-        return rosinality.checkpoint_from(path, value, sha256, n_bytes)
+def _parsed(file: WeightsFile) -> Checkpoint:
+    for reader in readers().values():
+        if reader.recognises(file):
+            return reader.read(file)
+    known = "; ".join(reader.known_as for reader in readers().values())
+    if not file.is_torch:
+        raise CheckpointError(f"{file.path}: not a weights file that is known here ({known})")
+    value = file.torch_object
     inside = listed([str(name) for name in value if isinstance(name, str)]) if isinstance(value, dict) else ""
+    holds = f"the keys {inside}" if inside else f"a {type(value).__name__}"
     raise CheckpointError(
-        f"{path}: a torch.save file of neither rosinality's StyleGAN2 (g_ema, d) nor SrcNet (G with Src_Net);"
-        f" it holds {f'the keys {inside}' if inside else f'a {type(value).__name__}'}"
+        f"{file.path}: a torch.save file of no network that is known here ({known}); it holds {holds}"
     )
-
-
-def _unpickled(path: Path, data: bytes) -> Any:
-    value, end = Unpickler(str(path), Effort.for_file(len(data))).load(data)
-    if end != len(data):
-        raise CheckpointError(f"{path}: {len(data) - end} bytes after the end of its pickle; refused")
-    return value

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from forensics.core.errors import ForensicsError
+from forensics.core.registry import method
 from forensics.generators.base import Generator
 from forensics.generators.checkpoints import NetworkState
+from forensics.generators.checkpoints.building import is_known
 from forensics.generators.training.losses.jitter import drawn_views, inner_face, viewed
 from forensics.generators.training.options import TrainingOptions
 
@@ -24,43 +25,27 @@ if TYPE_CHECKING:
     from forensics.generators.training.losses.truncation import KeptPersons
     from forensics.generators.training.ranks import Ranks
 
-# architecture -> (generator: module, class, kind in a file), (discriminator: the same)
-_CLASSES = {
-    "stylegan2": (
-        ("stylegan2", "StyleGAN2Generator", "stylegan2"),
-        ("stylegan2_discriminator", "StyleGAN2Discriminator", "stylegan2-discriminator"),
-    ),
-    "stylegan3": (
-        ("stylegan3", "StyleGAN3Generator", "stylegan3"),
-        ("stylegan2_discriminator", "StyleGAN2Discriminator", "stylegan2-discriminator"),
-    ),
-    "stylegan": (
-        ("stylegan", "StyleGANGenerator", "stylegan"),
-        ("stylegan_discriminator", "StyleGANDiscriminator", "stylegan-discriminator"),
-    ),
-    "progan": (
-        ("progan", "ProGANGenerator", "progan"),
-        ("progan_discriminator", "ProGANDiscriminator", "progan-discriminator"),
-    ),
-    "srcnet": (
-        ("srcnet", "SrcNet", "srcnet"),
-        ("srcnet_discriminator", "SrcNetDiscriminator", "srcnet-discriminator"),
-    ),
-}
-ARCHITECTURE_OF_KIND = {generator[2]: name for name, (generator, _) in _CLASSES.items()}
+
+def is_trainable(kind: str) -> bool:
+    """Whether networks of that kind in a weights file are generators that can be trained here."""
+    return is_known(kind) and bool(getattr(method("architecture", kind).target, "discriminator", ""))
+
+
+def generator_class(architecture: str) -> type[Generator]:
+    """The generator of that name in the registry."""
+    found: type[Generator] = method("architecture", architecture).target
+    return found
 
 
 def make_generator(options: TrainingOptions) -> Generator:
     """A generator with fresh weights from torch's random stream."""
-    module, name, _ = _CLASSES[options.architecture][0]
-    generator: Generator = _class(module, name)(**options.generator_config())
-    return generator
+    return generator_class(options.architecture).trained_class()(**options.generator_config())
 
 
 def make_discriminator(options: TrainingOptions) -> nn.Module:
     """A discriminator with fresh weights from torch's random stream."""
-    module, name, _ = _CLASSES[options.architecture][1]
-    discriminator: nn.Module = _class(module, name)(**options.discriminator_config())
+    name = generator_class(options.architecture).discriminator
+    discriminator: nn.Module = method("architecture", name).target(**options.discriminator_config())
     return discriminator
 
 
@@ -143,21 +128,15 @@ def make_anchors(
         raise ForensicsError(f"{error}; give more images, or set anchor_weight to 0") from error
 
 
-def _class(module: str, name: str) -> Any:
-    return getattr(importlib.import_module(f"forensics.generators.architectures.{module}"), name)
-
-
 def network_states(
     options: TrainingOptions, trained: nn.Module, averaged: nn.Module, discriminator: nn.Module
 ) -> dict[str, NetworkState]:
-    """What a weights file of this moment holds: the averaged generator and the discriminator.
-
-    SrcNet's format keeps both copies in one network, the average under `Src_Net`.
-    """
-    (_, _, g_kind), (_, _, d_kind) = _CLASSES[options.architecture]
-    d_state = NetworkState(d_kind, options.discriminator_config(), discriminator.state_dict())
-    if options.architecture == "srcnet":
-        both: dict[str, Tensor] = dict(trained.state_dict())
-        both |= {f"Src_Net.{name}": value for name, value in averaged.state_dict().items()}
-        return {"G": NetworkState(g_kind, options.generator_config(), both), "D": d_state}
-    return {"G_ema": NetworkState(g_kind, options.generator_config(), averaged.state_dict()), "D": d_state}
+    """What a weights file of this moment holds: the averaged generator and the discriminator."""
+    cls = generator_class(options.architecture)
+    states = cls.saved_states(trained, averaged)
+    networks = {
+        name: NetworkState(cls.kind, options.generator_config(), dict(state))
+        for name, state in states.items()
+    }
+    d_state = NetworkState(cls.discriminator, options.discriminator_config(), discriminator.state_dict())
+    return {**networks, "D": d_state}

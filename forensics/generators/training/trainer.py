@@ -170,7 +170,7 @@ class Trainer:
         o = self.options
         for parameter in self._judging:
             parameter.requires_grad_(False)
-        w_avg_beta = None if o.architecture == "progan" else o.w_avg_beta
+        w_avg_beta = o.w_avg_beta if self.G.tracks_w_avg else None
         due = self.iteration % o.matching_interval == 0
         weights = {
             n: getattr(o, f"{n}_weight") * o.matching_interval for n in self.loss.beside.distances if due

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from forensics.core.errors import CheckpointError
 from forensics.generators.checkpoints import Checkpoint, NetworkState, read_checkpoint
-from forensics.generators.training.networks import ARCHITECTURE_OF_KIND
+from forensics.generators.training.networks import is_trainable
 from forensics.generators.training.options import TrainingOptions, check
 
 _FIELDS_OF_GENERATOR = ("z_dim", "w_dim", "c_dim", "channel_base", "channel_max", "num_mapping_layers")
@@ -48,8 +48,8 @@ def fitted(options: TrainingOptions, checkpoint: Checkpoint) -> TrainingOptions:
     """
     generator = _state(checkpoint, "G", "G_ema")
     assert generator is not None
-    architecture = ARCHITECTURE_OF_KIND.get(generator.kind)
-    if architecture is None:
+    architecture = generator.kind
+    if not is_trainable(architecture):
         raise CheckpointError(f"{checkpoint.path}: networks of kind {generator.kind!r} are not trained here")
     config = dict(generator.config)
     changes: dict[str, Any] = {name: config.pop(name) for name in _FIELDS_OF_GENERATOR if name in config}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +11,10 @@ import pytest
 import torch
 from torch import nn
 
+from forensics.core.registry import method, methods
 from forensics.generators.base import Generator
 from forensics.generators.checkpoints import NetworkState, build, read_checkpoint, write_native
-from forensics.generators.checkpoints.building import CLASSES, empty
+from forensics.generators.checkpoints.building import empty
 
 WIDTHS: dict[str, Any] = {"img_resolution": 16, "channel_base": 256, "channel_max": 16}
 CONFIGS: dict[str, dict[str, Any]] = {
@@ -40,10 +40,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
 def made(kind: str) -> nn.Module:
     """A network straight from its class, its buffers away from their starting values too."""
     torch.manual_seed(5)
-    module, name = CLASSES[kind]
-    network: nn.Module = getattr(
-        importlib.import_module(f"forensics.generators.architectures.{module}"), name
-    )(**CONFIGS[kind])
+    network: nn.Module = method("architecture", kind).target(**CONFIGS[kind])
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)
@@ -64,7 +61,7 @@ def output(network: nn.Module) -> torch.Tensor:
 
 
 def test_every_kind_is_tried() -> None:
-    assert CONFIGS.keys() == CLASSES.keys()
+    assert CONFIGS.keys() == {entry.name for entry in methods("architecture")}
 
 
 @pytest.mark.parametrize("kind", list(CONFIGS))

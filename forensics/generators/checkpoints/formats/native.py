@@ -16,9 +16,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from forensics.core.cards import Card
 from forensics.core.errors import CheckpointError
 from forensics.core.files import sha256_bytes, write_bytes
-from forensics.core.untrusted import parse_json, read_untrusted
+from forensics.core.registry import register
+from forensics.core.untrusted import parse_json
 from forensics.generators.checkpoints.checkpoint import (
     Checkpoint,
     NetworkState,
@@ -27,10 +29,10 @@ from forensics.generators.checkpoints.checkpoint import (
     quoted,
     require_finite,
 )
+from forensics.generators.checkpoints.weights_file import WeightsFile
 
 FORMAT_VERSION = 1
 METADATA_KEY = "forensics"
-MAX_FILE_BYTES = 8 << 30
 MAX_HEADER_BYTES = 16 << 20
 _MAX_NETWORKS = 64
 _MAX_TENSORS = 50_000
@@ -98,8 +100,7 @@ def is_native(data: bytes) -> bool:
 
 def read_native(path: Path) -> Checkpoint:
     """Read a file that `write_native` made. Raises CheckpointError for anything else."""
-    content = read_untrusted(path, MAX_FILE_BYTES, CheckpointError)
-    return parse_native(path, content.data, content.sha256)
+    return NativeReader.read(WeightsFile.open(path))
 
 
 def parse_native(path: Path, data: bytes, sha256: str | None = None) -> Checkpoint:
@@ -193,3 +194,28 @@ def _check_names(path: Path, networks: dict[str, Any], tensors: dict[str, Any]) 
         raise CheckpointError(
             f"{path}: a name of {longest} characters, and the limit is {_MAX_NAME_CHARACTERS}"
         )
+
+
+@register(
+    "reader",
+    "native",
+    Card(
+        "This project's safetensors: networks under their names, config and card in the header.",
+        domain="weights files",
+    ),
+)
+class NativeReader:
+    """The reader of this format."""
+
+    title = "this project's safetensors"
+    known_as = "this project's .safetensors"
+
+    @staticmethod
+    def recognises(file: WeightsFile) -> bool:
+        """A safetensors header at the start, and no zip archive."""
+        return is_native(file.data) and not file.is_torch_zip
+
+    @staticmethod
+    def read(file: WeightsFile) -> Checkpoint:
+        """The networks under their names, with the card in the header."""
+        return parse_native(file.path, file.data, file.sha256)

@@ -14,7 +14,9 @@ from typing import Any
 
 import torch
 
+from forensics.core.cards import Card
 from forensics.core.errors import CheckpointError
+from forensics.core.registry import register
 from forensics.generators.checkpoints.checkpoint import (
     Checkpoint,
     NetworkState,
@@ -26,6 +28,7 @@ from forensics.generators.checkpoints.formats.nvidia_classes import KNOWN_SOURCE
 from forensics.generators.checkpoints.pickles.plain import plain_dict, plain_value
 from forensics.generators.checkpoints.pickles.records import PersistentObject, StoredTensor
 from forensics.generators.checkpoints.pickles.tensors import tensors_of
+from forensics.generators.checkpoints.weights_file import WeightsFile
 
 _MAX_DEPTH = 32
 _MAX_MODULES = 20_000
@@ -228,3 +231,29 @@ def _stylegan3(source: str, state: Mapping[str, torch.Tensor], modules: Modules)
         "num_mapping_layers": stylegan2_shapes.count_numbered(state, r"mapping\.fc(\d{1,3})\.weight"),
     }
     return "stylegan3", config, []
+
+
+@register(
+    "reader",
+    "nvidia",
+    Card(
+        "NVIDIA's network pickles, read without running the source inside them.",
+        domain="weights files",
+        paper="stylegan2-ada-pytorch and stylegan3",
+    ),
+)
+class NvidiaReader:
+    """The reader of this format."""
+
+    title = "NVIDIA pickle (stylegan2-ada-pytorch or stylegan3)"
+    known_as = "NVIDIA .pkl"
+
+    @staticmethod
+    def recognises(file: WeightsFile) -> bool:
+        """A pickle that torch.save did not write."""
+        return file.is_pickle
+
+    @staticmethod
+    def read(file: WeightsFile) -> Checkpoint:
+        """G, D, G_ema and what else it holds; its Python source is hashed and dropped."""
+        return checkpoint_from(file.path, file.pickled_object, file.sha256, file.n_bytes)

@@ -16,11 +16,14 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 
+from forensics.core.cards import Card
 from forensics.core.errors import CheckpointError
+from forensics.core.registry import register
 from forensics.generators.checkpoints.checkpoint import Checkpoint, NetworkState, listed
 from forensics.generators.checkpoints.formats import stylegan2_shapes
 from forensics.generators.checkpoints.pickles.plain import plain_value
 from forensics.generators.checkpoints.pickles.tensors import tensors_of
+from forensics.generators.checkpoints.weights_file import WeightsFile
 
 W_AVG_SAMPLES = 4096  # as rosinality's generate.py takes for its mean latent
 MAX_RESOLUTION = 4096
@@ -225,3 +228,25 @@ def _mean_w(state: Mapping[str, torch.Tensor], config: Mapping[str, Any]) -> tor
         x = F.linear(x, weight * (0.01 / math.sqrt(weight.shape[1])), bias * 0.01)
         x = F.leaky_relu(x, 0.2) * math.sqrt(2)
     return x.mean(dim=0)
+
+
+@register(
+    "reader",
+    "rosinality",
+    Card("Checkpoints of rosinality's stylegan2-pytorch.", domain="weights files"),
+)
+class RosinalityReader:
+    """The reader of this format."""
+
+    title = "rosinality stylegan2-pytorch checkpoint"
+    known_as = "rosinality's StyleGAN2 .pt (g_ema, d)"
+
+    @staticmethod
+    def recognises(file: WeightsFile) -> bool:
+        """A torch.save file whose g_ema or g has rosinality's names."""
+        return is_rosinality(file.torch_object)
+
+    @staticmethod
+    def read(file: WeightsFile) -> Checkpoint:
+        """g_ema, g and d under our names."""
+        return checkpoint_from(file.path, file.torch_object, file.sha256, file.n_bytes)

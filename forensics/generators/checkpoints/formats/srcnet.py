@@ -11,11 +11,14 @@ from typing import Any
 
 import torch
 
+from forensics.core.cards import Card
 from forensics.core.errors import CheckpointError
+from forensics.core.registry import register
 from forensics.generators.checkpoints.checkpoint import Checkpoint, NetworkState
 from forensics.generators.checkpoints.formats.stylegan2_shapes import count_numbered, need
 from forensics.generators.checkpoints.pickles.plain import plain_value
 from forensics.generators.checkpoints.pickles.tensors import tensors_of
+from forensics.generators.checkpoints.weights_file import WeightsFile
 
 
 def is_srcnet(value: Any) -> bool:
@@ -66,3 +69,25 @@ def _discriminator_config(source: str, state: Mapping[str, torch.Tensor]) -> dic
         "channel_max": need(source, state, "conv.weight_orig", 4)[0],
         "channel_min": first,
     }
+
+
+@register(
+    "reader",
+    "srcnet",
+    Card("The checkpoint of the weight study: G with its average inside, and D.", domain="weights files"),
+)
+class SrcNetReader:
+    """The reader of this format."""
+
+    title = "SrcNet checkpoint"
+    known_as = "SrcNet .pt (G with Src_Net)"
+
+    @staticmethod
+    def recognises(file: WeightsFile) -> bool:
+        """A torch.save file whose G has SrcNet's names."""
+        return is_srcnet(file.torch_object)
+
+    @staticmethod
+    def read(file: WeightsFile) -> Checkpoint:
+        """G with its average inside, and D."""
+        return checkpoint_from(file.path, file.torch_object, file.sha256, file.n_bytes)

@@ -7,14 +7,11 @@ ids) and of the list of storage keys; then for each key a little-endian int64 co
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 
 from forensics.generators.checkpoints.pickles.records import STORAGE_DTYPES, Global, Malformed, Storage
-
-if TYPE_CHECKING:
-    from forensics.generators.checkpoints.pickles.unpickler import Unpickler
 
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
@@ -22,7 +19,16 @@ PROTOCOL = 1001
 PREFIX = b"\x80\x02\x8a\x0a" + MAGIC.to_bytes(10, "little") + b"."
 _MAX_STORAGES = 100_000
 
-MakeUnpickler = Callable[[Callable[[Any], Any] | None], "Unpickler"]
+
+class PickleMachine(Protocol):
+    """What runs one pickle: the unpickler, of which this module knows no more."""
+
+    def load(self, data: bytes, start: int = 0) -> tuple[Any, int]:
+        """The value of the pickle that begins at byte `start`, and the position after it."""
+        ...
+
+
+MakeUnpickler = Callable[[Callable[[Any], Any] | None], PickleMachine]
 
 
 def parse(data: bytes, unpickler: MakeUnpickler) -> Storage:
