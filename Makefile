@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench kill fuzz clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -47,6 +47,13 @@ lint: $(VENV)/.installed-lint
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m tools.speed.table
+
+# Longer than the tests do: random kills of every resumable command, random bytes for every reader.
+kill: $(VENV)/.installed-test
+	$(BIN)/python -m tools.robustness.kill $(KILL_ARGS)
+
+fuzz: $(VENV)/.installed-test
+	$(BIN)/python -m tools.robustness.fuzz $(FUZZ_ARGS)
 
 clean:
 	rm -rf $(VENV) out build dist *.egg-info

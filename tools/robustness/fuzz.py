@@ -1,0 +1,140 @@
+"""Feeds mutated files to every reader: each must give a value or a ForensicsError of one line, and nothing else.
+
+    python -m tools.robustness.fuzz [--seconds 60] [--only TARGET] [--keep FOLDER]
+
+A file that a reader fails on is kept, under the hash of its bytes, and becomes a named test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import hypothesis
+from hypothesis import HealthCheck
+
+from forensics.core.errors import ForensicsError
+from forensics.core.files import sha256_bytes
+from forensics.core.terminal import print_line
+from tools.robustness import seeds
+from tools.robustness.mutations import mutated
+
+_EXAMPLES: Final = 200  # between two looks at the clock
+_ALLOWED_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """A reader under test: `read` gets the path of a file with mutated bytes."""
+
+    name: str
+    read: Callable[[Path], object]
+    seeds: Callable[[], tuple[bytes, ...]]
+    suffix: str = ""
+
+
+def _weights(path: Path) -> object:
+    from forensics.generators.checkpoints.reading import read_checkpoint
+
+    return read_checkpoint(path)
+
+
+def _graph(path: Path) -> object:
+    from forensics.backbones.graph_networks import load_graph_network
+
+    return load_graph_network(path)
+
+
+def _json(path: Path) -> object:
+    from forensics.core.untrusted import read_json
+
+    return read_json(path)
+
+
+def _archive(path: Path) -> object:
+    from forensics.core.archives import open_archive
+    from forensics.core.untrusted import read_untrusted
+
+    with open_archive(read_untrusted(path, 1 << 30).data, path) as archive:
+        return [archive.read(name) for name in archive.names]
+
+
+def _image(path: Path) -> object:
+    from forensics.images import decode
+
+    return decode(path)
+
+
+TARGETS: Final = (
+    Target("weights", _weights, seeds.weights_files),
+    Target("graph-network", _graph, seeds.graph_networks, ".safetensors"),
+    Target("json", _json, seeds.json_files, ".json"),
+    Target("archive", _archive, seeds.archives, ".zip"),
+    Target("image", _image, seeds.images),
+)
+
+
+def fuzz(target: Target, seconds: float, folder: Path) -> int:
+    """Try mutated files for so many seconds; how many were tried. Whatever is no ForensicsError is raised."""
+    path = folder / f"input{target.suffix}"
+    files = target.seeds()
+    tried = 0
+
+    def once(data: bytes) -> None:
+        nonlocal tried
+        tried += 1
+        path.write_bytes(data)
+        began = time.monotonic()
+        try:
+            target.read(path)
+        except ForensicsError as error:
+            if "\n" in str(error):
+                raise AssertionError(f"more than one line: {error}") from error
+        if time.monotonic() - began > _ALLOWED_SECONDS:
+            raise AssertionError(f"took {time.monotonic() - began:.1f} s")
+
+    end = time.monotonic() + seconds
+    for number in itertools.count():
+        if time.monotonic() > end:
+            return tried
+        run = hypothesis.given(mutated(files))(once)
+        run = hypothesis.settings(
+            max_examples=_EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+        )(run)
+        hypothesis.seed(number)(run)()
+    return tried
+
+
+def main() -> int:
+    """Fuzz the targets and print a line each; 1 where a reader failed, after keeping the file."""
+    parser = argparse.ArgumentParser(prog="python -m tools.robustness.fuzz")
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--only", choices=[target.name for target in TARGETS])
+    parser.add_argument("--keep", type=Path, default=Path("out/fuzz"))
+    options = parser.parse_args()
+    failed = False
+    for target in TARGETS:
+        if options.only not in (None, target.name):
+            continue
+        with tempfile.TemporaryDirectory() as scratch:
+            try:
+                n = fuzz(target, options.seconds, Path(scratch))
+                print_line(f"{target.name:<16} {n} files, each a value or one line")
+            except Exception as error:  # whatever a reader lets out is what is looked for
+                failed = True
+                data = (Path(scratch) / f"input{target.suffix}").read_bytes()
+                options.keep.mkdir(parents=True, exist_ok=True)
+                kept = options.keep / f"{target.name}-{sha256_bytes(data)[:8]}{target.suffix}"
+                kept.write_bytes(data)
+                print_line(f"{target.name:<16} FAILED on {kept}: {type(error).__name__}: {str(error)[:300]}")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,72 @@
+"""Small honest files of every format that is read, made here: what a fuzzer starts from."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import zipfile
+from collections import OrderedDict
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import save
+
+
+def weights_files() -> tuple[bytes, ...]:
+    """Native safetensors, torch.save in both forms, and a plain pickle, of a few tensors each."""
+    state = OrderedDict(w=torch.arange(6.0).reshape(2, 3), b=torch.ones(2))
+    header = {
+        "format_version": 1,
+        "networks": {"G": {"kind": "stylegan2", "config": {"z_dim": 8}}},
+        "card": {"kimg": 1},
+    }
+    native = save({f"G/{name}": value for name, value in state.items()}, {"forensics": json.dumps(header)})
+    files = [native, pickle.dumps({"G_ema": {"w": np.arange(4.0)}}, 4)]
+    for new in (True, False):
+        stream = io.BytesIO()
+        torch.save({"g_ema": state, "d": state}, stream, _use_new_zipfile_serialization=new)
+        files.append(stream.getvalue())
+    return tuple(files)
+
+
+def graph_networks() -> tuple[bytes, ...]:
+    """A graph of a convolution, an activation and a reshape."""
+    nodes = [
+        {"op": "conv", "in": ["x"], "out": "y", "weights": {"weight": "w"},
+         "set": {"stride": [2, 2], "pad": [0, 1, 0, 1], "groups": 1}},
+        {"op": "relu", "in": ["y"], "out": "z"},
+        {"op": "reshape", "in": ["z"], "out": "r", "set": {"shape": [8, 1]}},
+    ]  # fmt: skip
+    graph = {"nodes": nodes, "input": "x", "size_px": [4, 4], "outputs": ["r", "z"]}
+    return (save({"w": torch.ones(2, 3, 3, 3)}, {"graph": json.dumps(graph)}),)
+
+
+def json_files() -> tuple[bytes, ...]:
+    """A record with every kind of value."""
+    value = {"a": [1, 2.5, None, True, "é\u2028"], "b": {"c": {"d": []}}, "n": -1e-5, "text": "x" * 40}
+    return (json.dumps(value).encode(), json.dumps([value] * 3, indent=1, ensure_ascii=False).encode())
+
+
+def archives() -> tuple[bytes, ...]:
+    """A stored and a deflated archive."""
+    files = []
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w", method) as archive:
+            archive.writestr("a/b.txt", b"hello " * 30)
+            archive.writestr("c.png", images()[0])
+        files.append(stream.getvalue())
+    return tuple(files)
+
+
+def images() -> tuple[bytes, ...]:
+    """A small picture as PNG, JPEG, WebP, GIF, TIFF and BMP."""
+    pixels = np.random.default_rng(0).integers(0, 255, (24, 20, 3), np.uint8)
+    files = []
+    for name in ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP"):
+        stream = io.BytesIO()
+        Image.fromarray(pixels).save(stream, name)
+        files.append(stream.getvalue())
+    return tuple(files)
