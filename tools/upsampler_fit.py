@@ -1,4 +1,4 @@
-"""Fit the up-samplers of `forensics.recipes.upsampler` to photographs: minutes on one core.
+"""Fit the up-samplers of `forensics.recipes.parts.upsampler` to photographs: minutes on one core.
 
 `python -m tools.upsampler_fit OUT PHOTOGRAPHS... [--steps N] [--seed S]`
 
@@ -22,7 +22,7 @@ from forensics.backbones.efficientnet_lite import FoldedLite0, load_imagenet
 from forensics.core.errors import ForensicsError
 from forensics.core.terminal import note, print_line, progress
 from forensics.images import ImageFailure, decode_many, find_images
-from forensics.recipes.upsampler import KINDS, Upsampler, as_input, halved, save_upsamplers
+from forensics.recipes.parts.upsampler import KINDS, Upsampler, as_input, halved, save_upsamplers
 
 STEPS: Final = 800
 _BATCH: Final = 8

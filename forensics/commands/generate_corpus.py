@@ -7,24 +7,39 @@ from typing import Annotated
 
 import typer
 
-from forensics.commands.options import CorpusFolder, Device, Json, NetworkOption, Noise
+from forensics.commands.options import CorpusFolder, Device, Json, NetworkOption
+
+_MOST_IMAGES = 10_000_000
 
 
 def generate_corpus(
     out: CorpusFolder,
-    generator: NetworkOption = "own-128",
-    n: Annotated[int, typer.Option("-n", min=1, help="How many synthetic faces (rebuilt: at most).")] = 1000,
-    psi: Annotated[float, typer.Option(help="Truncation: 1 is the full variety, 0 the mean face.")] = 0.7,
+    generator: NetworkOption = "default",
+    n: Annotated[
+        int, typer.Option("-n", min=1, max=_MOST_IMAGES, help="How many faces (of photographs: at most).")
+    ] = 1000,
     recipe: Annotated[
-        str,
+        str, typer.Option(help="How each face is made; `forensics methods --kind recipe` lists them.")
+    ] = "sampled",
+    psi: Annotated[
+        float | None,
         typer.Option(
-            help="How each face is made: synthesis, or rebuilt (a photograph of --real, halved and up-sampled)."
+            help="Truncation, where the recipe has it: 1 is the full variety, 0 the mean face (0.7)."
         ),
-    ] = "synthesis",
-    noise: Noise = "const",
+    ] = None,
+    noise: Annotated[
+        str | None,
+        typer.Option(
+            "--noise", help="Per-pixel noise, where the recipe has it: const, random or none (const)."
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Another setting of the recipe; repeat for more."),
+    ] = None,
     real: Annotated[
         Path | None,
-        typer.Option(help="Photographs to add at the same size; with --recipe rebuilt, to rebuild."),
+        typer.Option(help="Photographs: what the recipe is made of, or else added beside at the same size."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Image i is a function of (seed, i).")] = 0,
     device: Device = "auto",
@@ -32,15 +47,18 @@ def generate_corpus(
 ) -> None:
     """Make a corpus: images, a manifest of how each was made, latents; resumable, same seed same bytes.
 
-    Photographs that cannot be read are named and left out, and the exit code is then 2.
+    Photographs that cannot be used are named and left out, and the exit code is then 2.
     """
     from forensics.core.terminal import print_summary
-    from forensics.recipes.run import run_generate_corpus
+    from forensics.recipes.contract import RecipeInputs
+    from forensics.recipes.run import CorpusOptions, make_corpus
+    from forensics.recipes.settings import read_pairs
 
-    summary = run_generate_corpus(
-        out, generator, count=n, psi=psi, recipe=recipe, noise=noise, real=real, seed=seed, device=device
-    )
-    line = f"{summary['corpus']}: {summary['images']} images, {summary['made_now']} made now"
-    print_summary(summary, [line], as_json=json)
-    if summary["rejected"]:
+    given = {"psi": None if psi is None else str(psi), "noise": noise}
+    pairs = read_pairs([*(settings or ()), *(f"{k}={v}" for k, v in given.items() if v is not None)])
+    inputs = RecipeInputs(n, seed, generator, device, real)
+    summary = make_corpus(CorpusOptions(out, inputs, recipe, pairs))
+    line = f"{summary.corpus}: {summary.images} images, {summary.made_now} made now"
+    print_summary(summary.to_json(), [line], as_json=json)
+    if summary.rejected:
         raise typer.Exit(2)

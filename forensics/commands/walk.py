@@ -23,8 +23,10 @@ def walk(
     out: CorpusFolder,
     generator: NetworkOption = "own-128",
     step: Step = 0.01,
-    n: Annotated[int, typer.Option("-n", min=1, help="Images a walk.")] = 500,
-    walks: Annotated[int, typer.Option(min=1, help="How many walks, each its own random stream.")] = 1,
+    n: Annotated[int, typer.Option("-n", min=1, max=1_000_000, help="Images a walk.")] = 500,
+    walks: Annotated[
+        int, typer.Option(min=1, max=100_000, help="How many walks, each its own random stream.")
+    ] = 1,
     space: Space = "w",
     direction: Direction = "gaussian",
     noise: Noise = "const",
@@ -34,9 +36,12 @@ def walk(
 ) -> None:
     """Walk from the mean of W in small random steps; every image's latent, radius and step are kept."""
     from forensics.core.terminal import print_summary
-    from forensics.recipes.run import run_walk
+    from forensics.recipes.contract import RecipeInputs
+    from forensics.recipes.run import CorpusOptions, make_corpus
 
-    options = {"step": step, "length": n, "walks": walks, "space": space, "direction": direction}
-    summary = run_walk(out, generator, noise=noise, seed=seed, device=device, **options)
-    line = f"{summary['corpus']}: {summary['images']} images, {summary['made_now']} made now"
-    print_summary(summary, [line], as_json=json)
+    settings = {"step": step, "walks": walks, "space": space, "direction": direction, "noise": noise}
+    inputs = RecipeInputs(n * walks, seed, generator, device)
+    texts = {name: str(value) for name, value in settings.items()}
+    summary = make_corpus(CorpusOptions(out, inputs, "walked", texts, "walk"))
+    line = f"{summary.corpus}: {summary.images} images, {summary.made_now} made now"
+    print_summary(summary.to_json(), [line], as_json=json)

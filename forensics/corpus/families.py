@@ -7,10 +7,9 @@ generator decide: names of diffusion models make it `sampled:diffusion`, any oth
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-from forensics.corpus.manifest import AUTHENTIC
+from forensics.corpus.rows import AUTHENTIC, Row
 
 SAMPLED_GAN: Final = "sampled:gan"
 SAMPLED_DIFFUSION: Final = "sampled:diffusion"
@@ -30,12 +29,11 @@ _OF_RECIPE: Final = {
 }
 
 
-def family_of(row: Mapping[str, Any]) -> str:
+def family_of(row: Row) -> str:
     """The family of a row of a manifest, or of one of a foreign tree."""
-    if int(row["label"]) == AUTHENTIC:
+    if row.label == AUTHENTIC:
         return AUTHENTIC_FAMILY
-    recipe = row.get("recipe")
-    if recipe:
-        return _OF_RECIPE.get(recipe, str(recipe))
-    words = f"{row['source']} {dict(row.get('params') or {}).get('generator', '')}"
+    if row.recipe:
+        return _OF_RECIPE.get(row.recipe, row.recipe)
+    words = f"{row.source} {row.params.get('generator', '')}"
     return SAMPLED_DIFFUSION if _DIFFUSION.search(words) else SAMPLED_GAN

@@ -17,7 +17,7 @@ from forensics.core.files import sha256_bytes, write_json
 from forensics.core.home import home_folder
 from forensics.core.terminal import note, printable
 from forensics.corpus.listing import read_listing, said_of
-from forensics.corpus.manifest import AUTHENTIC, SYNTHETIC, Row
+from forensics.corpus.rows import AUTHENTIC, SYNTHETIC, Row
 from forensics.images import ImageFailure, find_images, read_file
 
 _AUTHENTIC = re.compile(
@@ -78,7 +78,7 @@ def open_tree(folder: Path) -> tuple[list[Row], list[ImageFailure]]:
 
 def _say_what_was_assumed(folder: Path, rows: list[Row], listed: set[str]) -> None:
     """Name the class folders that count as synthetic only because their names say nothing."""
-    mute = {row["source"] for row in rows if row["file"] not in listed and row["label"] == SYNTHETIC}
+    mute = {row.source for row in rows if row.file not in listed and row.label == SYNTHETIC}
     mute = {source for source in mute if label_of(tuple(source.split("/"))) is None}
     if mute:
         names = ", ".join(printable(source) for source in sorted(mute))
@@ -86,8 +86,8 @@ def _say_what_was_assumed(folder: Path, rows: list[Row], listed: set[str]) -> No
 
 
 def _row(file: str, sha256: str, label: int, source: str) -> Row:
-    nothing: Row = {"generator": None, "recipe": None, "params": {}, "parent": None}
-    return {"file": file, "sha256": sha256, "label": label, "source": source, **nothing}
+    family = "authentic" if label == AUTHENTIC else None
+    return Row(file=file, sha256=sha256, label=label, source=source, family=family)
 
 
 def _class_of(folder: Path, file: str) -> tuple[int, str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from forensics.core.errors import CorpusError
 from forensics.core.terminal import printable
-from forensics.corpus import Corpus
+from forensics.corpus import Corpus, Row
 from forensics.corpus.likeness import origins
 
 
@@ -68,21 +67,21 @@ def list_items(corpora: Sequence[Path]) -> Listing:
     return Listing(tuple(items.values()), tuple(failures), tuple(duplicates))
 
 
-def _item(corpus: Corpus, row: Mapping[str, Any]) -> Item:
+def _item(corpus: Corpus, row: Row) -> Item:
     return Item(
         corpus=str(corpus.path),
-        file=row["file"],
-        path=corpus.path / row["file"],
-        sha256=row["sha256"],
-        label=int(row["label"]),
-        source=row["source"],
-        recipe=row.get("recipe"),
+        file=row.file,
+        path=corpus.path / row.file,
+        sha256=row.sha256,
+        label=row.label,
+        source=row.source,
+        recipe=row.recipe,
         psi=_number(row, "psi"),
         radius=_number(row, "radius"),
         origins=origins(row),
     )
 
 
-def _number(row: Mapping[str, Any], name: str) -> float | None:
-    value = row["params"].get(name) if isinstance(row.get("params"), Mapping) else None
+def _number(row: Row, name: str) -> float | None:
+    value = row.params.get(name)
     return float(value) if isinstance(value, int | float) else None

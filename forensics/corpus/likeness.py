@@ -8,14 +8,14 @@ the nearest two images of different origin by 66; half of all pairs by 120. `NEA
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forensics.core.files import sha256_bytes
-from forensics.corpus.manifest import SYNTHETIC
+from forensics.corpus.rows import SYNTHETIC, Row
 
 NEAR_BITS: Final = 32
 _SIDE_PX: Final = 64
@@ -55,18 +55,16 @@ def _bits(hashes: Sequence[str]) -> NDArray[np.float32]:
     return np.unpackbits(packed, axis=1).astype(np.float32)
 
 
-def origins(row: Mapping[str, Any]) -> tuple[str, ...]:
+def origins(row: Row) -> tuple[str, ...]:
     """What a corpus row was made from, as short tokens: two images that share one belong to the same side.
 
-    Itself and its parent (a copy and its original, two copies of one original); for a synthetic image the generator
+    Itself and its parents (a copy and its original, two copies of one original); for a synthetic image the generator
     with its seed and index (the same latent at another psi, or pruned), and the walk it is a step of.
     """
-    keys = [f"image {row['sha256']}"]
-    if row.get("parent"):
-        keys.append(f"image {row['parent']}")
-    params = row.get("params") or {}
-    if row["label"] == SYNTHETIC and params.get("seed") is not None:
-        maker = row.get("generator") or row["source"]
+    keys = [f"image {sha256}" for sha256 in (row.sha256, *row.parents)]
+    params = row.params
+    if row.label == SYNTHETIC and params.get("seed") is not None:
+        maker = row.generator or row.source
         within = f"walk {params['walk']}" if "walk" in params else f"index {params.get('index')}"
         keys.append(f"seed {maker} {params['seed']} {within}")
     return tuple(sha256_bytes(key.encode())[:16] for key in keys)

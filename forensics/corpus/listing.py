@@ -13,13 +13,13 @@ import io
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from forensics.core.errors import CorpusError
 from forensics.core.terminal import printable
-from forensics.corpus.manifest import Row
+from forensics.corpus.rows import Row
 
 NAME: Final = "manifest.csv"
 _LEVELS_UP: Final = 2
@@ -51,13 +51,13 @@ def said_of(row: Row, said: Said | None) -> Row:
     """`row` with the params of the list. CorpusError where the list and the folder's name disagree on the label."""
     if said is None:
         return row
-    if said.label is not None and said.label != row["label"]:
+    if said.label is not None and said.label != row.label:
         words = ("authentic", "synthetic")
         raise CorpusError(
-            f"{said.where}: {printable(row['file'])} is listed as {words[said.label]}, its folder says "
-            f"{words[row['label']]}; correct one of them"
+            f"{said.where}: {printable(row.file)} is listed as {words[said.label]}, its folder says "
+            f"{words[row.label]}; correct one of them"
         )
-    return row | {"params": dict(said.params)}
+    return replace(row, params=dict(said.params))
 
 
 def _read(path: Path, folder: Path) -> dict[str, Said]:

@@ -14,9 +14,10 @@ from forensics.core.errors import CorpusError, ImageError
 from forensics.core.files import sha256_bytes, sha256_file
 from forensics.core.terminal import printable
 from forensics.corpus import foreign
-from forensics.corpus.manifest import MANIFEST, SUMMARY, Row, escapes, read_rows, read_summary
-from forensics.corpus.writing import latents_file
-from forensics.images import DecodedImage, ImageFailure, Limits, decode_many, find_images, read_file
+from forensics.corpus.layout import FOLDERS, latents_file
+from forensics.corpus.manifest import MANIFEST, SUMMARY, escapes, read_rows, read_summary
+from forensics.corpus.rows import Row
+from forensics.images import DecodedImage, ImageFailure, Limits, decode, decode_many, find_images, read_file
 
 
 @dataclass(frozen=True)
@@ -72,17 +73,17 @@ class Corpus:
     @property
     def labels(self) -> NDArray[np.int64]:
         """Labels int64 [n]: 0 authentic, 1 synthetic."""
-        return np.array([row["label"] for row in self.manifest], dtype=np.int64)
+        return np.array([row.label for row in self.manifest], dtype=np.int64)
 
     @property
     def sources(self) -> list[str]:
         """The source of each image."""
-        return [row["source"] for row in self.manifest]
+        return [row.source for row in self.manifest]
 
     @property
     def paths(self) -> list[Path]:
         """The file of each image."""
-        return [self.path / row["file"] for row in self.manifest]
+        return [self.path / row.file for row in self.manifest]
 
     def images(
         self,
@@ -100,7 +101,7 @@ class Corpus:
         rows = self.manifest if indices is None else [self.manifest[i] for i in indices]
         images: list[NDArray[np.uint8]] = []
         kept: list[Row] = []
-        decoded = decode_many((self.path / row["file"] for row in rows), limits, workers)
+        decoded = decode_many((self.path / row.file for row in rows), limits, workers)
         for done, (row, item) in enumerate(zip(rows, decoded, strict=True), 1):
             found = self._checked(row, item)
             if isinstance(found, DecodedImage):
@@ -115,7 +116,7 @@ class Corpus:
                 kept, images = [], []
 
     def _checked(self, row: Row, item: DecodedImage | ImageFailure) -> DecodedImage | ImageFailure:
-        if isinstance(item, ImageFailure) or item.sha256 == row["sha256"]:
+        if isinstance(item, ImageFailure) or item.sha256 == row.sha256:
             return item
         remedy = (
             f"delete {printable(foreign.memory_of(self.path))} to accept it"
@@ -145,9 +146,26 @@ class Corpus:
         except SafetensorError as error:
             raise CorpusError(f"{printable(path)}: is no safetensors file ({printable(error)})") from error
 
+    def mask(self, index: int) -> NDArray[np.uint8] | None:
+        """Which pixels of image `index` were changed, uint8 [H, W], 0 where nothing was; None where it has no mask.
+
+        Raises `ImageError` where it cannot be read, or is not the one that was written.
+        """
+        mask = self.manifest[index].mask
+        if mask is None:
+            return None
+        path = self.path / mask.file
+        if escapes(self.path, mask.file, {}):
+            raise ImageError(f"{printable(path)}: a link leads out of the corpus")
+        image = decode(path)
+        if image.sha256 != mask.sha256:
+            raise ImageError(f"{printable(path)}: was altered since the manifest was written; make it again")
+        return np.ascontiguousarray(image.pixels[..., 0])
+
     def verify(self) -> list[Problem]:
         """Hash every file again; the problems in the order of the manifest, then what is unlisted."""
-        expected = {row["file"]: row["sha256"] for row in self.manifest}
+        expected = {row.file: row.sha256 for row in self.manifest}
+        expected |= {row.mask.file: row.mask.sha256 for row in self.manifest if row.mask}
         if self.is_foreign:
             expected = foreign.remembered(self.path) | expected
         problems = [] if self.complete else [Problem("unfinished", SUMMARY)]
@@ -169,10 +187,10 @@ class Corpus:
             return "unreadable"
 
     def _present(self) -> set[str]:
-        """The files that are there: every image of a foreign tree, every file under images/ and latents/ of ours."""
+        """The files that are there: every image of a foreign tree, all under images/, latents/ and masks/ of ours."""
         if self.is_foreign:
             return {p.relative_to(self.path).as_posix() for p in find_images([self.path]).paths}
-        found = (p for folder in ("images", "latents") for p in (self.path / folder).rglob("*"))
+        found = (p for folder in FOLDERS for p in (self.path / folder).rglob("*"))
         files = {p.relative_to(self.path).as_posix() for p in found if p.is_symlink() or not p.is_dir()}
         return files if self.complete else {f for f in files if not f.startswith("latents/")}
 
@@ -188,7 +206,7 @@ def _read_manifest(folder: Path) -> list[Row]:
         ) from error
     known: dict[str, bool] = {}
     for number, row in enumerate(rows, 1):
-        if escapes(folder, row["file"], known):
+        if escapes(folder, row.file, known):
             raise CorpusError(
                 f"{printable(path)}: line {number} has a file that a link leads out of the corpus"
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,32 +16,20 @@ from numpy.typing import NDArray
 from forensics.core.errors import CorpusError
 from forensics.core.files import sha256_bytes, sha256_file, try_lock, write_json
 from forensics.core.terminal import printable
+from forensics.corpus.layout import FOLDERS, image_file, index_of, is_leftover, latents_file, mask_file
 from forensics.corpus.manifest import (
     FORMAT,
     FORMAT_VERSION,
     MANIFEST,
-    ROW_KEYS,
     SUMMARY,
-    Row,
-    check_row,
     dump_row,
     read_rows,
     read_summary,
 )
+from forensics.corpus.rows import Mask, Row
 from forensics.images import encode_png
 
-_NUMBERED = re.compile(r"(\d{6,})\.(?:png|safetensors)")
-_DEFAULTS: Row = {"generator": None, "recipe": None, "params": {}, "parent": None}
-
-
-def image_file(index: int) -> str:
-    """The path of image `index` below the corpus folder."""
-    return f"images/{index // 1000:03d}/{index:06d}.png"
-
-
-def latents_file(index: int) -> str:
-    """The path of the latents of the chunk that begins with image `index`."""
-    return f"latents/{index:06d}.safetensors"
+Masks = Sequence[NDArray[np.uint8] | None]
 
 
 class CorpusWriter:
@@ -79,7 +66,7 @@ class CorpusWriter:
             self.path.mkdir(parents=True, exist_ok=True)
             summary = read_summary(self.path)
             if summary is None:
-                if strange := [p.name for p in self.path.iterdir() if not _is_leftover(p.name)]:
+                if strange := [p.name for p in self.path.iterdir() if not is_leftover(p.name)]:
                     raise CorpusError(
                         f"{printable(self.path)}: is not empty (it holds {printable(min(strange))}) and is no corpus;"
                         " name a new folder"
@@ -116,7 +103,7 @@ class CorpusWriter:
         self._manifest.seek(0)
         rows, ends = read_rows(self._manifest, printable(self.path / MANIFEST))
         for index, row in enumerate(rows):
-            if row["file"] != image_file(index):
+            if row.file != image_file(index):
                 raise CorpusError(f"{printable(self.path / MANIFEST)}: line {index + 1} is not image {index}")
         self.complete = summary["complete"]
         if self.complete and len(rows) != summary["counts"].get("images"):
@@ -134,18 +121,18 @@ class CorpusWriter:
 
     def _remove_from(self, index: int) -> None:
         """Remove the images and latents of chunks that are not in the manifest."""
-        for folder in ("images", "latents"):
-            for found in sorted((self.path / folder).glob("**/*")):
-                number = _NUMBERED.fullmatch(found.name)
-                if _is_leftover(found.name) or (number and int(number[1]) >= index):
-                    found.unlink()
+        for folder in FOLDERS:
+            for path in sorted((self.path / folder).glob("**/*")):
+                number = index_of(path.name)
+                if is_leftover(path.name) or (number is not None and number >= index):
+                    path.unlink()
         for leftover in self.path.iterdir():
-            if _is_leftover(leftover.name):
+            if is_leftover(leftover.name):
                 leftover.unlink()
 
     def _count(self, row: Row) -> None:
-        self._sources[row["source"]] += 1
-        self._labels[row["label"]] += 1
+        self._sources[row.source] += 1
+        self._labels[row.label] += 1
 
     def _summary(self, latents: Mapping[str, str] | None = None) -> dict[str, Any]:
         return {
@@ -174,53 +161,61 @@ class CorpusWriter:
     def add(
         self,
         images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
-        rows: Sequence[Mapping[str, Any]],
+        rows: Sequence[Row],
         latents: Mapping[str, NDArray[np.float32]] | None = None,
+        masks: Masks | None = None,
     ) -> None:
         """Add the next chunk: uint8 images [H, W, 3], as many rows, and latents [n, ...] where there are any.
 
-        A row has label, source and params, and generator, recipe and parent where they apply; file and sha256 are set
-        here. Only the last chunk of a corpus may be shorter than `chunk`. Raises `CorpusError`.
+        `masks`: for each image uint8 [H, W] in [0, 255], 0 where nothing was changed, or None. A row's file, sha256
+        and mask are set here. Only the last chunk of a corpus may be shorter than `chunk`. Raises `CorpusError`.
         """
-        n = len(images)
-        if self.complete or self.next_index % self.chunk:
-            raise CorpusError(
-                f"{printable(self.path)}: is finished; images can only be added to a new corpus"
-            )
-        if not 0 < n <= self.chunk or len(rows) != n or any(len(v) != n for v in (latents or {}).values()):
-            sizes = f"{n} images, {len(rows)} rows, latents of {[len(v) for v in (latents or {}).values()]}"
-            raise CorpusError(f"{printable(self.path)}: {sizes} are no chunk of {self.chunk}")
-        encoded = [encode_png(image) for image in images]
-        complete_rows = [
-            self._row(self.next_index + i, row, data)
-            for i, (row, data) in enumerate(zip(rows, encoded, strict=True))
-        ]
-        lines = b"".join(dump_row(row) for row in complete_rows)
-        files = {row["file"]: data for row, data in zip(complete_rows, encoded, strict=True)}
+        self._check_chunk(len(images), len(rows), [len(v) for v in (latents or {}).values()])
+        files: dict[str, bytes] = {}
+        written: list[Row] = []
+        for k, (image, row) in enumerate(zip(images, rows, strict=True)):
+            row, its_files = self._encoded(self.next_index + k, row, image, masks[k] if masks else None)
+            written.append(row)
+            files |= its_files
         if latents:
             files[latents_file(self.next_index)] = _encode_latents(latents)
+        lines = b"".join(dump_row(row) for row in written)
         self._write_files(files)
         self._manifest.write(lines)
         self._manifest.flush()
         os.fsync(self._manifest.fileno())
-        self.next_index += n
-        for row in complete_rows:
+        self.next_index += len(written)
+        for row in written:
             self._count(row)
 
-    def _row(self, index: int, given: Mapping[str, Any], data: bytes) -> Row:
-        if set(given) & {"file", "sha256"}:
+    def _check_chunk(self, n_images: int, n_rows: int, n_latents: Sequence[int]) -> None:
+        if self.complete or self.next_index % self.chunk:
             raise CorpusError(
-                f"the row of image {index} has a file or sha256; these are set when it is written"
+                f"{printable(self.path)}: is finished; images can only be added to a new corpus"
             )
-        row = {**_DEFAULTS, **given, "file": image_file(index), "sha256": sha256_bytes(data)}
-        try:
-            row["params"] = json.loads(json.dumps(row["params"], sort_keys=True, allow_nan=False))
-            check_row(row)
-        except (TypeError, ValueError) as error:
+        if not 0 < n_images <= self.chunk or n_rows != n_images or any(n != n_images for n in n_latents):
+            sizes = f"{n_images} images, {n_rows} rows, latents of {list(n_latents)}"
+            raise CorpusError(f"{printable(self.path)}: {sizes} are no chunk of {self.chunk}")
+
+    def _encoded(
+        self, index: int, row: Row, image: NDArray[np.uint8], mask: NDArray[np.uint8] | None
+    ) -> tuple[Row, dict[str, bytes]]:
+        """The row as it is written, and the bytes of the image and of its mask by file."""
+        if row.file or row.sha256 or row.mask:
             raise CorpusError(
-                f"the row of image {index} {printable(error)}; it needs {', '.join(ROW_KEYS)}"
-            ) from error
-        return row
+                f"the row of image {index} has a file, sha256 or mask; these are set when it is written"
+            )
+        files = {image_file(index): encode_png(image)}
+        changed = None
+        if mask is not None:
+            if mask.shape != image.shape[:2]:
+                raise CorpusError(f"the mask of image {index} is {mask.shape}, the image {image.shape[:2]}")
+            files[mask_file(index)] = encode_png(mask)
+            changed = Mask(mask_file(index), sha256_bytes(files[mask_file(index)]))
+        try:
+            return row.written(image_file(index), sha256_bytes(files[image_file(index)]), changed), files
+        except (TypeError, ValueError) as error:
+            raise CorpusError(f"the row of image {index} {printable(error)}") from error
 
     def _write_files(self, files: Mapping[str, bytes]) -> None:
         """Write all, then sync all: one journal commit serves them together. A torn file is redone on opening."""
@@ -246,10 +241,9 @@ class CorpusWriter:
         """Write the final `corpus.json`: counts, the hashes of the latents, `complete`. Again: no change."""
         if not self.complete:
             self.complete = True
-            found = sorted((self.path / "latents").glob("*.safetensors"))
-            write_json(
-                self.path / SUMMARY, self._summary({f"latents/{p.name}": sha256_file(p) for p in found})
-            )
+            latents = sorted((self.path / "latents").glob("*.safetensors"))
+            hashes = {f"latents/{path.name}": sha256_file(path) for path in latents}
+            write_json(self.path / SUMMARY, self._summary(hashes))
         self.close()
 
     def close(self) -> None:
@@ -265,11 +259,6 @@ class CorpusWriter:
         self.close()
 
 
-def _is_leftover(name: str) -> bool:
-    """Whether a file is a temporary one that a kill left behind (see `forensics.core.files.replacing`)."""
-    return name.startswith(".") and name.endswith(".part")
-
-
 def _encode_latents(latents: Mapping[str, NDArray[np.float32]]) -> bytes:
     from safetensors.numpy import save
 
@@ -277,11 +266,11 @@ def _encode_latents(latents: Mapping[str, NDArray[np.float32]]) -> bytes:
     return bytes(save(arrays))
 
 
-def _differences(theirs: Any, ours: Any, where: str = "") -> list[str]:
-    """Where two JSON values differ, as `key: theirs, not ours`."""
+def _differences(theirs: Any, ours: Any, name: str = "") -> list[str]:
+    """Where two JSON values differ, as `option: theirs, not ours`."""
     if isinstance(theirs, dict) and isinstance(ours, dict):
         keys = sorted(theirs.keys() | ours.keys())
-        return [
-            d for k in keys for d in _differences(theirs.get(k), ours.get(k), f"{where}.{k}" if where else k)
-        ]
-    return [] if theirs == ours else [f"{where.removeprefix('how.')}: {theirs!r}, not {ours!r}"]
+        return [line for key in keys for line in _differences(theirs.get(key), ours.get(key), key)]
+    if isinstance(theirs, list) and isinstance(ours, list) and len(theirs) == len(ours):
+        return [line for pair in zip(theirs, ours, strict=True) for line in _differences(*pair, name)]
+    return [] if theirs == ours else [f"{name}: {theirs!r}, not {ours!r}"]

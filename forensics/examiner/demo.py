@@ -72,10 +72,12 @@ def run_demo(out: Path, *, seed: int = 0, device: str = "auto") -> dict[str, Any
     """Make a corpus and a walk, examine them and a photograph, and write `out`/report.html. Returns a summary."""
     from forensics.corpus import Corpus
     from forensics.detectors.contract import load_detector
-    from forensics.recipes.run import run_generate_corpus, run_walk
+    from forensics.recipes.contract import RecipeInputs
+    from forensics.recipes.run import CorpusOptions, make_corpus
 
-    run_generate_corpus(out / "corpus", "own-128", count=_N_FACES, psi=_PSI, seed=seed, device=device)
-    run_walk(out / "walk", "own-128", length=_N_STEPS, step=_STEP, seed=seed, device=device)
+    faces_of, steps_of = (RecipeInputs(n, seed, "own-128", device) for n in (_N_FACES, _N_STEPS))
+    make_corpus(CorpusOptions(out / "corpus", faces_of, settings={"psi": str(_PSI)}))
+    make_corpus(CorpusOptions(out / "walk", steps_of, "walked", {"step": str(_STEP)}, "walk"))
     detector, faces = load_detector(), _faces()
     corpus, walk = Corpus.open(out / "corpus"), Corpus.open(out / "walk")
     groups = [
@@ -83,7 +85,7 @@ def run_demo(out: Path, *, seed: int = 0, device: str = "auto") -> dict[str, Any
         _examine("walk", 1, _decoded(walk), detector, faces),
         _examine("photograph", 0, [decode(photograph_path())], detector, faces),
     ]
-    radii = [float(row["params"]["radius"]) for row in walk.manifest]
+    radii = [float(row.params["radius"]) for row in walk.manifest]
     write_text(out / "photograph.html", _photograph_page(groups[2], detector))
     write_text(out / "report.html", _page(groups, radii, detector, with_faces=faces is not None))
     return {

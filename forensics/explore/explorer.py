@@ -18,7 +18,7 @@ from forensics.generators.pruning.pruning import MagnitudePruner
 from forensics.generators.pruning.weights import weight_layers
 from forensics.generators.w_statistics import w_statistics
 from forensics.images import encode_png
-from forensics.recipes.plan import noise_for
+from forensics.recipes.parts.blocks import noise_for
 from forensics.studies.latent.sweeps import PUBLISHED_DIMENSIONS
 
 

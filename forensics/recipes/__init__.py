@@ -1,0 +1,1 @@
+"""Recipes: how one image was made, one file a verb. Each registers itself; see `forensics.recipes.contract`."""

@@ -1,80 +1,106 @@
-"""Recipe `authentic`: photographs brought to the generator's size, so that a corpus holds both classes alike."""
+"""Recipe `authentic`: photographs brought to one size, so that a corpus holds both classes alike."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from forensics.core.errors import CorpusError
-from forensics.core.files import sha256_bytes
-from forensics.core.terminal import printable, tracked
+from forensics.core.cards import Card
+from forensics.core.errors import ForensicsError
+from forensics.core.registry import register
+from forensics.core.terminal import printable
+from forensics.corpus import AUTHENTIC, Row
 from forensics.corpus.photographs.loading import square
-from forensics.images import ImageFailure, decode, decode_many, find_images
-from forensics.recipes.plan import Made, Plan
+from forensics.images import ImageFailure
+from forensics.recipes.contract import Recipe, RecipeBatch, RecipeInputs
+from forensics.recipes.parts.photographs import Photographs, find_photographs
+from forensics.recipes.settings import defaults_of, setting
 
 
-@dataclass
-class Authentic(Plan):
-    """Every readable photograph under `folder`, framed as training frames them: centred square, `resolution` pixels.
+@dataclass(frozen=True)
+class AuthenticSettings:
+    """What `--set` changes."""
 
-    All are decoded once at the start, as image i must be known before it is made; `rejected` lists the others.
-    """
+    resolution: int = setting(0, "pixels a side; 0: the shorter side of the smallest", bounds=(0, 8192))
 
-    folder: Path
-    resolution: int
+
+@register(
+    "recipe",
+    "authentic",
+    Card("Photographs as they are, framed as training frames them: the centred square at one size.",
+         defaults=defaults_of(AuthenticSettings)),
+)  # fmt: skip
+class Authentic(Recipe[AuthenticSettings]):
+    """Every readable photograph under `folder`, as a centred square of `resolution` pixels (0: of the smallest)."""
+
     name: ClassVar[str] = "authentic"
-    rejected: list[ImageFailure] = field(default_factory=list, init=False)
-    _paths: list[Path] = field(default_factory=list, init=False, repr=False)
-    _smallest_px: int = field(default=0, init=False, repr=False)  # the shortest side of them all
+    family: ClassVar[str] = "authentic"
+    settings: ClassVar[type] = AuthenticSettings
+    of_photographs: ClassVar[bool] = True
 
-    def __post_init__(self) -> None:
-        if not self.folder.exists():
-            raise CorpusError(f"{self.folder}: no such folder of photographs")
-        found = find_images([self.folder])
-        self.rejected = list(found.failures)
-        decoded = tracked(decode_many(found.paths), "checking photographs", len(found.paths))
-        sides = []
-        for path, item in zip(found.paths, decoded, strict=True):
-            if isinstance(item, ImageFailure):
-                self.rejected.append(item)
-            else:
-                self._paths.append(path)
-                sides.append(min(item.pixels.shape[:2]))
-        if not self._paths:
-            raise CorpusError(f"{self.folder}: no readable photograph in it ({len(self.rejected)} rejected)")
-        self.count, self._smallest_px = len(self._paths), min(sides)
+    def __init__(self, folder: Path, resolution: int = 0, at_most: int | None = None) -> None:
+        self.photographs: Photographs = find_photographs(folder)
+        if at_most is not None:
+            self.photographs = self.photographs.first(at_most)
+        self.count = len(self.photographs)
+        self._resolution = resolution or self.photographs.smallest_px
 
-    def how(self) -> dict[str, Any]:
-        """The list of files stands for the photographs: a changed folder is another corpus."""
-        names = "\n".join(p.as_posix() for p in self._below())
-        listing = sha256_bytes(names.encode("utf-8", "surrogateescape"))
-        return {"folder": str(self.folder), "resolution": self.resolution, "listing": listing}
+    @classmethod
+    def planned(cls, inputs: RecipeInputs, settings: AuthenticSettings) -> Authentic:
+        """The first photographs of the folder, at most `count`."""
+        return cls(folder_of(cls.name, inputs), settings.resolution, inputs.count)
 
-    def _below(self) -> list[Path]:
-        return [p.relative_to(self.folder) if p != self.folder else Path(p.name) for p in self._paths]
+    @property
+    def resolution(self) -> int:
+        """Pixels a side."""
+        return self._resolution
 
-    def make(self, indices: Sequence[int]) -> Made:
+    @property
+    def rejected(self) -> Sequence[ImageFailure]:
+        """Photographs that cannot be read."""
+        return self.photographs.rejected
+
+    def how(self) -> Mapping[str, Any]:
+        """The folder, its listing and the size."""
+        return how_of(self.photographs, self.resolution)
+
+    def make(self, indices: Sequence[int]) -> RecipeBatch:
         """Resized photographs; the parent of each is the sha256 of the file it came from, the name is in params."""
         images, rows = [], []
-        below = self._below()
         for i in indices:
-            photograph = decode(self._paths[i])
+            photograph = self.photographs.decode(i)
             images.append(square(photograph.pixels, self.resolution))
             params = {
                 "index": int(i),
-                "name": printable(below[i].as_posix()),
+                "name": self.photographs.name(i),
                 "resolution": self.resolution,
                 "resample": "bicubic",
             }
-            row = {
-                "label": 0,
-                "source": printable(self.folder.resolve().name),
-                "recipe": self.name,
-                "params": params,
-            }
-            rows.append({**row, "parent": photograph.sha256})
-        return Made(np.stack(images), rows, {})
+            rows.append(
+                Row(
+                    label=AUTHENTIC,
+                    family=self.family,
+                    source=printable(self.photographs.folder.resolve().name),
+                    recipe=self.name,
+                    params=params,
+                    parents=(photograph.sha256,),
+                )
+            )
+        return RecipeBatch(np.stack(images), rows)
+
+
+def folder_of(recipe: str, inputs: RecipeInputs) -> Path:
+    """The folder of photographs. ForensicsError: none was named."""
+    if inputs.photographs is None:
+        raise ForensicsError(f"recipe {recipe} is made of photographs: name their folder with --real")
+    return inputs.photographs
+
+
+def how_of(photographs: Photographs, resolution: int) -> dict[str, Any]:
+    """What decides the bytes of images made of photographs."""
+    listing = photographs.listing_sha256()
+    return {"folder": str(photographs.folder), "resolution": resolution, "listing": listing}

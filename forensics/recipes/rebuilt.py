@@ -7,75 +7,112 @@ of ProGAN's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import torch
 
-from forensics.core.errors import CorpusError
-from forensics.core.terminal import printable
+from forensics.core.cards import Card
+from forensics.core.registry import register
+from forensics.corpus import SYNTHETIC, Row
 from forensics.corpus.photographs.loading import square
-from forensics.images import decode
-from forensics.recipes.authentic import Authentic
-from forensics.recipes.plan import Made
-from forensics.recipes.upsampler import (
-    KINDS,
-    Upsampler,
-    as_input,
-    as_pixels,
-    halved,
-    load_upsampler,
-)
+from forensics.images import DecodedImage, ImageFailure
+from forensics.recipes.authentic import folder_of, how_of
+from forensics.recipes.contract import Recipe, RecipeBatch, RecipeInputs
+from forensics.recipes.parts.photographs import find_photographs
+from forensics.recipes.parts.upsampler import KINDS, as_input, as_pixels, halved, load_upsampler
+from forensics.recipes.settings import defaults_of, setting
+
+SMALLEST_PX: Final = 16
 
 
-@dataclass
-class Rebuilt(Authentic):
+@dataclass(frozen=True)
+class RebuiltSettings:
+    """What `--set` changes."""
+
+    resolution: int = setting(0, "pixels a side; 0: the shorter side of the smallest", bounds=(0, 8192))
+
+
+@register(
+    "recipe",
+    "rebuilt",
+    Card("Photographs halved and brought back by a small up-sampler of StyleGAN2's or ProGAN's kind.",
+         paper="after Guillaro et al. 2025 (B-Free), arXiv 2412.17671",
+         licence="Apache-2.0; the up-samplers: Apache-2.0", defaults=defaults_of(RebuiltSettings),
+         small_version_of="B-Free's self-conditioned fakes"),
+)  # fmt: skip
+class Rebuilt(Recipe[RebuiltSettings]):
     """The first `at_most` photographs under `folder`, framed as `authentic` frames them.
 
     `resolution` 0 is the shorter side of the smallest photograph: none is enlarged before it is rebuilt.
     """
 
-    resolution: int = 0
-    at_most: int = 1000
     name: ClassVar[str] = "rebuilt"
-    _upsamplers: dict[str, tuple[Upsampler, str]] = field(default_factory=dict, init=False, repr=False)
+    family: ClassVar[str] = "reconstructed"
+    settings: ClassVar[type] = RebuiltSettings
+    of_photographs: ClassVar[bool] = True
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.resolution = self.resolution or self._smallest_px
-        self.resolution -= self.resolution % 2
-        if self.resolution < 2:
-            raise CorpusError(f"{self.folder}: photographs of a single pixel cannot be halved")
-        del self._paths[self.at_most :]
-        self.count = len(self._paths)
+    def __init__(self, folder: Path, resolution: int = 0, at_most: int = 1000) -> None:
+        photographs = find_photographs(folder, SMALLEST_PX)
+        pixels = max(resolution or photographs.smallest_px, SMALLEST_PX)
+        self._resolution = pixels - pixels % 2
+        self.photographs = photographs.first(at_most)
+        self.count = len(self.photographs)
         self._upsamplers = {kind: load_upsampler(kind) for kind in KINDS}
 
-    def inputs(self) -> dict[str, str]:
+    @classmethod
+    def planned(cls, inputs: RecipeInputs, settings: RebuiltSettings) -> Rebuilt:
+        """The first photographs of the folder, at most `count`."""
+        return cls(folder_of(cls.name, inputs), settings.resolution, inputs.count)
+
+    @property
+    def resolution(self) -> int:
+        """Pixels a side, even."""
+        return self._resolution
+
+    @property
+    def rejected(self) -> Sequence[ImageFailure]:
+        """Photographs that cannot be read, or are too small to be halved."""
+        return self.photographs.rejected
+
+    def inputs(self) -> Mapping[str, str]:
         """The weights that decide the bytes."""
         return {f"upsampler {kind}": sha256 for kind, (_, sha256) in self._upsamplers.items()}
 
-    def how(self) -> dict[str, Any]:
+    def how(self) -> Mapping[str, Any]:
         """The photographs, and the up-samplers by hash."""
-        return {**super().how(), **self.inputs()}
+        return {**how_of(self.photographs, self.resolution), **self.inputs()}
 
     @torch.inference_mode()
-    def make(self, indices: Sequence[int]) -> Made:
+    def make(self, indices: Sequence[int]) -> RecipeBatch:
         """Rebuilt photographs; the parent of each is the sha256 of the file it came from."""
-        images, rows, below = [], [], self._below()
+        images, rows = [], []
         for i in indices:
-            photograph = decode(self._paths[i])
-            kind = KINDS[i % len(KINDS)]
-            network, sha256 = self._upsamplers[kind]
+            photograph = self.photographs.decode(i)
+            network = self._upsamplers[KINDS[i % len(KINDS)]][0]
             whole = square(photograph.pixels, self.resolution)
             images.append(as_pixels(network(as_input(halved(whole)[None])))[0])
-            params = {
-                "index": int(i),
-                "name": printable(below[i].as_posix()),
-                "resolution": self.resolution,
-                "upsampler": kind,
-            }
-            row = {"label": 1, "source": self.name, "generator": sha256, "recipe": self.name}
-            rows.append({**row, "params": params, "parent": photograph.sha256})
-        return Made(np.stack(images), rows, {})
+            rows.append(self._row(int(i), photograph))
+        return RecipeBatch(np.stack(images), rows)
+
+    def _row(self, index: int, photograph: DecodedImage) -> Row:
+        kind = KINDS[index % len(KINDS)]
+        params = {
+            "index": index,
+            "name": self.photographs.name(index),
+            "resolution": self.resolution,
+            "upsampler": kind,
+        }
+        return Row(
+            label=SYNTHETIC,
+            family=self.family,
+            source=self.name,
+            generator=self._upsamplers[kind][1],
+            recipe=self.name,
+            method=f"upsampler-{kind}",
+            params=params,
+            parents=(photograph.sha256,),
+        )

@@ -1,20 +1,40 @@
-"""Recipe `synthesis`: independent faces, z ~ N(0, 1) at truncation psi."""
+"""Recipe `sampled`: independent faces, z ~ N(0, 1) at truncation psi."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
-from forensics.generators.base import Generator, latent_z
-from forensics.recipes.plan import Made, Plan, blocks, generator_how, noise_for
+from forensics.core.cards import Card
+from forensics.core.registry import register
+from forensics.corpus import SYNTHETIC, Row
+from forensics.generators.base import Generator, latent_z, load_generator
+from forensics.recipes.contract import Recipe, RecipeBatch, RecipeInputs
+from forensics.recipes.parts.blocks import NOISES, blocks, generator_how, noise_for
+from forensics.recipes.settings import defaults_of, setting
 
 
+@dataclass(frozen=True)
+class SampledSettings:
+    """What `--set` changes."""
+
+    psi: float = setting(0.7, "truncation: 1 is the full variety, 0 the mean face", bounds=(-2, 2))
+    noise: str = setting("const", "per-pixel noise", choices=NOISES)
+
+
+@register(
+    "recipe",
+    "sampled",
+    Card("Independent faces of a generator: z of (seed, index), truncated towards the mean of W by psi.",
+         paper="Karras et al. 2019, arXiv 1812.04948, section 5", domain="any generator",
+         defaults=defaults_of(SampledSettings)),
+)  # fmt: skip
 @dataclass
-class Synthesis(Plan):
+class Sampled(Recipe[SampledSettings]):
     """`count` faces of `seed`; image i has z from (seed, i). `noise` is const, random (by seed and i) or none."""
 
     generator: Generator
@@ -22,31 +42,54 @@ class Synthesis(Plan):
     seed: int = 0
     psi: float = 0.7
     noise: str = "const"
-    name: ClassVar[str] = "synthesis"
+    name: ClassVar[str] = "sampled"
+    family: ClassVar[str] = "sampled"
+    settings: ClassVar[type] = SampledSettings
 
-    def how(self) -> dict[str, Any]:
+    @classmethod
+    def planned(cls, inputs: RecipeInputs, settings: SampledSettings) -> Sampled:
+        """`count` faces of the generator."""
+        network = load_generator(inputs.generator, inputs.device)
+        return cls(network, inputs.count, inputs.seed, settings.psi, settings.noise)
+
+    @property
+    def resolution(self) -> int:
+        """Pixels a side."""
+        return self.generator.img_resolution
+
+    @property
+    def device(self) -> str:
+        """Where the generator is."""
+        return str(self.generator.device)
+
+    def inputs(self) -> Mapping[str, str]:
+        """The generator's weights."""
+        return {self.generator.source: self.generator.weights_sha256}
+
+    def how(self) -> Mapping[str, Any]:
         """The recipe's numbers."""
         return {**generator_how(self.generator), "seed": self.seed, "psi": self.psi, "noise": self.noise}
 
     @torch.inference_mode()
-    def make(self, indices: Sequence[int]) -> Made:
+    def make(self, indices: Sequence[int]) -> RecipeBatch:
         """Images, rows and latents (z [n, z_dim], ws [n, num_ws, w_dim]) at `indices`."""
         g = self.generator
-        images, latents = [], []
+        images, z_parts, ws_parts = [], [], []
         for block, places in blocks(g, indices):
             z = latent_z(g.z_dim, self.seed, block).to(g.device)
             ws = g.map(z, psi=self.psi)
             images.append(g.to_uint8(g.synthesize(ws, noise_for(g, self.noise, self.seed, block)))[places])
-            latents.append((z[places].cpu().numpy(), ws[places].cpu().numpy()))
-        rows = [
-            {
-                "label": 1,
-                "source": g.source,
-                "generator": g.weights_sha256,
-                "recipe": self.name,
-                "params": {"seed": self.seed, "index": int(i), "psi": self.psi, "noise": self.noise},
-            }
-            for i in indices
-        ]
-        z_all, ws_all = (np.concatenate(parts) for parts in zip(*latents, strict=True))
-        return Made(np.concatenate(images), rows, {"z": z_all, "ws": ws_all})
+            z_parts.append(z[places].cpu().numpy())
+            ws_parts.append(ws[places].cpu().numpy())
+        latents = {"z": np.concatenate(z_parts), "ws": np.concatenate(ws_parts)}
+        return RecipeBatch(np.concatenate(images), [self._row(int(i)) for i in indices], latents)
+
+    def _row(self, index: int) -> Row:
+        return Row(
+            label=SYNTHETIC,
+            family=self.family,
+            source=self.generator.source,
+            generator=self.generator.weights_sha256,
+            recipe=self.name,
+            params={"seed": self.seed, "index": index, "psi": self.psi, "noise": self.noise},
+        )

@@ -1,4 +1,4 @@
-"""Recipe `walk`: chains of small random steps in a latent space, starting from the mean of W.
+"""Recipe `walked`: chains of small random steps in a latent space, starting from the mean of W.
 
 After "Exploring Face Synthesis and Detection on a Pre-Trained Network with StyleGAN2" (Riter & Flynn, 2025):
 500-image walks at step 0.01 from the mean of 10,000 w, one seed a walk.
@@ -6,7 +6,7 @@ After "Exploring Face Synthesis and Detection on a Pre-Trained Network with Styl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -14,11 +14,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from forensics.core.cards import Card
 from forensics.core.errors import ForensicsError
-from forensics.generators.base import Generator
+from forensics.core.registry import register
+from forensics.corpus import SYNTHETIC, Row
+from forensics.generators.base import Generator, load_generator
 from forensics.generators.w_statistics import WStatistics
-from forensics.recipes.plan import Made, Plan, blocks, generator_how, noise_for
-from forensics.recipes.walk_spaces import Space, space_of
+from forensics.recipes.contract import Recipe, RecipeBatch, RecipeInputs
+from forensics.recipes.parts.blocks import NOISES, blocks, generator_how, noise_for
+from forensics.recipes.parts.walk_spaces import SPACES, Space, space_of
+from forensics.recipes.settings import defaults_of, setting
 
 _MOMENTUM = 0.9
 DIRECTIONS = ("gaussian", "momentum", "fixed")
@@ -41,8 +46,27 @@ def step_directions(model: str, n: int, dim: int, seed: int, walk: int) -> np.nd
     return drawn
 
 
+@dataclass(frozen=True)
+class WalkSettings:
+    """What `--set` changes."""
+
+    walks: int = setting(1, "how many walks, each its own random stream", bounds=(1, 100_000))
+    step: float = setting(
+        0.01, "size of a step; in s in standard deviations of each style", bounds=(-1e6, 1e6)
+    )
+    space: str = setting("w", "latent space", choices=tuple(SPACES))
+    direction: str = setting("gaussian", "how directions are drawn", choices=DIRECTIONS)
+    noise: str = setting("const", "per-pixel noise", choices=NOISES)
+
+
+@register(
+    "recipe",
+    "walked",
+    Card("Chains of small random steps in a latent space, from the mean of W.",
+         paper="Riter & Flynn 2025", domain="any generator", defaults=defaults_of(WalkSettings)),
+)  # fmt: skip
 @dataclass
-class Walk(Plan):
+class Walk(Recipe[WalkSettings]):
     """`walks` chains of `length` images each; image i is step i % length of walk i // length.
 
     A step adds `step` times a direction vector to the point in `space`: w, z, w+ or s (see `walk_spaces`); in S it is
@@ -58,7 +82,9 @@ class Walk(Plan):
     direction: str = "gaussian"
     seed: int = 0
     noise: str = "const"
-    name: ClassVar[str] = "walk"
+    name: ClassVar[str] = "walked"
+    family: ClassVar[str] = "sampled"
+    settings: ClassVar[type] = WalkSettings
     _chains: dict[int, Tensor] = field(default_factory=dict, init=False, repr=False)
     _space: Space = field(init=False, repr=False)
 
@@ -72,7 +98,32 @@ class Walk(Plan):
             raise ForensicsError(f"a step of {self.step} leads nowhere: give a number")
         self.count = self.length * self.walks
 
-    def how(self) -> dict[str, Any]:
+    @classmethod
+    def planned(cls, inputs: RecipeInputs, settings: WalkSettings) -> Walk:
+        """`count` images in all, in walks of equal length. ForensicsError: they cannot be shared out."""
+        length, rest = divmod(inputs.count, settings.walks)
+        if rest or not length:
+            raise ForensicsError(
+                f"{inputs.count} images are no whole number of steps for each of {settings.walks} walks"
+            )
+        network = load_generator(inputs.generator, inputs.device)
+        return cls(network, length, seed=inputs.seed, **vars(settings))
+
+    @property
+    def resolution(self) -> int:
+        """Pixels a side."""
+        return self.generator.img_resolution
+
+    @property
+    def device(self) -> str:
+        """Where the generator is."""
+        return str(self.generator.device)
+
+    def inputs(self) -> Mapping[str, str]:
+        """The generator's weights."""
+        return {self.generator.source: self.generator.weights_sha256}
+
+    def how(self) -> Mapping[str, Any]:
         """The recipe's numbers."""
         names = ("length", "walks", "step", "space", "direction", "seed", "noise")
         return {**generator_how(self.generator), **{name: getattr(self, name) for name in names}}
@@ -98,7 +149,7 @@ class Walk(Plan):
         return self._space.chain(walk, torch.from_numpy(moved.astype(np.float32)).to(self.generator.device))
 
     @torch.inference_mode()
-    def make(self, indices: Sequence[int]) -> Made:
+    def make(self, indices: Sequence[int]) -> RecipeBatch:
         """Images, rows and latents (w, ws or s) at `indices`."""
         g = self.generator
         images, latents = [], []
@@ -110,18 +161,22 @@ class Walk(Plan):
         chosen = torch.cat(latents)
         radius = self._space.radius(chosen)
         rows = [self._row(int(i), float(r)) for i, r in zip(indices, radius, strict=True)]
-        return Made(np.concatenate(images), rows, {self._space.latent: chosen.cpu().numpy()})
+        return RecipeBatch(np.concatenate(images), rows, {self._space.latent: chosen.cpu().numpy()})
 
     def _point(self, index: int) -> Tensor:
         """Where image `index` is; past the end, where a block is filled up, where the last image is."""
         walk, position = divmod(min(index, self.count - 1), self.length)
         return self.chain(walk)[position]
 
-    def _row(self, index: int, radius: float) -> dict[str, Any]:
+    def _row(self, index: int, radius: float) -> Row:
         walk, position = divmod(index, self.length)
         params = {"walk": walk, "position": position, "radius": round(radius, 6), "index": index}
         params |= {name: getattr(self, name) for name in ("step", "space", "direction", "seed", "noise")}
-        g = self.generator
-        return {
-            "label": 1, "source": g.source, "generator": g.weights_sha256, "recipe": self.name, "params": params,
-        }  # fmt: skip
+        return Row(
+            label=SYNTHETIC,
+            family=self.family,
+            source=self.generator.source,
+            generator=self.generator.weights_sha256,
+            recipe=self.name,
+            params=params,
+        )

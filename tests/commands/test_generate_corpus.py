@@ -33,8 +33,8 @@ def test_json_summary_is_all_that_is_on_stdout(small: Path, tmp_path: Path) -> N
     evidence = json.loads((tmp_path / "out" / "evidence.json").read_text())
     assert evidence["options"]["psi"] == 0.5
     assert evidence["seeds"] == {"seed": 0}
-    assert evidence["call"]["function"] == "forensics.recipes.run.run_generate_corpus"
-    assert evidence["call"]["arguments"]["psi"] == 0.5
+    assert evidence["call"]["function"] == "forensics.recipes.run.make_corpus"
+    assert evidence["call"]["arguments"]["options"]["settings"] == {"psi": "0.5"}
     again = CliRunner().invoke(app, arguments)
     assert json.loads(again.stdout)["made_now"] == 0
 

@@ -103,7 +103,7 @@ def test_faces_csv_lists_the_corpus(two: tuple[Path, dict[str, object]]) -> None
             rows = list(csv.DictReader(stream))
         corpus = Corpus.open(folder / "corpus")
         assert corpus.verify() == []
-        assert [r["sha256"] for r in rows] == [m["sha256"] for m in corpus.manifest]
+        assert [r["sha256"] for r in rows] == [m.sha256 for m in corpus.manifest]
         found = sum(float(r["score"]) > 0 for r in rows) / len(rows)
         assert found in [pytest.approx(n["yield"]) for n in summary["networks"]]  # type: ignore[attr-defined]
         with (folder / "drift.csv").open(newline="") as stream:

@@ -29,11 +29,11 @@ def test_a_walk_with_its_radii(small: Path, tmp_path: Path) -> None:
     ]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout) == {"corpus": str(out), "images": 12, "made_now": 12}
+    assert json.loads(result.stdout) == {"corpus": str(out), "images": 12, "made_now": 12, "rejected": []}
     rows = Corpus.open(out).manifest
-    assert [row["params"]["position"] for row in rows] == [*range(6), *range(6)]
-    assert rows[0]["params"]["radius"] == 0
-    assert rows[5]["params"]["radius"] > 0
+    assert [row.params["position"] for row in rows] == [*range(6), *range(6)]
+    assert rows[0].params["radius"] == 0
+    assert rows[5].params["radius"] > 0
     assert Corpus.open(out).verify() == []
 
 

@@ -14,14 +14,14 @@ from forensics.corpus import CorpusWriter, Row
 def chunk_of(faces: list[NDArray[np.uint8]], indices: range) -> tuple[list[NDArray[np.uint8]], list[Row]]:
     images = [np.roll(faces[i % len(faces)], i, axis=1) for i in indices]
     rows = [
-        {
-            "label": i % 2,
-            "source": "ffhq" if i % 2 == 0 else "default",
-            "generator": sha256_bytes(b"weights") if i % 2 else None,
-            "recipe": "synthesis" if i % 2 else None,
-            "params": {"seed": 7, "index": i, "psi": 0.7},
-            "parent": None,
-        }
+        Row(
+            label=i % 2,
+            family="sampled" if i % 2 else "authentic",
+            source="ffhq" if i % 2 == 0 else "default",
+            generator=sha256_bytes(b"weights") if i % 2 else None,
+            recipe="sampled" if i % 2 else None,
+            params={"seed": 7, "index": i, "psi": 0.7},
+        )
         for i in indices
     ]
     return images, rows

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from forensics.corpus import Row
 from forensics.corpus.families import family_of
 
 
-def _row(label: int, source: str, recipe: str | None = None, **params: Any) -> dict[str, Any]:
-    return {"label": label, "source": source, "recipe": recipe, "params": params}
+def _row(label: int, source: str, recipe: str | None = None, **params: Any) -> Row:
+    return Row(label=label, source=source, recipe=recipe, params=params)
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_a_tree_opens_as_a_corpus_and_nothing_is_written_into_it(tree: Path):
     before = contents(tree)
     opened = Corpus.open(tree)
     assert opened.is_foreign
-    assert [row["file"] for row in opened.manifest] == [
+    assert [row.file for row in opened.manifest] == [
         "train/fake_a/1.jpg",
         "train/real/00000/0.jpg",
         "val/real/2.jpg",
@@ -83,7 +83,7 @@ def test_a_tree_opens_as_a_corpus_and_nothing_is_written_into_it(tree: Path):
     ]
     assert opened.labels.tolist() == [1, 0, 0, 1, 1]
     assert opened.sources == ["train/fake_a", "train/real", "val/real", "val/stylegan2", "val/stylegan2"]
-    assert [row["sha256"] for row in opened.manifest] == [sha256_file(p) for p in opened.paths]
+    assert [row.sha256 for row in opened.manifest] == [sha256_file(p) for p in opened.paths]
     assert sum(len(images) for _, images in opened.images(batch=2)) == 5
     assert opened.verify() == []
     assert contents(tree) == before
@@ -105,9 +105,7 @@ def test_the_shared_faces_open_as_their_manifest_labels_them(shared: Path):
         path, _, label, *_, sha256 = line.split(",")
         listed[path.removeprefix("faces256/val/")] = (int(label), sha256)
     assert len(opened) == 175
-    assert [(row["label"], row["sha256"]) for row in opened.manifest] == [
-        listed[r["file"]] for r in opened.manifest
-    ]
+    assert [(row.label, row.sha256) for row in opened.manifest] == [listed[r.file] for r in opened.manifest]
     assert set(opened.sources) == {"real", "stylegan2", "stylegan3"}
 
 

@@ -13,18 +13,22 @@ from hypothesis import strategies as st
 
 from forensics import Corpus
 from forensics.core.errors import CorpusError
-from forensics.corpus import CorpusWriter, Row
-from forensics.corpus.manifest import check_row, dump_row
+from forensics.corpus import CorpusWriter
+from forensics.corpus.manifest import dump_row
+from forensics.corpus.rows import FAMILIES, ROW_KEYS, row_from_json
 
-GOOD_ROW: Row = {
+GOOD_ROW: dict[str, Any] = {
     "file": "images/000/000000.png",
     "sha256": "0" * 64,
     "label": 0,
+    "family": "authentic",
     "source": "ffhq",
     "generator": None,
     "recipe": None,
+    "method": None,
     "params": {},
-    "parent": None,
+    "parents": [],
+    "mask": None,
 }
 
 
@@ -40,18 +44,67 @@ json_values = st.recursive(
     params=st.dictionaries(st.text(), json_values, max_size=4),
     source=st.text(),
     recipe=st.none() | st.text(),
-    parent=st.none() | st.text(),
+    parents=st.lists(st.text(), max_size=3),
     label=st.integers(0, 1),
+    family=st.none() | st.sampled_from(FAMILIES),
+    mask=st.none() | st.just({"file": "masks/000/000000.png", "sha256": "1" * 64}),
 )
-def test_any_row_survives_the_manifest(
-    params: dict[str, Any], source: str, recipe: Any, parent: Any, label: int
-):
-    row = GOOD_ROW | {"params": params, "source": source, "recipe": recipe, "parent": parent, "label": label}
+def test_any_row_survives_the_manifest(**values: Any):
+    row = row_from_json(GOOD_ROW | values)
     line = dump_row(row)
     assert line.count(b"\n") == 1
     assert line.endswith(b"\n")
     assert line.isascii()
-    assert check_row(json.loads(line)) == row
+    assert row_from_json(json.loads(line)) == row
+    assert list(json.loads(line)) == list(ROW_KEYS)
+
+
+@pytest.mark.parametrize(
+    ("label", "recipe", "family", "now"),
+    [
+        (0, None, "authentic", None),
+        (0, "authentic", "authentic", "authentic"),
+        (1, "synthesis", "sampled", "sampled"),
+        (1, "walk", "sampled", "walked"),
+        (1, "rebuilt", "reconstructed", "rebuilt"),
+        (1, "another", None, "another"),
+    ],
+)
+def test_a_row_of_version_1_is_read(label: int, recipe: Any, family: Any, now: Any):
+    old = {key: GOOD_ROW[key] for key in ("file", "sha256", "source", "generator", "params")}
+    for parent in (None, "2" * 64):
+        row = row_from_json(old | {"label": label, "recipe": recipe, "parent": parent})
+        assert (row.family, row.recipe) == (family, now)
+        assert row.parents == (() if parent is None else (parent,))
+
+
+def test_a_corpus_of_version_1_opens(corpus: Path):
+    lines = [json.loads(line) for line in (corpus / "manifest.jsonl").read_bytes().splitlines()]
+    for line in lines:
+        del line["family"], line["method"], line["mask"], line["parents"]
+        line |= {"parent": None, "recipe": "synthesis" if line["recipe"] else None}
+    (corpus / "manifest.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    summary = json.loads((corpus / "corpus.json").read_text()) | {"format_version": 1}
+    (corpus / "corpus.json").write_text(json.dumps(summary))
+    opened = Corpus.open(corpus)
+    assert opened.verify() == []
+    assert {(row.label, row.family) for row in opened.manifest} == {(0, "authentic"), (1, "sampled")}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"family": "dreamed"}, "has family 'dreamed'"),
+        ({"parents": "0" * 64}, "has parents that are no list"),
+        ({"method": 3}, "has a method that is neither"),
+        ({"mask": "masks/x.png"}, "has a mask without"),
+        ({"mask": {"file": "../x.png", "sha256": "1" * 64}}, "leads out of the corpus"),
+        ({"mask": {"file": "x.png", "sha256": "short"}}, "has a mask without"),
+    ],
+)
+def test_a_wrong_value_is_said(change: dict[str, Any], said: str):
+    with pytest.raises(ValueError, match=said):
+        row_from_json(GOOD_ROW | change)
 
 
 def with_manifest(corpus: Path, number: int, line: bytes) -> None:
@@ -138,10 +191,10 @@ def test_a_file_listed_twice_and_a_missing_row_are_refused(corpus: Path):
         (b"[]", "was not written by this toolkit"),
         (b'{"format": "other"}', "was not written by this toolkit"),
         (
-            b'{"format": "forensics-corpus", "format_version": 2}',
-            "has format version 2; this toolkit reads 1",
+            b'{"format": "forensics-corpus", "format_version": 3}',
+            "has format version 3; this toolkit reads up to 2",
         ),
-        (b'{"format": "forensics-corpus", "format_version": 1, "how": 3}', "lacks how, chunk"),
+        (b'{"format": "forensics-corpus", "format_version": 2, "how": 3}', "lacks how, chunk"),
     ],
 )
 def test_a_damaged_corpus_json_is_named(corpus: Path, summary: bytes, said: str):

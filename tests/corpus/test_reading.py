@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ def test_what_is_written_comes_back(corpus: Path, faces: list[NDArray[np.uint8]]
     assert opened.labels.tolist() == [0, 1] * 6
     assert opened.sources[:2] == ["ffhq", "default"]
     for row, expected in zip(opened.manifest, expected_rows, strict=True):
-        assert {k: row[k] for k in expected} == expected
+        assert replace(row, file="", sha256="") == expected
     streamed = [
         (row, image)
         for rows, images in opened.images(batch=5)
@@ -42,7 +43,7 @@ def test_what_is_written_comes_back(corpus: Path, faces: list[NDArray[np.uint8]]
 def test_batches_and_picked_rows(corpus: Path):
     opened = Corpus.open(corpus)
     assert [len(rows) for rows, _ in opened.images(batch=5)] == [5, 5, 2]
-    picked = [row["params"]["index"] for rows, _ in opened.images(batch=2, indices=[9, 0, 4]) for row in rows]
+    picked = [row.params["index"] for rows, _ in opened.images(batch=2, indices=[9, 0, 4]) for row in rows]
     assert picked == [9, 0, 4]
     assert [len(images) for _, images in opened.images(batch=5, workers=3)] == [5, 5, 2]
 

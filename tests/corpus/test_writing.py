@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ import pytest
 from numpy.typing import NDArray
 
 from forensics import Corpus
-from forensics.core.errors import CorpusError
+from forensics.core.errors import CorpusError, ImageError
 from forensics.core.files import sha256_bytes
-from forensics.corpus import CorpusWriter
-from forensics.corpus.manifest import ROW_KEYS
+from forensics.corpus import CorpusWriter, Row
+from forensics.corpus.rows import ROW_KEYS
 from tests.corpus.made import chunk_of, contents
 
 
@@ -36,17 +37,17 @@ def test_the_layout_is_the_documented_one(corpus: Path):
         "synthetic": 6,
         "sources": {"default": 6, "ffhq": 6},
     }
-    assert summary["format_version"] == 1
+    assert summary["format_version"] == 2
     assert json.loads(lines[3])["sha256"] == sha256_bytes(files["images/000/000003.png"])
 
 
 def test_images_are_sharded_by_thousands(tmp_path: Path, faces: list[NDArray[np.uint8]]):
     with CorpusWriter(tmp_path / "big", {"n": 1004}, chunk=502) as writer:
         for indices in writer.chunks(1004):
-            rows = [{"label": 1, "source": "default", "params": {"index": i}} for i in indices]
+            rows = [Row(label=1, source="default", params={"index": i}) for i in indices]
             writer.add([faces[0]] * len(indices), rows)
         writer.finish()
-    assert Corpus.open(tmp_path / "big").manifest[1003]["file"] == "images/001/001003.png"
+    assert Corpus.open(tmp_path / "big").manifest[1003].file == "images/001/001003.png"
     assert len(list((tmp_path / "big/images/000").iterdir())) == 1000
 
 
@@ -95,7 +96,7 @@ def test_a_second_writer_is_refused(tmp_path: Path):
 
 
 def test_chunks_and_rows_are_checked(tmp_path: Path, faces: list[NDArray[np.uint8]]):
-    row = {"label": 1, "source": "default", "params": {}}
+    row = Row(label=1, source="default")
     with CorpusWriter(tmp_path / "c", {}, chunk=2) as writer:
         for images, rows, latents in (
             (faces[:3], [row] * 3, {}),
@@ -106,13 +107,12 @@ def test_chunks_and_rows_are_checked(tmp_path: Path, faces: list[NDArray[np.uint
             with pytest.raises(CorpusError, match="are no chunk of 2"):
                 writer.add(images, rows, latents)
         for wrong, named in (
-            (row | {"label": 2}, "label 2"),
-            (row | {"label": True}, "label True"),
-            (row | {"seed": 1}, "unknown keys 'seed'"),
-            (row | {"file": "x.png"}, "file or sha256"),
-            (row | {"params": {"z": float("nan")}}, "JSON compliant"),
-            (row | {"params": {"z": object()}}, "not JSON serializable"),
-            ({"label": 1, "params": {}}, "no source"),
+            (replace(row, label=2), "label 2"),
+            (replace(row, label=True), "label True"),
+            (replace(row, family="dreamed"), "family 'dreamed'"),
+            (replace(row, file="x.png"), "file, sha256 or mask"),
+            (replace(row, params={"z": float("nan")}), "JSON compliant"),
+            (replace(row, params={"z": object()}), "not JSON serializable"),
         ):
             with pytest.raises(CorpusError, match=named):
                 writer.add(faces[:1], [wrong])
@@ -120,3 +120,22 @@ def test_chunks_and_rows_are_checked(tmp_path: Path, faces: list[NDArray[np.uint
         writer.add(faces[:1], [row])
         with pytest.raises(CorpusError, match="is finished"):
             writer.add(faces[:1], [row])
+
+
+def test_masks_lie_beside_the_images_and_are_checked(tmp_path: Path, faces: list[NDArray[np.uint8]]):
+    mask = np.zeros(faces[0].shape[:2], np.uint8)
+    mask[2:5, 3:7] = 255
+    row = Row(label=1, source="swapped", family="swapped", parents=("0" * 64,))
+    with CorpusWriter(tmp_path / "c", {}, chunk=2) as writer:
+        with pytest.raises(CorpusError, match="the mask of image 1"):
+            writer.add(faces[:2], [row] * 2, masks=[None, mask[1:]])
+        writer.add(faces[:2], [row] * 2, masks=[None, mask])
+        writer.finish()
+    corpus = Corpus.open(tmp_path / "c")
+    assert corpus.verify() == []
+    assert corpus.mask(0) is None
+    assert np.array_equal(corpus.mask(1), mask)
+    (tmp_path / "c" / "masks/000/000001.png").write_bytes(b"altered")
+    assert [str(problem) for problem in corpus.verify()] == ["altered: masks/000/000001.png"]
+    with pytest.raises(ImageError):
+        corpus.mask(1)

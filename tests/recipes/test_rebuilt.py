@@ -9,13 +9,12 @@ import pytest
 import torch
 
 from forensics.core.errors import CheckpointError, CorpusError, ForensicsError
-from forensics.corpus import Corpus
+from forensics.corpus import Corpus, Row
 from forensics.corpus.likeness import NEAR_BITS, near_pairs, origins, perceptual_hash
-from forensics.images import decode, resize
+from forensics.images import decode, encode_png, resize
 from forensics.recipes.authentic import Authentic
-from forensics.recipes.rebuilt import Rebuilt
-from forensics.recipes.run import run_generate_corpus
-from forensics.recipes.upsampler import (
+from forensics.recipes.contract import RecipeInputs
+from forensics.recipes.parts.upsampler import (
     KINDS,
     Upsampler,
     as_input,
@@ -25,6 +24,8 @@ from forensics.recipes.upsampler import (
     read_card,
     save_upsamplers,
 )
+from forensics.recipes.rebuilt import Rebuilt
+from forensics.recipes.run import CorpusOptions, make_corpus
 from tools.upsampler_fit import Likeness, fit
 
 
@@ -37,7 +38,7 @@ def faces(shared: Path) -> list[np.ndarray]:
 @pytest.fixture(scope="module")
 def corpus(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("rebuilt") / "corpus"
-    run_generate_corpus(out, "default", count=1000, recipe="rebuilt", real=photographs)
+    make_corpus(CorpusOptions(out, RecipeInputs(1000, photographs=photographs), "rebuilt"))
     return out
 
 
@@ -53,12 +54,15 @@ def test_rows_name_the_photograph_and_the_weights(corpus: Path, photographs: Pat
     assert opened.labels.tolist() == [1] * 7
     files = sorted(photographs.iterdir())
     for i, row in enumerate(opened.manifest):
-        assert row["source"] == row["recipe"] == "rebuilt"
-        assert row["parent"] == decode(files[i]).sha256
-        assert row["params"]["upsampler"] == KINDS[i % 2]
-        assert row["generator"] == load_upsampler(KINDS[i % 2])[1]
+        assert row.source == row.recipe == "rebuilt"
+        assert (row.family, row.method) == ("reconstructed", f"upsampler-{KINDS[i % 2]}")
+        assert row.parents == (decode(files[i]).sha256,)
+        assert row.params["upsampler"] == KINDS[i % 2]
+        assert row.generator == load_upsampler(KINDS[i % 2])[1]
         own = origins(row)
-        assert set(own) & set(origins({"sha256": row["parent"], "label": 0}))  # one fold with its photograph
+        assert set(own) & set(
+            origins(Row(sha256=row.parents[0], label=0, source=""))
+        )  # one fold with its photograph
     assert decode(opened.paths[0]).pixels.shape == (40, 40, 3)
 
 
@@ -132,7 +136,7 @@ def test_the_shipped_ones_were_fitted_to_training_photographs_only() -> None:
 
 def test_without_photographs_or_with_damaged_weights(tmp_path: Path, photographs: Path) -> None:
     with pytest.raises(ForensicsError, match="--real"):
-        run_generate_corpus(tmp_path / "out", "default", count=4, recipe="rebuilt")
+        make_corpus(CorpusOptions(tmp_path / "out", RecipeInputs(4), "rebuilt"))
     with pytest.raises(CorpusError, match="missing"):
         Rebuilt(tmp_path / "missing")
     save_upsamplers(tmp_path, {"fir": Upsampler("fir", 4)}, {})
@@ -148,3 +152,14 @@ def test_photographs_beside_a_generator_keep_their_own_size_rule(photographs: Pa
     plan = Authentic(photographs, 32)
     assert plan.make([0]).images.shape == (1, 32, 32, 3)
     assert Rebuilt(photographs, 32).make([0]).images.shape == (1, 32, 32, 3)
+
+
+def test_a_photograph_too_small_to_halve_is_passed_over(photographs: Path, tmp_path: Path) -> None:
+    """It neither stops the others nor makes them all as small as it is."""
+    for path in sorted(photographs.iterdir())[:2]:
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "dot.png").write_bytes(encode_png(np.zeros((1, 1, 3), np.uint8)))
+    plan = Rebuilt(tmp_path)
+    assert (plan.count, plan.resolution) == (2, 40)
+    (failure,) = plan.rejected
+    assert "dot.png: is 1 x 1 pixels, and 16 a side are needed" in failure.message

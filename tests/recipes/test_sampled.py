@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forensics.generators.base import Generator
-from forensics.recipes.plan import blocks
-from forensics.recipes.sampled import Synthesis
+from forensics.recipes.parts.blocks import blocks
+from forensics.recipes.sampled import Sampled
 
 
 @pytest.mark.parametrize("noise", ["const", "random", "none"])
 def test_chunking_leaves_no_trace(generator: Generator, noise: str) -> None:
-    plan = Synthesis(generator, 33, seed=4, psi=0.8, noise=noise)
+    plan = Sampled(generator, 33, seed=4, psi=0.8, noise=noise)
     whole = plan.make(range(33))
     for cut in ([1, 4, 5, 23], [20, 13], [33]):
         start = 0
@@ -28,7 +28,7 @@ def test_chunking_leaves_no_trace(generator: Generator, noise: str) -> None:
             start += length
     assert np.array_equal(plan.make([17]).images[0], whole.images[17])
     assert np.array_equal(
-        Synthesis(generator, 500, seed=4, psi=0.8, noise=noise).make([32]).images[0], whole.images[32]
+        Sampled(generator, 500, seed=4, psi=0.8, noise=noise).make([32]).images[0], whole.images[32]
     )
 
 
@@ -41,10 +41,10 @@ def test_blocks_hold_every_index_once_in_order(generator: Generator, indices: li
 
 
 def test_noise_random_depends_on_seed_and_index_only(generator: Generator) -> None:
-    one = Synthesis(generator, 4, seed=1, psi=0.0, noise="random").make(range(4)).images
+    one = Sampled(generator, 4, seed=1, psi=0.0, noise="random").make(range(4)).images
     torch.manual_seed(99)
-    again = Synthesis(generator, 4, seed=1, psi=0.0, noise="random").make([2]).images
-    other = Synthesis(generator, 4, seed=2, psi=0.0, noise="random").make(range(4)).images
+    again = Sampled(generator, 4, seed=1, psi=0.0, noise="random").make([2]).images
+    other = Sampled(generator, 4, seed=2, psi=0.0, noise="random").make(range(4)).images
     assert np.array_equal(again[0], one[2])
     assert not np.array_equal(one[0], one[1])  # the same w, other noise
     assert not np.array_equal(one, other)
@@ -53,16 +53,16 @@ def test_noise_random_depends_on_seed_and_index_only(generator: Generator) -> No
 def test_psi_zero_is_the_mean_face_and_psi_one_is_not_truncated(generator: Generator) -> None:
     mean = generator.w_avg[None, None].expand(10, generator.num_ws, -1)
     expected = generator.to_uint8(generator.synthesize(mean))[0]
-    images = Synthesis(generator, 3, psi=0.0).make(range(3)).images
+    images = Sampled(generator, 3, psi=0.0).make(range(3)).images
     assert all(np.array_equal(image, expected) for image in images)
-    made = Synthesis(generator, 2, seed=3, psi=1.0).make([1])
+    made = Sampled(generator, 2, seed=3, psi=1.0).make([1])
     z = generator.sample_z(2, seed=3)
     assert np.array_equal(made.latents["z"][0], z[1].numpy())
     np.testing.assert_allclose(made.latents["ws"], generator.map(z)[1:].numpy(), rtol=1e-5, atol=1e-6)
 
 
 def test_rows_hold_every_number(generator: Generator) -> None:
-    (row,) = Synthesis(generator, 9, seed=5, psi=0.6, noise="none").make([8]).rows
-    assert row["label"] == 1
-    assert row["generator"] == generator.weights_sha256
-    assert row["params"] == {"seed": 5, "index": 8, "psi": 0.6, "noise": "none"}
+    (row,) = Sampled(generator, 9, seed=5, psi=0.6, noise="none").make([8]).rows
+    assert row.label == 1
+    assert row.generator == generator.weights_sha256
+    assert row.params == {"seed": 5, "index": 8, "psi": 0.6, "noise": "none"}

@@ -13,7 +13,8 @@ from forensics.corpus import Corpus
 from forensics.generators.architectures.stylegan2 import StyleGAN2Generator
 from forensics.generators.base import Generator
 from forensics.generators.w_statistics import s_statistics, w_statistics
-from forensics.recipes.run import run_walk
+from forensics.recipes.contract import RecipeInputs
+from forensics.recipes.run import CorpusOptions, make_corpus
 from forensics.recipes.walked import Walk
 from tests.recipes.conftest import CONFIG
 
@@ -47,11 +48,11 @@ def test_the_kept_latents_make_the_image_again(generator: Generator, space: str,
     ws = points[:, None].expand(-1, generator.num_ws, -1) if name == "w" else points
     x = generator.synthesize_from_styles(points) if name == "s" else generator.synthesize(ws)
     assert np.array_equal(generator.to_uint8(x), made.images)
-    radii = [row["params"]["radius"] for row in made.rows]
+    radii = [row.params["radius"] for row in made.rows]
     statistics = s_statistics(generator) if name == "s" else w_statistics(generator)
     np.testing.assert_allclose(radii, statistics.radius(points), atol=2e-6)
     assert (space == "z") == (radii[0] > 0.01)
-    assert {row["params"]["step"] for row in made.rows} == {0.2}
+    assert {row.params["step"] for row in made.rows} == {0.2}
 
 
 @pytest.mark.parametrize("space", ["w+", "s"])
@@ -64,11 +65,12 @@ def test_chunking_leaves_no_trace(generator: Generator, space: str) -> None:
 
 
 def test_a_corpus_of_a_walk_in_s(weights: Path, tmp_path: Path) -> None:
-    run_walk(tmp_path / "s", str(weights), length=12, walks=1, step=0.05, space="s", device="cpu")
+    inputs = RecipeInputs(12, 0, str(weights), "cpu")
+    make_corpus(CorpusOptions(tmp_path / "s", inputs, "walked", {"step": "0.05", "space": "s"}))
     opened = Corpus.open(tmp_path / "s")
     assert opened.verify() == []
     assert opened.latents(0)["s"].shape[0] == 12
-    assert opened.manifest[0]["params"]["space"] == "s"
+    assert opened.manifest[0].params["space"] == "s"
 
 
 def test_classes_of_a_walk_in_z_go_by_walk() -> None:

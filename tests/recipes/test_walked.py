@@ -36,11 +36,11 @@ def test_radius_is_the_distance_in_units_of_the_mean_distance(generator: Generat
     made = walk.make(range(60))
     statistics = w_statistics(generator)
     expected = np.linalg.norm(made.latents["w"] - statistics.mean.numpy(), axis=1) / statistics.mean_distance
-    found = [row["params"]["radius"] for row in made.rows]
+    found = [row.params["radius"] for row in made.rows]
     np.testing.assert_allclose(found, expected, atol=2e-6)
     assert found[0] == found[30] == 0.0
     assert found[29] > found[1] > 0
-    assert [(r["params"]["walk"], r["params"]["position"]) for r in made.rows[29:31]] == [(0, 29), (1, 0)]
+    assert [(r.params["walk"], r.params["position"]) for r in made.rows[29:31]] == [(0, 29), (1, 0)]
 
 
 def test_walks_differ_and_the_first_is_the_same_however_many_follow(generator: Generator) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from forensics.core.errors import CorpusError, DetectorError
-from forensics.corpus import AUTHENTIC, SYNTHETIC, Corpus
+from forensics.corpus import AUTHENTIC, SYNTHETIC, Corpus, Row
 from forensics.corpus.families import family_of
 from forensics.corpus.likeness import origins, perceptual_hash
 from forensics.corpus.manifest import MANIFEST
@@ -81,7 +81,7 @@ class _Reader:
             self._report(failure)
         for rows, images in corpus.images(on_failure=self.on_failure):
             for row, pixels in zip(rows, images, strict=True):
-                self._add(row, pixels, (names or {}).get(int(row["label"]), ""))
+                self._add(row, pixels, (names or {}).get(row.label, ""))
 
     def add_photographs(self, folder: Path) -> None:
         """The images in a folder and below, all as authentic, their source the folder's name."""
@@ -92,11 +92,11 @@ class _Reader:
             if isinstance(image, ImageFailure):
                 self._report(image)
             else:
-                row = {"sha256": image.sha256, "label": AUTHENTIC, "source": folder.resolve().name}
+                row = Row(sha256=image.sha256, label=AUTHENTIC, source=folder.resolve().name)
                 self._add(row, image.pixels)
 
-    def _add(self, row: Mapping[str, Any], pixels: Pixels, source: str = "") -> None:
-        sha256, label = row["sha256"], int(row["label"])
+    def _add(self, row: Row, pixels: Pixels, source: str = "") -> None:
+        sha256, label = row.sha256, row.label
         if sha256 in self.images and self.images[sha256].label != label:
             raise DetectorError(
                 f"one image (sha256 {sha256[:16]}…) is labelled authentic and synthetic; remove one"
@@ -105,7 +105,7 @@ class _Reader:
         found = _Image(
             working_view(kept),
             label,
-            source or row["source"],
+            source or row.source,
             perceptual_hash(pixels),
             origins(row),
             family_of(row),

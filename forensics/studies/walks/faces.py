@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,7 +21,8 @@ import torch
 from forensics.core.files import sha256_file, write_json
 from forensics.core.terminal import Meter
 from forensics.corpus import Corpus, CorpusWriter
-from forensics.corpus.writing import image_file
+from forensics.corpus import Row as ManifestRow
+from forensics.corpus.layout import image_file
 from forensics.recipes.walked import Walk
 from forensics.studies.resumable import Parts, one_thread
 
@@ -144,7 +145,7 @@ class WalkWithFaces:
             files = [image_file(i) for i in chunk]
             hashes = [sha256_file(self.folder / file) for file in files]
             rows = [
-                _cells({**row, "file": file, "sha256": sha256})
+                _cells(row.written(file, sha256))
                 for row, file, sha256 in zip(made.rows, files, hashes, strict=True)
             ]
             self._generation_s += perf_counter() - began
@@ -175,8 +176,7 @@ def _part(start: int) -> str:
     return f"faces-{start:06d}"
 
 
-def _cells(row: dict[str, Any]) -> Row:
+def _cells(row: ManifestRow) -> Row:
     """What a table of faces says of an image itself: file, sha256, walk, position in it, radius."""
-    params = row["params"]
-    place = {name: f"{params[name]:.9g}" for name in ("walk", "position", "radius")}
-    return {"file": row["file"], "sha256": row["sha256"], **place}
+    place = {name: f"{row.params[name]:.9g}" for name in ("walk", "position", "radius")}
+    return {"file": row.file, "sha256": row.sha256, **place}

@@ -15,7 +15,7 @@ from PIL import Image
 
 from forensics.benchmarks.overlap import Exposure, overlaps
 from forensics.core.errors import CorpusError, DetectorError
-from forensics.corpus import Corpus
+from forensics.corpus import Corpus, Row
 from forensics.corpus.items import Item, list_items
 from forensics.corpus.likeness import NEAR_BITS, near_pairs, origins, perceptual_hash
 from forensics.corpus.pools.five_pools import (
@@ -47,8 +47,8 @@ def found(faces: Path) -> tuple[tuple[Item, ...], list[Trace]]:
     return items, traces_of(items)
 
 
-def row(sha256: str, **more: Any) -> dict[str, Any]:
-    return {"sha256": sha256, "label": 1, "source": "gan", "params": {}, **more}
+def row(sha256: str, **more: Any) -> Row:
+    return Row(**{"sha256": sha256, "label": 1, "source": "gan", **more})
 
 
 def test_copies_look_alike_and_other_faces_do_not(faces: Path) -> None:
@@ -75,7 +75,7 @@ def test_what_has_a_common_making_is_one_group() -> None:
         trace("1", 1, params=seed | {"psi": 0.5}),
         trace("2", 2, params=seed | {"psi": 1.0}),  # the same latent at another psi
         trace("3", 3, params={"seed": 3, "index": 8}),
-        trace("4", 4, parent="3" * 64),  # made from 3
+        trace("4", 4, parents=("3" * 64,)),  # made from 3
         trace("5", 5, params={"seed": 3, "walk": 0, "index": 0}),
         trace("6", 6, params={"seed": 3, "walk": 0, "index": 1}),  # the same walk
         trace("7", 7, params={"seed": 3, "walk": 1, "index": 2}),
@@ -261,10 +261,10 @@ def test_psi_and_seed_of_a_foreign_tree_come_from_its_list(shared: Path, tmp_pat
     rows = Corpus.open(folder).manifest
     assert len(rows) == 175
     for one in rows:
-        line = listed[one["sha256"]]
-        assert one["params"].get("psi") == (float(line["psi"]) if line["psi"] else None)
-        assert one["params"].get("seed") == (int(line["seed"]) if line["seed"] else None)
-        assert one["source"] == Path(one["file"]).parent.name  # still the folder's name
+        line = listed[one.sha256]
+        assert one.params.get("psi") == (float(line["psi"]) if line["psi"] else None)
+        assert one.params.get("seed") == (int(line["seed"]) if line["seed"] else None)
+        assert one.source == Path(one.file).parent.name  # still the folder's name
 
 
 def test_a_list_that_is_wrong_is_said(shared: Path, tmp_path: Path) -> None:
@@ -275,8 +275,8 @@ def test_a_list_that_is_wrong_is_said(shared: Path, tmp_path: Path) -> None:
         path.write_text("\n".join([header, *lines]) + "\n")
         return Corpus.open(folder)
 
-    assert written("fake_sg3/0000.png,1,0.5,9,").manifest[0]["params"] == {"psi": 0.5, "seed": 9}
-    assert written("faces/fake_sg3/0000.png,1,0.5,9,").manifest[0]["params"] == {"psi": 0.5, "seed": 9}
+    assert written("fake_sg3/0000.png,1,0.5,9,").manifest[0].params == {"psi": 0.5, "seed": 9}
+    assert written("faces/fake_sg3/0000.png,1,0.5,9,").manifest[0].params == {"psi": 0.5, "seed": 9}
     for line, says in (
         ("real/0000.png,1,,,", "listed as synthetic"),
         ("fake_sg3/0000.png,1,high,,", "line 2"),
@@ -289,5 +289,5 @@ def test_a_list_that_is_wrong_is_said(shared: Path, tmp_path: Path) -> None:
     altered = written(f"fake_sg3/0000.png,1,,,{'0' * 64}")
     assert len(altered) == 3
     assert "is not the file that" in altered.failures[0].message
-    assert all(r["params"] == {} for r in written("../../etc/passwd,1,,,", "gone.png,1,7,,").manifest)
+    assert all(r.params == {} for r in written("../../etc/passwd,1,,,", "gone.png,1,7,,").manifest)
     assert len(written("x,1", header="name,label")) == 4

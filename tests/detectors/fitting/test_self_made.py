@@ -22,7 +22,8 @@ from forensics.detectors.fitting.networks import _chances
 from forensics.detectors.fitting.run import Request, run
 from forensics.detectors.kinds.fingerprint import FingerprintDetector
 from forensics.metrics.detection import auc
-from forensics.recipes.run import run_generate_corpus
+from forensics.recipes.contract import RecipeInputs
+from forensics.recipes.run import CorpusOptions, make_corpus
 
 N = 12
 
@@ -35,9 +36,10 @@ def data(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (out / "train" / source).mkdir(parents=True)
         for path in sorted((shared / "data" / "faces256" / "train" / source).glob("*.png"))[:n]:
             shutil.copy(path, out / "train" / source)
-    options = {"count": N, "device": "cpu"}
-    run_generate_corpus(out / "own" / "a", "own-64", psi=0.7, real=out / "train" / "real", **options)
-    run_generate_corpus(out / "own" / "b", "own-64", psi=1.0, noise="random", seed=1, **options)
+    photographs = out / "train" / "real"
+    make_corpus(CorpusOptions(out / "own" / "a", RecipeInputs(N, 0, "own-64", "cpu", photographs)))
+    various = {"psi": "1.0", "noise": "random"}
+    make_corpus(CorpusOptions(out / "own" / "b", RecipeInputs(N, 1, "own-64", "cpu"), settings=various))
     return out
 
 

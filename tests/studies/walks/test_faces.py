@@ -19,8 +19,8 @@ from forensics.core.terminal import progress
 from forensics.corpus import Corpus
 from forensics.faces.analyser import FaceAnalyser, load_faces
 from forensics.generators.base import Generator, load_generator
-from forensics.recipes.plan import Made
-from forensics.recipes.run import run_walk
+from forensics.recipes.contract import RecipeBatch, RecipeInputs
+from forensics.recipes.run import CorpusOptions, make_corpus
 from forensics.recipes.walked import Walk
 from forensics.studies.resumable import Parts, one_thread
 from forensics.studies.walks.faces import Eyes, Row, Times, WalkWithFaces
@@ -61,7 +61,9 @@ def made(
 
 def test_the_corpus_is_that_of_the_walk_command(made: tuple[Path, list[Row]], tmp_path: Path) -> None:
     with one_thread():
-        run_walk(tmp_path / "walk", "own-64", length=LENGTH, walks=WALKS, step=STEP, device="cpu")
+        inputs = RecipeInputs(LENGTH * WALKS, 0, "own-64", "cpu")
+        settings = {"walks": str(WALKS), "step": str(STEP)}
+        make_corpus(CorpusOptions(tmp_path / "walk", inputs, "walked", settings, "walk"))
     expected = content(tmp_path / "walk")
     expected.pop("evidence.json")
     assert content(made[0] / "corpus") == expected
@@ -71,7 +73,7 @@ def test_every_image_has_its_row(made: tuple[Path, list[Row]], faces: FaceAnalys
     out, rows = made
     corpus = Corpus.open(out / "corpus")
     assert corpus.verify() == []
-    assert [(r["file"], r["sha256"]) for r in rows] == [(m["file"], m["sha256"]) for m in corpus.manifest]
+    assert [(r["file"], r["sha256"]) for r in rows] == [(m.file, m.sha256) for m in corpus.manifest]
     assert [(r["walk"], r["position"]) for r in rows[59:61]] == [("0", "59"), ("1", "0")]
     without = [r for r in rows if r["faces"] == "0"]
     assert 0 < len(without) < 120
@@ -158,11 +160,13 @@ def test_what_goes_wrong_in_detection_ends_the_run(
 
 
 class SlowWalk(Walk):
-    def make(self, indices: Sequence[int]) -> Made:
+    def make(self, indices: Sequence[int]) -> RecipeBatch:
         time.sleep(0.25)
         n, side = len(indices), self.generator.img_resolution
         latents = {"w": np.zeros((n, 1), np.float32)}
-        return Made(np.zeros((n, side, side, 3), np.uint8), [self._row(i, 0.0) for i in indices], latents)
+        return RecipeBatch(
+            np.zeros((n, side, side, 3), np.uint8), [self._row(i, 0.0) for i in indices], latents
+        )
 
 
 class SlowEyes(Eyes):

@@ -1,0 +1,1 @@
+"""What recipes are built of: photographs, latent spaces, up-samplers, blocks of images."""
