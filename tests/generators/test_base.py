@@ -11,6 +11,7 @@ from torch import Tensor
 
 from forensics.core.devices import pick_device
 from forensics.core.errors import ForensicsError
+from forensics.generators.architectures.mobile_stylegan import MobileStyleGANGenerator
 from forensics.generators.architectures.progan import ProGANGenerator
 from forensics.generators.architectures.srcnet import SrcNetGenerator
 from forensics.generators.architectures.stylegan import StyleGANGenerator
@@ -34,6 +35,9 @@ KINDS: dict[str, Callable[[], Generator]] = {
     ),
     "stylegan3-t": lambda: StyleGAN3Generator(**SMALL3),  # type: ignore[arg-type]
     "stylegan3-r": lambda: StyleGAN3Generator(**SMALL3, conv_kernel=1, use_radial_filters=True),  # type: ignore[arg-type]
+    "mobile-stylegan": lambda: MobileStyleGANGenerator(
+        z_dim=24, w_dim=32, img_resolution=32, channel_base=256, channel_max=16, num_mapping_layers=2
+    ),
     "stylegan": lambda: StyleGANGenerator(
         z_dim=24, w_dim=32, img_resolution=16, channel_base=256, channel_max=16, num_mapping_layers=2
     ),
@@ -47,11 +51,13 @@ FEATURES: dict[str, tuple[str, tuple[int, ...]]] = {
     "stylegan2": ("synthesis.b8.conv1", (16, 8, 8)),
     "stylegan3-t": ("synthesis.L2_22_12", (12, 22, 22)),
     "stylegan3-r": ("synthesis.L2_22_12", (12, 22, 22)),
+    "mobile-stylegan": ("synthesis.b8.conv1", (16, 8, 8)),
     "stylegan": ("synthesis.b8.layer1", (16, 8, 8)),
     "progan": ("synthesis.b8", (16, 8, 8)),
     "srcnet": ("Src_Net.0.conv", (12, 8, 8)),
 }
-with_noise = pytest.mark.parametrize("kind", ["stylegan2", "stylegan", "srcnet"])
+with_noise = pytest.mark.parametrize("kind", ["stylegan2", "mobile-stylegan", "stylegan", "srcnet"])
+can_be_cut = pytest.mark.parametrize("kind", ["stylegan2", "mobile-stylegan"])
 every_kind = pytest.mark.parametrize("kind", list(KINDS))
 
 
@@ -210,6 +216,71 @@ def test_features_are_had_by_name_with_gradients(kind: str) -> None:
         g.features(ws, [name, "synthesis.nowhere"])
 
 
+@pytest.mark.parametrize("kind", ["stylegan2", "mobile-stylegan"])
+def test_features_are_those_of_the_whole_batch_without_gradients_too(kind: str) -> None:
+    g = make(kind).requires_grad_(False)
+    name, shape = FEATURES[kind]
+    ws = ws_of(g)
+    (features,) = g.features(ws, [name]).values()
+    assert features.shape == (3, *shape)
+    (alone,) = g.features(ws[2:], [name]).values()
+    assert_equal(features[2:], alone, 2e-6)
+
+
+@can_be_cut
+def test_synthesis_can_be_cut_at_every_size(kind: str) -> None:
+    g = make(kind)
+    ws = ws_of(g)
+    with torch.no_grad():
+        image = g.synthesize(ws, noise="none")
+        for size in g.feature_sizes:
+            features = g.synthesize_to(ws, size, noise="none")
+            assert features.shape[2:] == (size, size)
+            assert_equal(g.synthesize_from(features, ws, size, noise="none"), image, 2e-6)
+            other = g.synthesize_from(features.roll(1, dims=3), ws, size, noise="none")
+            assert not torch.allclose(other, image, atol=1e-3)
+    with pytest.raises(ForensicsError, match="no features of 7 pixels to cut synthesis at: 4, 8"):
+        g.synthesize_to(ws, 7)
+
+
+@can_be_cut
+def test_gradients_reach_features_and_latents_of_a_cut(kind: str) -> None:
+    g = make(kind).requires_grad_(False)
+    ws = ws_of(g).requires_grad_()
+    features = g.synthesize_to(ws, 8).detach().requires_grad_()
+    g.synthesize_from(features, ws, 8).square().sum().backward()
+    assert features.grad is not None
+    assert ws.grad is not None
+    assert float(features.grad.abs().sum()) > 0
+    assert float(ws.grad[:, -1].abs().sum()) > 0
+    assert float(ws.grad[:, 0].abs().sum()) == 0, "the first layer stands before the cut"
+
+
+def test_an_architecture_without_cuts_says_so() -> None:
+    g = make("progan")
+    with pytest.raises(ForensicsError, match="this architecture has no F space"):
+        g.synthesize_to(ws_of(g), 8)
+
+
+@every_kind
+def test_a_generator_is_one_line_in_print(kind: str) -> None:
+    g = make(kind)
+    g.weights_sha256 = "0123456789abcdef"
+    architecture = kind.removesuffix("-t").removesuffix("-r")
+    assert repr(g) == (
+        f"<{architecture}, {g.img_resolution} px, num_ws {g.num_ws}, w_dim {g.w_dim}, weights 01234567>"
+    )
+
+
+def test_the_seed_rule_of_nvidias_scripts() -> None:
+    g = make("stylegan2")
+    z = g.sample_z(3, seed=7, rule="nvidia")
+    assert torch.equal(z[1], torch.from_numpy(np.random.RandomState(8).randn(1, 24).astype(np.float32))[0])
+    assert torch.equal(z[2:], g.sample_z(1, seed=7, start=2, rule="nvidia"))
+    with pytest.raises(ForensicsError, match="no seed rule is called 'best'"):
+        g.sample_z(1, rule="best")
+
+
 @every_kind
 def test_state_dict_makes_the_same_network_again(kind: str) -> None:
     g = make(kind)
@@ -257,7 +328,12 @@ def test_sampled_noise_fits_the_network_and_depends_on_seed_and_index_alone(kind
 def test_noise_maps_are_taken_in_layer_order_and_scaled_one_by_one(kind: str) -> None:
     g = make(kind)
     ws = ws_of(g, n=2)
-    sizes = {"stylegan2": [4, 8, 8, 16, 16], "stylegan": [4, 4, 8, 8, 16, 16], "srcnet": [8, 8, 16, 16]}[kind]
+    sizes = {
+        "stylegan2": [4, 8, 8, 16, 16],
+        "mobile-stylegan": [4, 8, 8, 16, 16],
+        "stylegan": [4, 4, 8, 8, 16, 16],
+        "srcnet": [8, 8, 16, 16],
+    }[kind]
     torch.manual_seed(2)
     maps = [torch.randn(2, 1, r, r) for r in sizes]
     with torch.no_grad():
@@ -297,7 +373,9 @@ def test_pixels_are_rounded_as_the_public_scripts_do() -> None:
     assert g.to_uint8(x).ravel().tolist() == [0, 0, 127, 128, 191, 255, 255, 255]
 
 
-@pytest.mark.parametrize("kind", ["stylegan3-t", "stylegan3-r", "stylegan", "progan", "srcnet"])
+@pytest.mark.parametrize(
+    "kind", ["stylegan3-t", "stylegan3-r", "mobile-stylegan", "stylegan", "progan", "srcnet"]
+)
 def test_synthesis_can_be_recorded_for_any_number_of_images(kind: str) -> None:
     g = make(kind).requires_grad_(False)
 

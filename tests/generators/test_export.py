@@ -53,7 +53,9 @@ def test_export_gives_the_same_image(weights: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["stylegan3-t", "stylegan3-r", "srcnet", "stylegan", "progan"])
+@pytest.mark.parametrize(
+    "kind", ["stylegan3-t", "stylegan3-r", "mobile-stylegan", "srcnet", "stylegan", "progan"]
+)
 def test_the_other_architectures_give_the_same_image(kind: str, tmp_path: Path) -> None:
     """Straight after loading, and for a grown network at half its size."""
     g = make(kind).requires_grad_(False)

@@ -21,6 +21,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "stylegan2": {"z_dim": 16, "w_dim": 24, "c_dim": 3, **WIDTHS},
     "stylegan2-discriminator": {**WIDTHS, "c_dim": 3},
     "stylegan3": {"z_dim": 16, "w_dim": 24, "num_layers": 5, "margin_size": 3, **WIDTHS},
+    "mobile-stylegan": {"z_dim": 16, "w_dim": 24, **WIDTHS},
     "stylegan": {"z_dim": 16, "w_dim": 24, "num_mapping_layers": 2, **WIDTHS},
     "stylegan-discriminator": WIDTHS,
     "progan": {"z_dim": 16, **WIDTHS},
