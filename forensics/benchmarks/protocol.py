@@ -14,7 +14,7 @@ from typing import Any
 
 from forensics.benchmarks.leakage import metadata_baseline, past_warning
 from forensics.benchmarks.overlap import Exposure
-from forensics.benchmarks.perturbations import Perturbation
+from forensics.benchmarks.perturbations.named import Perturbation
 from forensics.benchmarks.scoring import PLAN, Plan, n_scored, score_all, write_table
 from forensics.benchmarks.tables import (
     Measured,

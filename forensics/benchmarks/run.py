@@ -19,7 +19,7 @@ from forensics.benchmarks.overlap import Exposure
 from forensics.benchmarks.pages.benchmark import benchmark_page, slice_name
 from forensics.benchmarks.pages.comparison import compare_benchmarks, comparison_lines, to_json
 from forensics.benchmarks.pages.matrix import Asked, matrix_lines, matrix_of
-from forensics.benchmarks.perturbations import parse
+from forensics.benchmarks.perturbations.named import parse
 from forensics.benchmarks.protocol import Outcome, run_benchmark
 from forensics.benchmarks.tables import unequal_psi
 from forensics.core.devices import pick_device

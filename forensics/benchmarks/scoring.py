@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forensics.benchmarks.perturbations import Draws, Perturbation, perturb
+from forensics.benchmarks.perturbations.contract import Draws
+from forensics.benchmarks.perturbations.named import Perturbation, perturb
 from forensics.core.errors import ForensicsError
 from forensics.core.files import sha256_bytes, write_json, write_text
 from forensics.core.terminal import printable

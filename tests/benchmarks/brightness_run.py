@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from forensics.benchmarks import protocol
-from forensics.benchmarks.perturbations import parse
+from forensics.benchmarks.perturbations.named import parse
 from forensics.benchmarks.protocol import Outcome, run_benchmark
 from tests.benchmarks.brightness import Brightness, brightness
 

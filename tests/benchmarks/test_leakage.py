@@ -13,7 +13,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
 from forensics.benchmarks.leakage import metadata_baseline, past_warning
-from forensics.benchmarks.perturbations import parse, perturb
+from forensics.benchmarks.perturbations.named import parse, perturb
 from forensics.core.files import sha256_file
 from forensics.detectors.finding import jpeg_table
 from forensics.images import decode

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from forensics.benchmarks import perturbations
-from forensics.benchmarks.perturbations import KINDS, Perturbation, Pixels, parse, perturb
+from forensics.benchmarks.perturbations import compression
+from forensics.benchmarks.perturbations.contract import PerturbationMethod, Pixels
+from forensics.benchmarks.perturbations.named import Perturbation, parse, perturb
 from forensics.core.errors import ForensicsError
+from forensics.core.registry import Method, methods
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,7 @@ def test_jpeg_quality_is_in_the_quantisation_tables(
         files.append(buffer.getvalue())
         return real_open(buffer)
 
-    monkeypatch.setattr(perturbations.Image, "open", keeping)
+    monkeypatch.setattr(compression.Image, "open", keeping)
     apply(photograph, f"jpeg{quality}")
     written = real_open(io.BytesIO(files[0]))
     first_row = np.array([16, 11, 10, 16, 24, 40, 51, 61])  # ITU-T T.81 table K.1
@@ -155,7 +157,7 @@ def test_the_quality_of_chains_reaches_the_encoder(
         tables.append(real_open(io.BytesIO(buffer.getvalue())).quantization[0])  # type: ignore[attr-defined]
         return real_open(buffer)
 
-    monkeypatch.setattr(perturbations.Image, "open", keeping)
+    monkeypatch.setattr(compression.Image, "open", keeping)
     _, draws = perturb(photograph, parse(name)[0], seed=0, sha256=SHA256)
     qualities = [draws[k] for k in ("first_quality", "quality") if k in draws]
     assert len(tables) == len(qualities)
@@ -165,9 +167,13 @@ def test_the_quality_of_chains_reaches_the_encoder(
         assert table[63] == min(255, (99 * scale + 50) // 100)
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
-def test_every_kind_repeats_and_depends_on_nothing_else(photograph: Pixels, kind: str) -> None:
-    bare = Perturbation(kind, None)
+@pytest.mark.parametrize("method", methods("perturbation"), ids=lambda m: m.name)
+def test_every_one_keeps_the_contract(photograph: Pixels, method: Method) -> None:
+    """Bounds within which it draws; the same again; pixels that it was given are left alone; plain draws."""
+    assert issubclass(method.target, PerturbationMethod)
+    (low, high), (least, most) = method.target.allowed, method.target.drawn
+    assert low <= least <= most <= high
+    bare, before = Perturbation(method.name, None), photograph.copy()
     first, draws = perturb(photograph, bare, seed=3, sha256=SHA256)
     perturb(photograph[::-1].copy(), bare, seed=9, sha256=SHA256)  # another image in between
     again, draws_again = perturb(photograph, bare, seed=3, sha256=SHA256)
@@ -175,6 +181,8 @@ def test_every_kind_repeats_and_depends_on_nothing_else(photograph: Pixels, kind
     assert (first == again).all()
     assert first.dtype == np.uint8
     assert first.flags.c_contiguous
+    assert (photograph == before).all()
+    assert all(isinstance(value, int | float | str) for value in draws.values())
 
 
 @pytest.mark.parametrize(
@@ -182,7 +190,7 @@ def test_every_kind_repeats_and_depends_on_nothing_else(photograph: Pixels, kind
 )
 def test_bare_names_draw_within_their_range(photograph: Pixels, kind: str) -> None:
     small = np.ascontiguousarray(photograph[:32, :32])
-    low, high = KINDS[kind].drawn
+    low, high = Perturbation(kind, None).method.drawn
     key = {"jpeg": "quality", "webp": "quality", "doublejpeg": "quality", "blur": "sigma_px",
            "noise": "sigma_levels", "gamma": "gamma", "history": "quality"}.get(kind, "percent")  # fmt: skip
     drawn = []

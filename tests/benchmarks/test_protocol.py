@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from forensics.benchmarks import scoring
-from forensics.benchmarks.perturbations import parse
+from forensics.benchmarks.perturbations.named import parse
 from forensics.benchmarks.protocol import Outcome, run_benchmark
 from forensics.core.errors import CorpusError, ForensicsError
 from forensics.detectors.contract import Detector, load_detector

@@ -18,7 +18,7 @@ from PIL import Image
 
 from forensics.benchmarks import scoring
 from forensics.benchmarks.overlap import Exposure
-from forensics.benchmarks.perturbations import Perturbation, perturb
+from forensics.benchmarks.perturbations.named import Perturbation, perturb
 from forensics.core.errors import CorpusError
 from forensics.corpus.pools.grouping import Trace, groups_of
 from forensics.detectors.fitting.fitted_on import Fitted

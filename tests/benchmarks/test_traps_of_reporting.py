@@ -18,11 +18,12 @@ import pytest
 from PIL import Image
 
 from forensics import cli
-from forensics.benchmarks.perturbations import KINDS, parse, perturb
+from forensics.benchmarks.perturbations.named import parse, perturb
 from forensics.benchmarks.run import BenchmarkOptions
 from forensics.commands.benchmark import benchmark as command
 from forensics.core.errors import DetectorError
 from forensics.core.files import sha256_file
+from forensics.core.registry import methods
 from forensics.detectors.contract import load_detector
 from forensics.images import decode
 from forensics.images.views import working_view
@@ -70,7 +71,7 @@ STRENGTHS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"none"}))
+@pytest.mark.parametrize("kind", [m.name for m in methods("perturbation") if m.name != "none"])
 def test_11_degradations_do_what_they_say(faces: Path, kind: str) -> None:
     """The strength reaches the pixels: each step harsher, each result farther from the image."""
     file = sorted((faces / "real").iterdir())[1]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forensics.benchmarks.perturbations import parse, perturb
+from forensics.benchmarks.perturbations.named import parse, perturb
 from forensics.detectors.contract import default_folder, load_detector
 from forensics.detectors.kinds.ensemble import EnsembleDetector
 from forensics.images import decode

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from forensics.benchmarks.perturbations import parse, perturb
+from forensics.benchmarks.perturbations.named import parse, perturb
 from forensics.core.errors import DetectorError
 from forensics.corpus.pools.pool import Pool
 from forensics.corpus.pools.reading import read_pool
