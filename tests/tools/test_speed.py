@@ -19,6 +19,7 @@ def test_every_figure_asked_for_has_a_case() -> None:
         "StyleGAN2 64 px, maps <= 128": (1.8, (1, 16)),
         "StyleGAN2 256 px": (2.0, (1, 16)),
         "training iteration, 64 px": (1.8, (16,)),
+        "MobileStyleGAN 1024 px": (2.0, (1, 8)),
         "StyleGAN3-T 256 px": (2.5, (1,)),
         "StyleGAN3-R 256 px": (1.5, (1,)),
         "ONNX Runtime, StyleGAN2 64 px": (None, (1, 16)),

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from forensics.generators.architectures.mobile_stylegan import MobileStyleGANGenerator
 from forensics.generators.architectures.stylegan2 import StyleGAN2Generator
 from forensics.generators.architectures.stylegan2_discriminator import StyleGAN2Discriminator
 from forensics.generators.architectures.stylegan3 import StyleGAN3Generator
@@ -22,6 +23,7 @@ from forensics.generators.export import export_onnx, session_of
 from forensics.generators.training.augment import PIPELINES, AugmentPipe
 from forensics.generators.training.losses.losses import LogisticLoss, Real
 from tools.speed import plain
+from tools.speed.plain_mobile import mobile_stylegan_synthesis
 from tools.speed.plain_training import PlainDiscriminator, PlainLoss
 
 
@@ -189,6 +191,9 @@ CASES: tuple[Case, ...] = (
     Case("StyleGAN2 64 px, maps <= 128", 1.8, (1, 16), _synthesis(_SG2_64, _SG2)),
     Case("StyleGAN2 256 px", 2.0, (1, 16), _synthesis(_SG2_256, _SG2)),
     Case("training iteration, 64 px", 1.8, (16,), _training),
+    Case(
+        "MobileStyleGAN 1024 px", 2.0, (1, 8), _synthesis(MobileStyleGANGenerator, mobile_stylegan_synthesis)
+    ),
     Case("StyleGAN3-T 256 px", 2.5, (1,), _synthesis(_SG3_T, _SG3)),
     Case("StyleGAN3-R 256 px", 1.5, (1,), _synthesis(_SG3_R, _SG3)),
     Case("ONNX Runtime, StyleGAN2 64 px", None, (1, 16), _in_onnx_runtime(_SG2_64), in_children=False),

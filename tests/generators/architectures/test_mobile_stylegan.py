@@ -17,6 +17,7 @@ from forensics.generators.architectures.layers.wavelet import inverse_haar, inve
 from forensics.generators.architectures.mobile_stylegan import MobileStyleGANGenerator
 from forensics.generators.base import Generator, load_generator
 from tests.generators.architectures.reference import assert_equal, relative_error
+from tools.speed.plain_mobile import mobile_stylegan_synthesis
 
 GOLDEN = "golden/mobile_stylegan_1024.npz"
 
@@ -151,3 +152,9 @@ def test_the_wavelet_step_is_orthonormal_and_as_published() -> None:
 def test_the_order_of_bands() -> None:
     """Published: low-pass maps, then three differences a map."""
     assert planar_order(8).tolist() == [0, 1, 2, 5, 3, 6, 4, 7]
+
+
+def test_the_plain_way_gives_the_same_image() -> None:
+    g = small(128)
+    ws = g.map(g.sample_z(2 * g.num_ws, seed=4))[:, 0].view(2, g.num_ws, -1)
+    assert_equal(g.synthesize(ws), mobile_stylegan_synthesis(g, ws), 2e-6)
