@@ -4,20 +4,38 @@ from __future__ import annotations
 
 import importlib
 import sys
+from typing import Annotated
 
 import typer
 
+from forensics import __version__
 from forensics.core.errors import ForensicsError
-from forensics.core.terminal import note
+from forensics.core.interruption import EXIT_CODE as INTERRUPTED
+from forensics.core.interruption import ends_on_interrupt
+from forensics.core.terminal import note, print_line
 
 app = typer.Typer(
     name="forensics",
-    help="Make synthetic faces under full control, and measure honestly who can still tell.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print_line(f"forensics {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _forensics(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Make synthetic faces under full control, and measure honestly who can still tell."""
+
 
 # command name -> (module under forensics.commands, function, or Typer app of several commands); the order is the order
 # of `forensics --help`, where apps come last.
@@ -51,15 +69,30 @@ for _name, (_module, _function) in COMMANDS.items():
 
 
 def main() -> None:
-    """Run the app; a `ForensicsError` is one line on stderr and its exit code, Ctrl-C is 130."""
-    try:
-        app()
-    except ForensicsError as error:
-        note(f"error: {error}")
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        note("interrupted")
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+    """Run the app: a `ForensicsError`, a full disk and Ctrl-C (130) are one line on stderr and an exit code."""
+    with ends_on_interrupt() as watch:
+        try:
+            app()
+        except BrokenPipeError:
+            sys.stderr.close()
+            sys.exit(0)
+        except BaseException as error:
+            ended = isinstance(error, SystemExit) and error.code == INTERRUPTED  # Typer makes this of it
+            if watch.pressed or ended or isinstance(error, KeyboardInterrupt):
+                watch.leave()
+            if line := _line_of(error):
+                note(f"error: {line}")
+                sys.exit(getattr(error, "exit_code", 2))
+            raise
+
+
+def _line_of(error: BaseException) -> str:
+    """The one line that says what was wrong; "" for a fault of this program, whose traceback is wanted."""
+    if isinstance(error, ForensicsError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        named = f"{error.filename}: " if error.filename else ""
+        return f"{named}{error.strerror}"
+    if type(error).__name__ == "SafetensorError" and "os error" in str(error):
+        return str(error)
+    return ""

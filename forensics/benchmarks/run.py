@@ -50,7 +50,7 @@ class BenchmarkOptions:
     matrix: str | None = None
     trim_bottom: float = 0.0
     compare: tuple[Path, Path] | None = None
-    synthetic_past: int = 0
+    jpeg_before: int = 0
     learning_curve: str | None = None
     sizes: tuple[int, ...] = ()
     trainings: int = 3
@@ -85,7 +85,7 @@ def run_command(options: BenchmarkOptions) -> Printout:
 
 def _matrix(options: BenchmarkOptions, kind: str, out: Path) -> Printout:
     _refuse_beside(options, "--matrix", ("detectors", "perturb", "learning_curve"))
-    training = options.trim_bottom, options.seed, str(pick_device(options.device)), options.synthetic_past
+    training = options.trim_bottom, options.seed, str(pick_device(options.device)), options.jpeg_before
     asked = Asked(options.corpora, kind, out, options.pools, *training)
     matrix, n_failed = matrix_of(asked, progress)
     where = {"out": str(out), "report": str(out / "report.html")}
@@ -93,7 +93,7 @@ def _matrix(options: BenchmarkOptions, kind: str, out: Path) -> Printout:
 
 
 def _learning_curve(options: BenchmarkOptions, kind: str, out: Path) -> Printout:
-    _refuse_beside(options, "--learning-curve", ("detectors", "perturb", "synthetic_past"))
+    _refuse_beside(options, "--learning-curve", ("detectors", "perturb", "jpeg_before"))
     device = str(pick_device(options.device))
     curve, n_failed = run_learning_curve(
         LearningCurveOptions(
@@ -104,7 +104,7 @@ def _learning_curve(options: BenchmarkOptions, kind: str, out: Path) -> Printout
 
 
 def _benchmark(options: BenchmarkOptions, out: Path) -> Printout:
-    for name in ("trim_bottom", "synthetic_past"):
+    for name in ("trim_bottom", "jpeg_before"):
         if getattr(options, name):
             option = f"--{name.replace('_', '-')}"
             raise ForensicsError(f"{option} goes with --matrix only: a benchmark measures images as they are")

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from forensics.benchmarks.perturbations.contract import Draws
 from forensics.benchmarks.perturbations.named import Perturbation, perturb
+from forensics.core.differences import differences, in_a_line
 from forensics.core.errors import ForensicsError
 from forensics.core.files import sha256_bytes, write_json, write_text
 from forensics.core.terminal import printable
@@ -88,9 +89,10 @@ def _check_plan(plan: Plan, out: Path) -> None:
         write_json(file, now)
         return
     before = json.loads(file.read_text("utf-8"))
-    if differing := [key for key in now if before.get(key) != now[key]]:
+    if differing := differences(before, json.loads(json.dumps(now))):
         raise ForensicsError(
-            f"{printable(out)}: holds a benchmark with other {', '.join(differing)}; name another --out or delete it"
+            f"{printable(out)}: holds a benchmark made with other options ({in_a_line(differing)}); "
+            "name another --out or delete it"
         )
 
 

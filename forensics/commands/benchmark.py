@@ -5,13 +5,22 @@ from typing import Annotated
 
 import typer
 
-from forensics.commands.options import Corpora, Device, Json, SyntheticPast, TrimBottom, whole_numbers
+from forensics.commands.options import (
+    Corpora,
+    Device,
+    JpegBefore,
+    Json,
+    TrimBottom,
+    folder_to_write,
+    whole_numbers,
+)
 
 
 def benchmark(
     corpora: Annotated[list[Path] | None, Corpora] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for tables, figures and the report.")
+        Path | None,
+        typer.Option("--out", help="Folder for tables, figures and the report.", callback=folder_to_write),
     ] = None,
     detector: Annotated[
         list[str] | None,
@@ -53,7 +62,7 @@ def benchmark(
         int, typer.Option(min=1, max=100, help="Of a learning curve, trainings a size.")
     ] = 3,
     trim_bottom: TrimBottom = 0.0,
-    synthetic_past: SyntheticPast = 0,
+    jpeg_before: JpegBefore = 0,
     compare: Annotated[
         tuple[Path, Path] | None,
         typer.Option(metavar="A B", help="What changed beyond chance between two --out folders."),
@@ -89,7 +98,7 @@ def benchmark(
         matrix,
         trim_bottom,
         compare,
-        synthetic_past,
+        jpeg_before,
         learning_curve,
         whole_numbers("--sizes", sizes),
         trainings,

@@ -7,12 +7,19 @@ from typing import Annotated
 
 import typer
 
-from forensics.commands.options import Json
+from forensics.commands.options import Json, file_to_write
 
 
 def convert(
-    source: Annotated[str, typer.Argument(metavar="IN", help="own-128, own-64, or a weights file.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="OUT.safetensors, or OUT.pt for rosinality.")],
+    source: Annotated[
+        str, typer.Argument(metavar="IN", help="own-128, own-64, ffhq-1024, or a weights file.")
+    ],
+    target: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT", help="OUT.safetensors, or OUT.pt for rosinality.", callback=file_to_write
+        ),
+    ],
     half: Annotated[bool, typer.Option(help="Store large tensors as float16 (.safetensors).")] = False,
     json: Json = False,
 ) -> None:

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from forensics.commands.options import Device, Json
+from forensics.commands.options import Device, Json, folder_to_write
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the corpus, the walk and the report.")] = Path(
-        "out/demo"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="Folder for the corpus, the walk and the report.", callback=folder_to_write)
+    ] = Path("out/demo"),
     seed: Annotated[int, typer.Option(help="Same seed, same faces.")] = 0,
     device: Device = "auto",
     json: Json = False,

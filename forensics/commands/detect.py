@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from forensics.commands.options import Detector, Device, Pack, PackRoot, Paths
+from forensics.commands.options import Detector, Device, Pack, PackRoot, Paths, file_to_write
 
 
 class FailOn(StrEnum):
@@ -19,7 +19,9 @@ def detect(
     paths: Paths,
     detector: Detector = "default",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object an image, one a line.")] = False,
-    report: Annotated[Path | None, typer.Option(help="Also write one self-contained HTML page.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Also write one self-contained HTML page.", callback=file_to_write)
+    ] = None,
     fail_on: Annotated[
         FailOn | None, typer.Option(help="Exit with 1 where an image got this verdict.")
     ] = None,
@@ -29,7 +31,6 @@ def detect(
     include: Annotated[list[str] | None, typer.Option(help="In folders, only files like this glob.")] = None,
     exclude: Annotated[list[str] | None, typer.Option(help="In folders, no files like this glob.")] = None,
     device: Device = "auto",
-    seed: Annotated[int, typer.Option(help="Recorded in the report; detection draws nothing.")] = 0,
 ) -> None:
     """Say of each image whether it is synthetic: verdict, log10 LR, probability at even prior odds, faces found.
 
@@ -48,7 +49,6 @@ def detect(
         include=tuple(include or ()),
         exclude=tuple(exclude or ()),
         device=device,
-        seed=seed,
         report=report,
     )
     outcome = examine_files(request, as_json=as_json)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from forensics.commands.options import Device, Json, Seed, Workers
+from forensics.commands.options import Device, Json, Seed, Workers, folder_to_write
 
 
 def equilibrium(
@@ -15,7 +15,12 @@ def equilibrium(
         list[Path],
         typer.Argument(help="Weights files with G and D of one run, or the run's folder (its own log)."),
     ],
-    out: Annotated[Path, typer.Option(help="Folder of the figure; the same command again resumes it.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Folder of the figure; the same command again resumes it.", callback=folder_to_write
+        ),
+    ],
     data: Annotated[
         Path | None, typer.Option(help="Photographs: a folder, a corpus or a zip archive.")
     ] = None,

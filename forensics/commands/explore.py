@@ -39,9 +39,10 @@ def explore(
     from forensics.explore.run import Serving, remake_file, run_explore
 
     if remake is not None:
+        from forensics.core.outputs import check_file
         from forensics.core.terminal import print_summary
 
-        made = remake_file(file, remake, out, device)
+        made = remake_file(file, remake, check_file(out), device)
         print_summary(made, [f"{made['file']}: pixels as in the recipe"], as_json=json)
         return
     root = None if pack_root is None else str(pack_root)

@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
-from forensics.commands.options import Json, Network
+from forensics.commands.options import Json, Network, file_to_write
 
 
 def export(
     checkpoint: Network,
-    out: Annotated[Path, typer.Argument(help="The ONNX file to write: ws in, image out.")],
+    out: Annotated[
+        Path, typer.Argument(help="The ONNX file to write: ws in, image out.", callback=file_to_write)
+    ],
     json: Json = False,
 ) -> None:
     """Write synthesis from ws as ONNX, and check ONNX Runtime's images against ours."""

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from forensics.commands.options import Json, Pack, PackRoot, Paths
+from forensics.commands.options import Json, Pack, PackRoot, Paths, file_to_write
 
 
 def faces(
     paths: Paths,
-    out: Annotated[Path, typer.Option("--out", help="The CSV table to write.")],
+    out: Annotated[Path, typer.Option("--out", help="The CSV table to write.", callback=file_to_write)],
     pack: Pack = None,
     pack_root: PackRoot = None,
     as_json: Json = False,

@@ -7,17 +7,23 @@ from typing import Annotated
 
 import typer
 
-from forensics.commands.options import Json
+from forensics.commands.options import Json, folder_to_write
 
 
 def inspect(
     file: Annotated[
         str,
-        typer.Argument(help="own-128, own-64, or NVIDIA .pkl, rosinality or SrcNet .pt, .safetensors."),
+        typer.Argument(
+            help="own-128, own-64, ffhq-1024, or NVIDIA .pkl, rosinality or SrcNet .pt, .safetensors."
+        ),
     ],
     json: Json = False,
     weights: Annotated[
-        Path | None, typer.Option(help="Also write the statistics of every layer's weights to this folder.")
+        Path | None,
+        typer.Option(
+            help="Also write the statistics of every layer's weights to this folder.",
+            callback=folder_to_write,
+        ),
     ] = None,
 ) -> None:
     """Architecture, size, classes, parameters and hashes of the networks in a weights file."""

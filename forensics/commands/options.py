@@ -7,17 +7,36 @@ from typing import Annotated
 
 import typer
 
-_NETWORKS = "own-128, own-64, or a weights file."
+_NETWORKS = "own-128, own-64, ffhq-1024, or a weights file."
 
 Network = Annotated[str, typer.Argument(help=_NETWORKS)]
 NetworkOption = Annotated[str, typer.Option("--generator", help=_NETWORKS)]
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Image files and folders.")]
 
+
+def folder_to_write(folder: Path | None) -> Path | None:
+    """An option's folder, checked before any work begins: the result can be written there."""
+    from forensics.core.outputs import check_folder
+
+    return None if folder is None else check_folder(folder)
+
+
+def file_to_write(file: Path | None) -> Path | None:
+    """An option's file, checked before any work begins: the result can be written there."""
+    from forensics.core.outputs import check_file
+
+    return None if file is None else check_file(file)
+
+
 CorpusFolder = Annotated[
-    Path, typer.Argument(help="Folder of the corpus; the same command again resumes it.")
+    Path,
+    typer.Argument(help="Folder of the corpus; the same command again resumes it.", callback=folder_to_write),
 ]
 StudyFolder = Annotated[
-    Path, typer.Option("--out", help="Folder of the study; the same command again resumes it.")
+    Path,
+    typer.Option(
+        "--out", help="Folder of the study; the same command again resumes it.", callback=folder_to_write
+    ),
 ]
 
 Step = Annotated[
@@ -38,14 +57,14 @@ TrimBottom = Annotated[
         "captions are.",
     ),
 ]
-SyntheticPast = Annotated[
+JpegBefore = Annotated[
     int,
     typer.Option(
-        "--synthetic-past",
+        "--jpeg-before",
         min=0,
         max=100,
-        help="For training (benchmark: with --matrix), JPEG quality that the photographs had at 1024 px and the "
-        "generated images had not, which are given it then (0: none).",
+        help="For training (benchmark: with --matrix): save every generated image as a JPEG of this quality at 1024 px "
+        "first, as the photographs were before they came here (0: do not).",
     ),
 ]
 

@@ -20,6 +20,7 @@ from forensics.commands.options import (
     SweepSpace,
     SweepSteps,
     Workers,
+    file_to_write,
     pack_asked_for,
 )
 from forensics.core.errors import ForensicsError
@@ -36,7 +37,10 @@ def prune(
         typer.Option(min=0, help="Only this share of every layer's channels taken out: print its row."),
     ] = None,
     save: Annotated[
-        Path | None, typer.Option(help="With --channels: write the smaller network, .safetensors.")
+        Path | None,
+        typer.Option(
+            help="With --channels: write the smaller network, .safetensors.", callback=file_to_write
+        ),
     ] = None,
     ranking: Annotated[
         str, typer.Option(help="With --channels: which go first, by style, norm or random.")

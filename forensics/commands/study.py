@@ -74,7 +74,9 @@ def walk(
     out: StudyFolder,
     files: Annotated[
         list[str] | None,
-        typer.Argument(metavar="CKPT...", help="own-128, own-64, or weights files; several: compared."),
+        typer.Argument(
+            metavar="CKPT...", help="own-128, own-64, ffhq-1024, or weights files; several: compared."
+        ),
     ] = None,
     walks: Annotated[int, typer.Option(min=1, help="Walks a network, each its own random stream.")] = 10,
     n: Annotated[int, typer.Option("-n", min=2, help="Images a walk.")] = 500,

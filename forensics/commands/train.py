@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
-from forensics.commands.options import Json
+from forensics.commands.options import Json, folder_to_write
 
-Out = Annotated[Path, typer.Argument(help="Folder of the run; the same command again resumes it.")]
+Out = Annotated[
+    Path,
+    typer.Argument(help="Folder of the run; the same command again resumes it.", callback=folder_to_write),
+]
 Data = Annotated[
     list[str],
     typer.Option(help="Images: file, folder, zip, corpus, celeba:ROOT or mnist:ROOT (repeatable)."),

@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from forensics.commands.options import Corpora, Device, Json, Pack, PackRoot, SyntheticPast, TrimBottom
+from forensics.commands.options import (
+    Corpora,
+    Device,
+    JpegBefore,
+    Json,
+    Pack,
+    PackRoot,
+    TrimBottom,
+    folder_to_write,
+)
 
 
 class Kind(StrEnum):
@@ -23,7 +32,9 @@ class Kind(StrEnum):
     ensemble = "ensemble"
 
 
-Out = Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write the detector to.")]
+Out = Annotated[
+    Path, typer.Argument(metavar="OUT", help="The folder to write the detector to.", callback=folder_to_write)
+]
 KindOption = Annotated[Kind, typer.Option("--kind", help="What to train.")]
 Authentic = Annotated[
     list[Path] | None,
@@ -72,7 +83,10 @@ Weights = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the split and of every draw.")]
 Work = Annotated[
-    Path | None, typer.Option("--work", metavar="DIR", help="Where checkpoints go (default: OUT.work).")
+    Path | None,
+    typer.Option(
+        "--work", metavar="DIR", help="Where checkpoints go (default: OUT.work).", callback=folder_to_write
+    ),
 ]
 
 
@@ -86,7 +100,7 @@ def train_detector(
     pools: Pools = None,
     epochs: Epochs = None,
     trim_bottom: TrimBottom = 0.0,
-    synthetic_past: SyntheticPast = 0,
+    jpeg_before: JpegBefore = 0,
     parts: Parts = "",
     features: Features = "",
     weights: Weights = None,
@@ -122,7 +136,7 @@ def train_detector(
         weights=weights,
         pack=pack,
         pack_root=pack_root,
-        synthetic_past=synthetic_past,
+        jpeg_before=jpeg_before,
         self_made=tuple(self_made or ()),
         self_made_weight=self_made_weight,
         pools=pools,

@@ -125,8 +125,7 @@ def progress(title: str, total: int | None, *, done: int = 0) -> Iterator[Meter]
         bars.TimeRemainingColumn(),
         status_column,
     )
-    # Lines printed beside the bar go above it, but data that goes to a file or a pipe must arrive there.
-    with bars.Progress(*columns, console=stderr, redirect_stdout=sys.stdout.isatty()) as bar:
+    with bars.Progress(*columns, console=stderr) as bar:
         task = bar.add_task(printable(title), total=total, completed=done, status="")
 
         class _BarMeter:

@@ -13,6 +13,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from forensics.core.differences import differences, in_a_line
 from forensics.core.errors import CorpusError
 from forensics.core.files import sha256_bytes, sha256_file, try_lock, write_json
 from forensics.core.terminal import printable
@@ -78,10 +79,10 @@ class CorpusWriter:
             raise CorpusError(
                 f"{printable(self.path)}: cannot be written ({reason}); name another folder"
             ) from error
-        ours = {"how": self.how, "chunk": self.chunk}
-        if differing := _differences({"how": summary["how"], "chunk": summary["chunk"]}, ours):
+        theirs, ours = summary["how"] | {"chunk": summary["chunk"]}, self.how | {"chunk": self.chunk}
+        if differing := differences(theirs, ours):
             raise CorpusError(
-                f"{printable(self.path)}: was made with other options ({printable('; '.join(differing)[:300])});"
+                f"{printable(self.path)}: was made with other options ({in_a_line(differing)});"
                 " use those, or a new folder"
             )
         return summary
@@ -264,13 +265,3 @@ def _encode_latents(latents: Mapping[str, NDArray[np.float32]]) -> bytes:
 
     arrays = {name: np.ascontiguousarray(latents[name], dtype=np.float32) for name in sorted(latents)}
     return bytes(save(arrays))
-
-
-def _differences(theirs: Any, ours: Any, name: str = "") -> list[str]:
-    """Where two JSON values differ, as `option: theirs, not ours`."""
-    if isinstance(theirs, dict) and isinstance(ours, dict):
-        keys = sorted(theirs.keys() | ours.keys())
-        return [line for key in keys for line in _differences(theirs.get(key), ours.get(key), key)]
-    if isinstance(theirs, list) and isinstance(ours, list) and len(theirs) == len(ours):
-        return [line for pair in zip(theirs, ours, strict=True) for line in _differences(*pair, name)]
-    return [] if theirs == ours else [f"{name}: {theirs!r}, not {ours!r}"]

@@ -39,7 +39,6 @@ class Request:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     device: str = "auto"
-    seed: int = 0
     report: Path | None = None
 
 
@@ -150,10 +149,5 @@ def _page(request: Request, detector: Detector, found: Found, warnings: tuple[st
 
 
 def _evidence(request: Request, detector: Detector) -> list[tuple[str, str]]:
-    options: dict[str, Any] = {k: v for k, v in vars(request).items() if k not in ("paths", "seed", "report")}
-    record = evidence(
-        {f"detector {detector.id}": detector.weights_sha256},
-        {"seed": request.seed},
-        options,
-    )
-    return record.lines()
+    options: dict[str, Any] = {k: v for k, v in vars(request).items() if k not in ("paths", "report")}
+    return evidence({f"detector {detector.id}": detector.weights_sha256}, options=options).lines()

@@ -17,8 +17,10 @@ from typing import Any, Protocol
 
 import torch
 
+from forensics.core.differences import differences, in_a_line
 from forensics.core.errors import ForensicsError
 from forensics.core.files import write_json
+from forensics.core.interruption import shielded
 from forensics.core.terminal import progress
 
 HOW = "how.json"
@@ -40,10 +42,10 @@ class Parts:
         plain = json.loads(json.dumps(how))
         if path.is_file():
             found = json.loads(path.read_text(encoding="utf-8"))
-            if found != plain:
-                names = sorted(k for k in {*found, *plain} if found.get(k) != plain.get(k))
+            if differing := differences(found, plain):
                 raise ForensicsError(
-                    f"{folder}: holds parts made with another {', '.join(names)}; give another --out or remove it"
+                    f"{folder}: holds parts made with other options ({in_a_line(differing)}); "
+                    "give another --out or remove it"
                 )
         else:
             write_json(path, plain)
@@ -86,7 +88,9 @@ def complete(parts: Parts, wanted: list[str], job: Job, *, workers: int, title: 
             min(workers, len(todo)), get_context("spawn"), initializer=_start, initargs=(job,)
         )
         try:
-            for future in as_completed([pool.submit(_run, parts.path(part), part) for part in todo]):
+            with shielded():  # all processes are started by the first part
+                futures = [pool.submit(_run, parts.path(part), part) for part in todo]
+            for future in as_completed(futures):
                 future.result()
                 meter.advance()
         finally:

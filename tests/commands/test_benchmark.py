@@ -238,7 +238,7 @@ def test_only_the_pool_test_is_scored(
             "--matrix does not go with perturb",
         ),
         (["TREE", "--out", "OUT", "--trim-bottom", "0.1"], "--trim-bottom goes with --matrix"),
-        (["TREE", "--out", "OUT", "--synthetic-past", "75"], "--synthetic-past goes with --matrix"),
+        (["TREE", "--out", "OUT", "--jpeg-before", "75"], "--jpeg-before goes with --matrix"),
         (["TREE", "--compare", "OUT", "OUT"], "--compare does not go with corpora"),
         (["TREE", "--out", "OUT", "--pools", "OUT/none.json"], "is no list of pools"),
     ],

@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from forensics.commands.convert import convert
-from forensics.core.errors import CheckpointError
+from forensics.core.errors import CheckpointError, ForensicsError
 from forensics.core.files import sha256_file
 from forensics.generators.base import Generator
 from forensics.generators.checkpoints import NetworkState, build, read_checkpoint, write_native
@@ -174,9 +174,9 @@ def test_the_output_must_be_another_file_of_a_known_kind(shared: Path, tmp_path:
         (tmp_path / "out.pkl", (), "name the output"),
         (source, (), "is the input"),
         (tmp_path / "out.pt", ("--half",), "half precision"),
-        (tmp_path, (), "name the output"),
+        (tmp_path, (), "is a folder; name a file"),
     ):
-        with pytest.raises(CheckpointError, match=said):
+        with pytest.raises(ForensicsError, match=said):
             run(source, target, *words)
     assert [path.name for path in tmp_path.iterdir()] == ["in.safetensors"]
     assert source.read_bytes() == before

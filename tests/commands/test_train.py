@@ -51,7 +51,10 @@ def test_train_resume_and_use_the_network(data: Path, tmp_path: Path) -> None:
     assert "going on from 0.02 kimg" in second.stderr
     with (out / "training.csv").open() as stream:
         assert [row["kimg"] for row in csv.DictReader(stream)] == ["0.02", "0.04"]
-    assert decode(out / "samples-000000.png").pixels.shape[2] == 3
+    assert decode(out / "samples-000000.040.png").pixels.shape[2] == 3
+    assert sorted(path.name for path in out.glob("network-*")) == [
+        "network-000000.020.safetensors", "network-000000.040.safetensors",
+    ]  # fmt: skip
     generator = load_generator(summary["network"], "cpu")
     assert generator.synthesize(generator.map(generator.sample_z(2))).shape == (2, 3, 16, 16)
     assert json.loads((out / "evidence.json").read_text())["options"]["preset"] == "tiny-16"

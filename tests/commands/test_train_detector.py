@@ -136,5 +136,5 @@ def test_options_that_do_not_fit_are_refused(
 
 def test_options_left_out_are_those_of_the_request() -> None:
     given = inspect.signature(train_detector).parameters
-    for name in ("epochs", "trim_bottom", "synthetic_past", "self_made_weight", "seed", "device", "pools"):
+    for name in ("epochs", "trim_bottom", "jpeg_before", "self_made_weight", "seed", "device", "pools"):
         assert given[name].default == Request.__dataclass_fields__[name].default, name

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from forensics.benchmarks.learning_curve.curve import CurvePoint, nested
+from forensics.core.differences import differences, in_a_line
 from forensics.core.errors import ForensicsError
 from forensics.core.files import write_json
 from forensics.core.terminal import Progress, printable
@@ -51,8 +52,11 @@ def _check_plan(plan: CurvePlan, fitted: Pool, tested: Pool) -> None:
     file = plan.out / PLAN
     if not file.exists():
         write_json(file, now)
-    elif json.loads(file.read_text("utf-8")) != now:
-        raise ForensicsError(f"{printable(plan.out)}: holds another learning curve; name another --out")
+    elif differing := differences(json.loads(file.read_text("utf-8")), now):
+        raise ForensicsError(
+            f"{printable(plan.out)}: holds a learning curve made with other options ({in_a_line(differing)}); "
+            "name another --out"
+        )
 
 
 def _point(plan: CurvePlan, training: Pool, held: Pool, tested: Pool, size: int, seed: int) -> CurvePoint:

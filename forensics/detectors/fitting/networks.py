@@ -25,6 +25,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from forensics.core.devices import uses_bfloat16
+from forensics.core.differences import differences, in_a_line
 from forensics.core.errors import DetectorError
 from forensics.core.files import sha256_bytes, write_bytes
 from forensics.corpus.pools.pool import Pool
@@ -176,10 +177,10 @@ class Trainer:
             raise DetectorError(
                 f"{self.checkpoint}: is damaged; remove it to train from the start"
             ) from error
-        if how != self.how:
-            differing = ", ".join(sorted(k for k in self.how if how.get(k) != self.how[k]))
+        if differing := differences(how, self.how):
             raise DetectorError(
-                f"{self.checkpoint}: belongs to a run with another {differing}; remove it, or choose another --work"
+                f"{self.checkpoint}: belongs to a run made with other options ({in_a_line(differing)}); "
+                "remove it, or choose another --work"
             )
         self._adopt(tensors)
         self.step, self.loss = step, loss

@@ -37,9 +37,7 @@ class Request:
     weights: str | Path | None = None  # of a discriminator
     pack: str | None = None  # of a faces detector, as `load_faces` takes them
     pack_root: Path | None = None
-    synthetic_past: int = (
-        0  # JPEG quality that the photographs had at 1024 px, and the generated images had not
-    )
+    jpeg_before: int = 0  # JPEG quality that the photographs had at 1024 px, and the generated images had not
     self_made: tuple[Path, ...] = ()  # as `read_pool` takes them
     self_made_weight: float = SELF_MADE_WEIGHT
     pools: Path | None = None  # a split to obey: only what it lets train and calibrate is used
@@ -109,7 +107,7 @@ def run(request: Request) -> dict[str, Any]:
         epochs=request.epochs,
         parts=names,
         settings=settings,
-        synthetic_past=request.synthetic_past,
+        synthetic_past=request.jpeg_before,
         progress=progress,
     )
     detector = train_detector(request.kind, pool, request.out, options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -75,43 +76,51 @@ def _origin(origin: dict[str, Any]) -> dict[str, Any]:
 
 
 def described(facts: dict[str, Any]) -> list[str]:
-    """The facts as lines for a person."""
+    """The facts as lines for a person, one a line."""
     lines = [
         f"file      {facts['path']}",
         f"sha256    {facts['sha256']}",
-        f"format    {readers()[facts['format']].title}, {facts['n_bytes']:,} bytes",
+        f"format    {readers()[facts['format']].title}",
+        f"bytes     {facts['n_bytes']:,}",
     ]
     for name, network in facts["networks"].items():
-        lines += ["", *_described_network(name, network)]
-    lines += [f"card      {key}: {value}" for key, value in facts["card"].items()]
-    lines += [f"note      {note}" for note in facts["notes"]]
-    return lines
+        lines += ["", f"network   {name}"]
+        lines += [f"          {key:<22}{value}" for key, value in _network_lines(network)]
+    if facts["card"]:
+        lines.append("")
+    lines += [f"card      {key}: {value}" for key, value in _flat(facts["card"])]
+    return lines + [f"note      {note}" for note in facts["notes"]]
 
 
-def _described_network(name: str, network: dict[str, Any]) -> list[str]:
-    parts = [network["kind"]]
+def _network_lines(network: dict[str, Any]) -> Iterator[tuple[str, object]]:
+    """Names and values of a network's facts."""
+    yield "kind", network["kind"]
     if network["architecture"]:
-        parts.append(network["architecture"])
+        yield "architecture", network["architecture"]
     if network["resolution"]:
-        parts.append(f"{network['resolution']} px")
-    parts.append(f"{network['classes']} classes" if network["classes"] else "no classes")
+        yield "resolution", f"{network['resolution']} px"
+    yield "classes", network["classes"] or "none"
     count = network["n_parameters"]
-    counted = "parameters unknown" if count is None else f"{count:,} parameters"
-    lines = [
-        f"network   {name}: {', '.join(parts)}",
-        f"          {counted}, {network['n_values']:,} values in {network['n_tensors']} tensors",
-    ]
-    shown = ", ".join(f"{key} {value}" for key, value in network["config"].items() if value is not None)
-    if shown:
-        lines.append(f"          {shown}")
+    yield "parameters", "unknown" if count is None else f"{count:,}"
+    yield "values", f"{network['n_values']:,}"
+    yield "tensors", network["n_tensors"]
+    yield from (pair for pair in _flat(network["config"]) if pair[1] is not None)
     if network["class_name"]:
-        lines.append(
-            f"          claims to be {network['class_name']}, source sha256 {network['source_sha256']}"
-        )
-        lines.append(f"          {_source_known(network)}")
+        yield "claims to be", network["class_name"]
+        yield "source sha256", network["source_sha256"]
+        yield "source", _source_known(network)
     if network["problem"]:
-        lines.append(f"          not built: {network['problem']}")
-    return lines + [f"          note: {note}" for note in network["notes"]]
+        yield "not built", network["problem"]
+    yield from (("note", note) for note in network["notes"])
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Names and values; those of what lies inside as outer.inner."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def _source_known(network: dict[str, Any]) -> str:

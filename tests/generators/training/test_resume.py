@@ -39,7 +39,9 @@ def assert_same_run(one: Path, two: Path) -> None:
         "training-options.json",
         "discriminator-outputs.png",
     )
-    for name in (*names, "network-000000.safetensors", "samples-000000.png", "curves.png"):
+    network = max(path.name for path in one.glob("network-*"))  # of the end
+    samples = f"samples-{network.removeprefix('network-').removesuffix('.safetensors')}.png"
+    for name in (*names, network, samples, "curves.png"):
         assert (one / name).read_bytes() == (two / name).read_bytes(), name
 
 

@@ -21,12 +21,18 @@ _SHEET_BATCH = 20
 
 def network_path(trainer: Trainer) -> Path:
     """Where the network of this moment is kept."""
-    return trainer.folder / f"network-{trainer.nimg // 1000:06d}.safetensors"
+    return trainer.folder / f"network-{_kimg(trainer)}.safetensors"
 
 
 def samples_path(trainer: Trainer) -> Path:
     """Where the samples of this moment are kept."""
-    return trainer.folder / f"samples-{trainer.nimg // 1000:06d}.png"
+    return trainer.folder / f"samples-{_kimg(trainer)}.png"
+
+
+def _kimg(trainer: Trainer) -> str:
+    """kimg as files are named: six digits, and three decimals but for the first iteration at or after a whole kimg."""
+    whole, rest = divmod(trainer.nimg, 1000)
+    return f"{whole:06d}" if rest < trainer.options.batch else f"{whole:06d}.{rest:03d}"
 
 
 def write_network(trainer: Trainer) -> Path:

@@ -47,7 +47,7 @@ def _context(trainer: Trainer, log: TrainingLog, outputs: OutputLog, metrics: Me
         "curves": curves.svg_uris(drawn) if log.rows else [],
         "histograms": curves.svg_uris(curves.histogram_drawers(outputs.rows)),
         "sheets": [
-            (f"{int(p.stem.split('-')[1]):,} kimg".replace(",", " "), _sheet(p)) for p in _sheets(trainer)
+            (f"{float(p.stem.split('-')[1]):,g} kimg".replace(",", " "), _sheet(p)) for p in _sheets(trainer)
         ],
         "metrics": metrics.rows,
         "rejected": images.rejected[:_REJECTED_SHOWN],
