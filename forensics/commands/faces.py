@@ -25,6 +25,8 @@ def faces(
     from forensics.images import find_images
 
     found = find_images(paths)
+    for passed in found.passed_over:
+        note(passed.message)
     analyser = load_faces(pack, pack_root, download=True)
     with progress("faces", len(found.paths)) as meter:
         table = write_face_table(found.paths, out, analyser, advance=meter.advance)

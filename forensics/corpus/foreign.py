@@ -42,7 +42,7 @@ def label_of(folders: tuple[str, ...]) -> int | None:
 
 def open_tree(folder: Path) -> tuple[list[Row], list[ImageFailure]]:
     """One row an image of the tree, sorted by path, with the hash it had when first opened; and what was unreadable."""
-    paths, failures = find_images([folder])
+    paths, failures, _ = find_images([folder])
     if not paths:
         raise CorpusError(
             f"{printable(folder)}: holds no images; name a corpus, or a tree with real/ and fake.../"

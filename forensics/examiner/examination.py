@@ -59,6 +59,8 @@ def examine_files(request: Request, *, as_json: bool) -> Outcome:
     found = find_images(request.paths, request.include, request.exclude)
     if not found.paths and not found.failures:
         raise ForensicsError(f"{', '.join(map(printable, request.paths))}: no images there")
+    for passed in found.passed_over:
+        note(passed.message)
     detector = load_on_device(request.detector, request.device)
     faces, warnings = _faces(request)
     if faces is not None:

@@ -182,11 +182,10 @@ _OTHERS = (
     (b"\0\0\0\x0cjxl ", "a JPEG XL image; convert it"),
     (b"\0\0\0\x0cjp  ", "a JPEG 2000 image; convert it"),
 )
-_BRANDS = {
-    b"avif": "an AVIF image; convert it",
-    b"heic": "a HEIC image; convert it",
-    b"mif1": "a HEIC image; convert it",
-}
+# What the first box of a HEIF file says of its content, where that is a still image.
+STILL_BRANDS = dict.fromkeys((b"avif", b"avis"), "an AVIF image; convert it") | dict.fromkeys(
+    (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"), "a HEIC image; convert it"
+)
 
 
 def sniff(head: bytes) -> str | None:
@@ -203,6 +202,6 @@ def _recognise(data: bytes) -> str:
     start = data[:512].lstrip().lower()
     known = next((name for signature, name in _OTHERS if start.startswith(signature)), None)
     if data[4:8] == b"ftyp":
-        known = _BRANDS.get(data[8:12], "a video or HEIF file")
+        known = STILL_BRANDS.get(data[8:12], "a video or HEIF file")
     remedy = f" (it is {known})" if known else "; convert it or leave it out"
     raise DecodeError(f"is not a {READABLE} file{remedy}")

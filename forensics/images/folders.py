@@ -10,28 +10,68 @@ from pathlib import Path
 from typing import NamedTuple
 
 from forensics.core.terminal import printable
-from forensics.images.decoding import ImageFailure, sniff
+from forensics.images.decoding import STILL_BRANDS, ImageFailure, sniff
 
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif")
 )
 
 
+# Pictures that are not read here: they are candidates all the same, and decoding them says what they are.
+_UNREAD_SUFFIXES = frozenset(
+    [
+        ".heic",
+        ".heif",
+        ".hif",
+        ".avif",
+        ".avifs",
+        ".jxl",
+        ".jp2",
+        ".j2k",
+        ".jpf",
+        ".jpx",
+        ".psd",
+        ".psb",
+        ".dng",
+        ".cr2",
+        ".cr3",
+        ".nef",
+        ".arw",
+        ".orf",
+        ".rw2",
+        ".raf",
+        ".pef",
+        ".ico",
+        ".tga",
+        ".ppm",
+        ".pgm",
+        ".pnm",
+        ".exr",
+        ".hdr",
+        ".svg",
+        ".eps",
+    ]
+)
+_UNREAD_SIGNATURES = (b"8BPS", b"\0\0\0\x0cJXL ", b"\xff\x0a", b"\0\0\0\x0cjP  ")
+
+
 class Found(NamedTuple):
-    """Image files in order, and what could not be looked at."""
+    """Image files in order, what could not be looked at, and the files of folders that were passed over: no images."""
 
     paths: list[Path]
     failures: list[ImageFailure]
+    passed_over: list[ImageFailure]
 
 
 def find_images(paths: Sequence[Path], include: Sequence[str] = (), exclude: Sequence[str] = ()) -> Found:
     """The files that `paths` name: files as named, folders recursively and sorted by name.
 
-    In a folder a file counts if its name ends like an image's or its first bytes are an image's. `include` and
+    In a folder a file counts if its name ends like an image's or its first bytes are an image's, of whatever format:
+    what cannot be read is said when it is decoded. The others are `passed_over`, each with a line. `include` and
     `exclude` are globs (`*` also crosses `/`) on the path below the named folder or on the file name alone. Links to
     folders are followed, each folder once; one that leads back into itself is a failure.
     """
-    found = Found([], [])
+    found = Found([], [], [])
     for path in paths:
         try:
             is_folder = stat.S_ISDIR(path.stat().st_mode)
@@ -43,8 +83,13 @@ def find_images(paths: Sequence[Path], include: Sequence[str] = (), exclude: Seq
         for item in _walk(path, found.failures):
             below = item.relative_to(path).as_posix()
             wanted = not include or _matches(below, include)
-            if wanted and not _matches(below, exclude) and _looks_like_image(item):
+            if not wanted or _matches(below, exclude):
+                continue
+            if _looks_like_image(item):
                 found.paths.append(item)
+            else:
+                line = f"{printable(item)}: passed over, it is no image"
+                found.passed_over.append(ImageFailure(str(item), line))
     return found
 
 
@@ -88,11 +133,16 @@ def _stat(path: Path) -> os.stat_result:
 
 
 def _looks_like_image(path: Path) -> bool:
-    if path.suffix.lower() in SUFFIXES:
+    if path.suffix.lower() in SUFFIXES | _UNREAD_SUFFIXES:
         return True
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except OSError:
         return False
     with os.fdopen(descriptor, "rb") as stream:
-        return stat.S_ISREG(os.fstat(descriptor).st_mode) and sniff(stream.read(16)) not in (None, "BMP")
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return False
+        head = stream.read(16)
+    if head.startswith(_UNREAD_SIGNATURES) or (head[4:8] == b"ftyp" and head[8:12] in STILL_BRANDS):
+        return True
+    return sniff(head) not in (None, "BMP")

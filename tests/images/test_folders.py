@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from forensics.images import find_images
+from forensics.images import ImageFailure, decode_many, find_images
 from tests.images.encoded import encoded
 
 
@@ -31,6 +31,26 @@ def test_folders_are_recursive_and_sorted_and_files_stay_as_named(tree: Path):
     found = find_images([tree / "z", tree / "README.md", tree / "gone.png", tree / "b.png"])
     assert found.paths == [tree / "z/e.webp", tree / "README.md", tree / "gone.png", tree / "b.png"]
     assert found.failures == []
+
+
+def test_every_file_is_an_image_or_named_as_passed_over(tree: Path):
+    heif = b"\0\0\0\x18ftyp%smif1" + bytes(99)
+    unread = {"holiday.HEIC": heif % b"heic", "sub/x.avif": heif % b"avif", "sub/no-suffix": heif % b"heix"}
+    unread |= {"z/film.mp4": b"\0\0\0\x18ftypisom" + bytes(99)}
+    for name, data in unread.items():
+        (tree / name).write_bytes(data)
+    found = find_images([tree])
+    candidates = {p.relative_to(tree).as_posix() for p in found.paths}
+    assert {"holiday.HEIC", "sub/x.avif", "sub/no-suffix"} < candidates
+    assert [failure.message for failure in found.passed_over] == [
+        f"{tree / name}: passed over, it is no image" for name in ("BMW.txt", "README.md", "z/film.mp4")
+    ]
+    every = {p.relative_to(tree).as_posix() for p in tree.rglob("*") if p.is_file()}
+    passed_over = {Path(failure.path).relative_to(tree).as_posix() for failure in found.passed_over}
+    assert candidates | passed_over == every
+    messages = [item.message for item in decode_many(found.paths) if isinstance(item, ImageFailure)]
+    assert len(messages) == 3
+    assert all("convert it" in message for message in messages)
 
 
 def test_include_and_exclude(tree: Path):
