@@ -6,6 +6,7 @@ What is recognised later is recognised in the bytes that were hashed, so nothing
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from forensics.core.errors import ForensicsError
 from forensics.core.files import sha256_bytes
@@ -39,7 +40,7 @@ class FileBytes:
 @contextmanager
 def open_untrusted(
     path: Path, max_bytes: int, error: type[ForensicsError] = ForensicsError
-) -> Iterator[tuple[BinaryIO, int]]:
+) -> Iterator[tuple[io.FileIO, int]]:
     """The file opened for reading, and its size in bytes; never a FIFO, a device or a folder, never waiting.
 
     Raises `error`, one line that names the file, where it is missing, none, larger than `max_bytes`, or holes mostly.
@@ -58,7 +59,7 @@ def open_untrusted(
     if not stat.S_ISREG(state.st_mode):
         os.close(descriptor)
         raise error(f"{named}: not a file; give one regular file")
-    with os.fdopen(descriptor, "rb", buffering=0) as stream:
+    with io.FileIO(descriptor, "rb") as stream:
         if state.st_size > max_bytes:
             raise error(f"{named}: {state.st_size} bytes, and the limit is {max_bytes}")
         on_disk = getattr(state, "st_blocks", state.st_size) * 512

@@ -19,11 +19,12 @@ from typing import Any, Final
 
 from forensics.core.errors import CorpusError
 from forensics.core.terminal import printable
+from forensics.core.untrusted import read_untrusted
 from forensics.corpus.rows import Row
 
 NAME: Final = "manifest.csv"
 _LEVELS_UP: Final = 2
-_MAX_BYTES: Final = 256 << 20
+_MAX_BYTES: Final = 64 << 20
 _OWN: Final = ("path", "label", "psi", "seed", "sha256", "split")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -62,9 +63,9 @@ def said_of(row: Row, said: Said | None) -> Row:
 
 def _read(path: Path, folder: Path) -> dict[str, Said]:
     try:
-        if not path.is_file() or path.stat().st_size > _MAX_BYTES:
+        if not path.is_file():
             return {}
-        text = path.read_text("utf-8-sig")
+        text = read_untrusted(path, _MAX_BYTES, CorpusError).data.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError):
         return {}
     found: dict[str, Said] = {}

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from forensics.core.errors import CorpusError
 from forensics.core.terminal import printable
+from forensics.core.untrusted import parse_json, read_untrusted
 from forensics.corpus.rows import Row, row_from_json
 
 FORMAT = "forensics-corpus"
@@ -64,6 +65,9 @@ def read_rows(stream: IO[bytes], name: str) -> tuple[list[Row], list[int]]:
             break
         try:
             row = row_from_json(json.loads(line.decode("utf-8"), parse_constant=_no_constant))
+            row.file.encode("utf-8")
+            if not row.source.isprintable():
+                raise ValueError("has a source with control characters")
         except RecursionError as error:
             raise CorpusError(f"{where} is nested too deeply; the manifest is damaged") from error
         except ValueError as error:
@@ -80,7 +84,7 @@ def read_rows(stream: IO[bytes], name: str) -> tuple[list[Row], list[int]]:
 def _reason(error: ValueError) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"is not JSON ({error.msg} at column {error.colno})"
-    return "is not UTF-8" if isinstance(error, UnicodeDecodeError) else printable(error)
+    return "is not UTF-8" if isinstance(error, UnicodeError) else printable(error)
 
 
 def _no_constant(name: str) -> None:
@@ -91,19 +95,13 @@ def read_summary(folder: Path) -> dict[str, Any] | None:
     """What `corpus.json` says, or None where there is none. Raises `CorpusError` where it is not one of ours."""
     path = folder / SUMMARY
     named = printable(path)
-    try:
-        with path.open("rb") as stream:
-            text = stream.read(MAX_SUMMARY_BYTES + 1)
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return None
-    except OSError as error:
-        raise CorpusError(f"{named}: cannot be read ({(error.strerror or str(error)).lower()})") from error
+    content = read_untrusted(path, MAX_SUMMARY_BYTES, CorpusError)
     try:
-        if len(text) > MAX_SUMMARY_BYTES:
-            raise ValueError("too long")
-        summary = json.loads(text.decode("utf-8"))
+        summary = parse_json(content.data)
         known = isinstance(summary, dict) and summary.get("format") == FORMAT
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise CorpusError(f"{named}: is not JSON; the corpus is damaged") from error
     if not known:
         raise CorpusError(f"{named}: was not written by this toolkit (format is not {FORMAT!r})")

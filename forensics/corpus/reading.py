@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +14,14 @@ from numpy.typing import NDArray
 from forensics.core.errors import CorpusError, ImageError
 from forensics.core.files import sha256_bytes, sha256_file
 from forensics.core.terminal import printable
+from forensics.core.untrusted import open_untrusted
 from forensics.corpus import foreign
 from forensics.corpus.layout import FOLDERS, latents_file
 from forensics.corpus.manifest import MANIFEST, SUMMARY, escapes, read_rows, read_summary
 from forensics.corpus.rows import Row
 from forensics.images import DecodedImage, ImageFailure, Limits, decode, decode_many, find_images, read_file
+
+_MAX_MANIFEST_BYTES = 16 << 30  # a million rows are about 1 GB
 
 
 @dataclass(frozen=True)
@@ -197,13 +201,8 @@ class Corpus:
 
 def _read_manifest(folder: Path) -> list[Row]:
     path = folder / MANIFEST
-    try:
-        with path.open("rb") as stream:
-            rows, _ = read_rows(stream, printable(path))
-    except OSError as error:
-        raise CorpusError(
-            f"{printable(path)}: cannot be read ({(error.strerror or str(error)).lower()})"
-        ) from error
+    with open_untrusted(path, _MAX_MANIFEST_BYTES, CorpusError) as (stream, _):
+        rows, _ = read_rows(io.BufferedReader(stream), printable(path))
     known: dict[str, bool] = {}
     for number, row in enumerate(rows, 1):
         if escapes(folder, row.file, known):

@@ -39,6 +39,7 @@ _RECIPES_OF_VERSION_1: Final = {
     "rebuilt": ("rebuilt", "reconstructed"),
     "authentic": ("authentic", "authentic"),
 }
+_MAX_TEXT_CHARACTERS: Final = 1_000
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -115,9 +116,12 @@ def _check(fields: Mapping[str, Any]) -> None:
         raise ValueError("has a sha256 that is not 64 hex digits")
     if not isinstance(fields["source"], str) or not isinstance(fields["params"], dict):
         raise ValueError("needs a text as source and an object as params")
-    for key in ("generator", "recipe", "method"):
-        if not (fields[key] is None or isinstance(fields[key], str)):
+    for key in ("source", "generator", "recipe", "method"):
+        value = fields[key]
+        if not (value is None or isinstance(value, str)):
             raise ValueError(f"has a {key} that is neither text nor null")
+        if value is not None and len(value) > _MAX_TEXT_CHARACTERS:
+            raise ValueError(f"has a {key} of {len(value)} characters")
     if fields["family"] is not None and fields["family"] not in FAMILIES:
         raise ValueError(f"has family {fields['family']!r}, none of {', '.join(FAMILIES)}")
     parents, mask = fields["parents"], fields["mask"]
@@ -138,6 +142,8 @@ def check_file(file: Any) -> str:
     """`file` if it is a plain relative path; raises `ValueError` where it leads elsewhere."""
     if not isinstance(file, str) or not file or "\0" in file or "\\" in file:
         raise ValueError("has a file that is not a path")
+    if len(file) > _MAX_TEXT_CHARACTERS:
+        raise ValueError(f"has a file with a path of {len(file)} characters")
     parts = PurePosixPath(file).parts
     if file.startswith("/") or ".." in parts or "/".join(parts) != file or re.match(r"[A-Za-z]:", file):
         raise ValueError(f"has file {file!r}, which leads out of the corpus")

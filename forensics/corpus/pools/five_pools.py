@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from forensics.core.errors import CorpusError
 from forensics.core.files import write_json
 from forensics.core.terminal import note, printable, progress
+from forensics.core.untrusted import read_json
 from forensics.corpus.items import Item, list_items
 from forensics.corpus.likeness import NEAR_BITS, perceptual_hash
 from forensics.corpus.pools.grouping import POOLS, SAME_PERSON_COSINE, SHARES, Trace, deal, groups_of
@@ -127,11 +128,9 @@ def read_pools(path: Path) -> Places:
     """sha256 → (pool, group) of a pools.json. CorpusError: missing, damaged, or a group in two pools."""
     named = printable(path)
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ValueError("too large")
-        images = json.loads(path.read_text("utf-8"))["images"]
+        images = read_json(path, _MAX_BYTES, CorpusError)["images"]
         places = {str(k): (str(v["pool"]), str(v["group"])) for k, v in images.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise CorpusError(f"{named}: is no list of pools ({error!r}); write it again") from error
     if strange := sorted({pool for pool, _ in places.values()} - set(POOLS)):
         raise CorpusError(f"{named}: has the pool {printable(strange[0])}; the pools are {', '.join(POOLS)}")

@@ -13,6 +13,7 @@ from forensics.core.errors import ForensicsError
 from forensics.corpus import CorpusWriter
 from forensics.corpus.photographs import sources
 from forensics.corpus.photographs.loading import load_images
+from forensics.corpus.rows import Row
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def test_cache_is_made_anew(folder: Path, tmp_path: Path, change: str) -> None:
 def test_a_corpus_is_a_source(photographs: Path, tmp_path: Path) -> None:
     plain = load_images([photographs], 16)
     with CorpusWriter(tmp_path / "corpus", {"test": 1}) as writer:
-        writer.add(plain.pixels, [{"label": 0, "source": "wild"}] * len(plain))
+        writer.add(plain.pixels, [Row(label=0, source="wild")] * len(plain))
         writer.finish()
     assert load_images([tmp_path / "corpus"], 16).sha256 == plain.sha256
 

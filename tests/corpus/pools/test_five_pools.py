@@ -173,7 +173,7 @@ def test_pools_that_overlap_are_refused(faces: Path, found: tuple[Any, list[Trac
     group = written["images"][original.sha256]["group"]
     with pytest.raises(CorpusError, match="in two pools"):
         refuse(written["images"] | {again.sha256: {"pool": other, "group": group}})
-    with pytest.raises(CorpusError, match="is no list of pools"):
+    with pytest.raises(CorpusError, match=r"no such file|is no list of pools"):
         Exposure({}, tmp_path / "none.json").tested(list_items([faces]))
 
 

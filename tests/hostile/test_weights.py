@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile.measured import Outcome, assert_bounded, assert_refused, run_each
-from tests.hostile.weights_files import WEIGHTS
+from tools.robustness.hostile.weights import WEIGHTS
+from tools.robustness.measured import Outcome, assert_bounded, assert_refused, run_each
 
 Measured = dict[str, tuple[Outcome, Outcome, int]]
 
