@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench kill fuzz clean
+.PHONY: demo test lint docs bench kill fuzz clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -19,6 +19,10 @@ $(VENV)/.installed-test: pyproject.toml | $(BIN)/python
 $(VENV)/.installed-lint: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[test,lint]'
 	touch $@ $(VENV)/.installed $(VENV)/.installed-test
+
+$(VENV)/.installed-docs: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	touch $@ $(VENV)/.installed
 
 # Published networks that the demo and the tests use, pulled once as part of setting up: their own commands never do.
 DEMO_NETWORKS :=
@@ -44,6 +48,12 @@ lint: $(VENV)/.installed-lint
 	$(BIN)/mypy
 	$(BIN)/python -m tools.house --report
 	$(BIN)/lint-imports
+	$(BIN)/python -m tools.generated_blocks --check
+
+# The site of the documentation, out of docs/, the code and the help of the commands; loads nothing from elsewhere.
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo out/site/index.html
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m tools.speed.table

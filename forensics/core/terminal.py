@@ -125,7 +125,8 @@ def progress(title: str, total: int | None, *, done: int = 0) -> Iterator[Meter]
         bars.TimeRemainingColumn(),
         status_column,
     )
-    with bars.Progress(*columns, console=stderr) as bar:
+    # Lines printed beside the bar go above it, but data that goes to a file or a pipe must arrive there.
+    with bars.Progress(*columns, console=stderr, redirect_stdout=sys.stdout.isatty()) as bar:
         task = bar.add_task(printable(title), total=total, completed=done, status="")
 
         class _BarMeter:

@@ -91,6 +91,7 @@ from forensics.core.terminal import note, print_line, progress
 with progress("Making [i]faces", 3) as meter:
     for i in range(3):
         meter.advance(status="[/b]\x1b]0;owned\x07.png")
+    print_line("data beside the bar")
 print_line("data")
 """
 
@@ -114,7 +115,7 @@ def test_on_a_terminal_there_is_a_bar_and_no_color_is_honoured(no_color: bool):
     except OSError:
         pass  # Linux: the other end is closed and everything was read
     os.close(ours)
-    assert run.stdout == b"data\n"
+    assert run.stdout == b"data beside the bar\ndata\n"
     assert b"3/3" in drawn
     assert b"Making [i]faces" in drawn
     assert rb"[/b]\x1b]0;owned\x07.png" in drawn
