@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from forensics.corpus import Corpus
-    from forensics.detectors.contract import load_detector
+    from forensics.detectors.loading import load_detector
+    from forensics.examiner.detection import detect
     from forensics.generators.base import load_generator
 
 __version__ = "0.1.0"
-__all__ = ["Corpus", "__version__", "load_detector", "load_generator"]
+__all__ = ["Corpus", "__version__", "detect", "load_detector", "load_generator"]
 
 # Public names are imported when asked for: `import forensics` must not import torch.
 _HOMES = {
     "Corpus": "forensics.corpus",
-    "load_detector": "forensics.detectors.contract",
+    "detect": "forensics.examiner.detection",
+    "load_detector": "forensics.detectors.loading",
     "load_generator": "forensics.generators.base",
 }
 
@@ -26,3 +28,7 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

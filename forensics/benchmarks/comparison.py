@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from forensics.core.errors import ForensicsError
 from forensics.core.terminal import printable
-from forensics.detectors.contract import Thresholds
+from forensics.detectors.thresholds import Thresholds
 from forensics.metrics.detection import measures
 from forensics.metrics.weighted import once, replicates
 

@@ -32,9 +32,9 @@ def face_rows(images: Iterable[np.ndarray], faces: FaceAnalyser) -> tuple[np.nda
     """Best score [n] (0 where no face) and unit embedding [n, d] (NaN where no face) of uint8 images."""
     scores, embeddings = [], []
     for image in images:
-        found = faces.analyse(resize(image, (_SIDE_PX, _SIDE_PX), "bicubic"))
-        scores.append(found[0].score if found else 0.0)
-        embeddings.append(found[0].embedding if found and found[0].embedding.size else None)
+        face = faces.best(resize(image, (_SIDE_PX, _SIDE_PX), "bicubic"))
+        scores.append(0.0 if face is None else face.score)
+        embeddings.append(None if face is None or not face.embedding.size else face.embedding)
     width = max((e.size for e in embeddings if e is not None), default=0)
     table = np.full((len(scores), width), np.nan)
     for i, e in enumerate(embeddings):

@@ -25,8 +25,10 @@ from forensics.core.files import sha256_bytes, write_json
 from forensics.core.terminal import Progress, printable
 from forensics.corpus.pools.five_pools import Places
 from forensics.corpus.pools.pool import FITTED, Pool
-from forensics.detectors.contract import DESCRIPTION, Detector, load_detector, read_description
-from forensics.detectors.fitting.engine import Options, train_detector
+from forensics.detectors.contract import Detector
+from forensics.detectors.description import DESCRIPTION, read_description
+from forensics.detectors.fitting.engine import TrainingOptions, train_detector
+from forensics.detectors.loading import load_detector
 from forensics.metrics.detection import Estimate, evaluate, wilson
 
 SHARES: Final = (
@@ -109,7 +111,7 @@ class Task:
     seed: int = 0
     device: str = "cpu"
     n_bootstrap: int = 1000
-    synthetic_past: int = 0  # see `forensics.detectors.fitting.cross_views`
+    synthetic_past: int = 0  # see `forensics.detectors.training_views.views`
 
     def how(self) -> dict[str, Any]:
         """What is compared before cells are reused."""
@@ -211,11 +213,11 @@ def _trained(task: Task, row: Row, fitted: Pool, progress: Progress) -> Detector
     if not (folder / DESCRIPTION).exists():
         own = fitted.take([i for i, source in enumerate(fitted.sources) if source in row.sources])
         work = task.out / "work" / row.folder
-        options = Options(
+        options = TrainingOptions(
             work=work,
             seed=task.seed,
             device=task.device,
-            synthetic_past=task.synthetic_past,
+            jpeg_before=task.synthetic_past,
             progress=progress,
         )
         train_detector(task.kind, own, folder, options)

@@ -18,7 +18,7 @@ from forensics.corpus.items import Item, Listing
 from forensics.corpus.likeness import near_pairs
 from forensics.corpus.pools.five_pools import Places, read_pools, traces_of
 from forensics.corpus.pools.grouping import POOLS, Trace
-from forensics.detectors.fitting.fitted_on import Fitted
+from forensics.detectors.fitting.fitted_on import FittedImage
 
 _NAMED: Final = 5
 
@@ -28,7 +28,7 @@ class Exposure:
     """What is known of what was learned: detector's id → the images it was fitted on (None: it does not say), and the
     pools.json that the corpora were split by, if they were."""
 
-    fitted: Mapping[str, Sequence[Fitted] | None] = field(default_factory=dict)
+    fitted: Mapping[str, Sequence[FittedImage] | None] = field(default_factory=dict)
     pools: Path | None = None
 
     def tested(self, listing: Listing) -> Listing:
@@ -58,7 +58,10 @@ class Exposure:
 
 
 def overlaps(
-    items: Sequence[Item], traces: Sequence[Trace], fitted: Sequence[Fitted], places: Places | None = None
+    items: Sequence[Item],
+    traces: Sequence[Trace],
+    fitted: Sequence[FittedImage],
+    places: Places | None = None,
 ) -> list[tuple[Item, str]]:
     """Each test image that a detector was fitted on, and how it is known, in the order of the images."""
     by_item = {item.sha256: item for item in items}
@@ -84,7 +87,7 @@ def overlaps(
     return found
 
 
-def _named(fitted: Fitted) -> str:
+def _named(fitted: FittedImage) -> str:
     verb = "calibrated on" if fitted.pool == "calibrate" else "trained on"
     return f"an image it was {verb} ({fitted.source}, {fitted.sha256[:12]}…)"
 

@@ -75,7 +75,7 @@ class Outcome:
             "leakage": self.leakage,
             "comparability": unequal_psi(self.rows),
             "unreachable": self.unreachable(),
-            "thresholds": self.detector.thresholds,
+            "thresholds": self.detector.thresholds.to_json(),
             "measured": [m.to_json() for m in self.measured],
             "verdicts": list(self.verdicts),
         }

@@ -27,8 +27,9 @@ from forensics.core.errors import ForensicsError
 from forensics.core.evidence import evidence, recorded
 from forensics.core.files import sha256_file, write_text
 from forensics.core.terminal import note, printable, progress
-from forensics.detectors.contract import Detector, default_folder, load_on_device
+from forensics.detectors.contract import Detector
 from forensics.detectors.fitting.fitted_on import read_fitted_on
+from forensics.detectors.loading import default_folder, load_on_device
 
 _SHOWN = ("auc", "eer", "tpr_at_fpr_0.05", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001", "cllr", "min_cllr", "ece")
 

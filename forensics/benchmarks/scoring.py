@@ -25,9 +25,10 @@ from forensics.core.files import sha256_bytes, write_json, write_text
 from forensics.core.terminal import printable
 from forensics.corpus.items import Item, Listing
 from forensics.detectors.contract import Detector
-from forensics.detectors.finding import Domain, disagreement, jpeg_table, reasons_outside, scores_of
+from forensics.detectors.finding import disagreement, scores_of
 from forensics.detectors.parallel import grouped, in_order, thread_count
 from forensics.images import DecodedImage, ImageFailure, decode_many
+from forensics.images.jpeg_tables import jpeg_table
 
 CHUNK = 25
 PLAN = "plan.json"
@@ -138,7 +139,7 @@ def _checked(item: Item, image: DecodedImage | ImageFailure) -> DecodedImage | I
 def _log10_lrs(
     detectors: Sequence[Detector], pixels: Sequence[NDArray[np.uint8]]
 ) -> dict[str, NDArray[np.float64]]:
-    return {score.id: values for detector in detectors for score, values in scores_of(detector, pixels)}
+    return {s.id: s.log10_lrs for detector in detectors for s in scores_of(detector, pixels)}
 
 
 def _withheld(
@@ -150,7 +151,8 @@ def _withheld(
         as_file = replace(
             as_file, format="JPEG", mode="RGB", jpeg_tables=(jpeg_table(int(draws["quality"])),)
         )
-    return (*reasons_outside(as_file, None, Domain.of(detector)), *disagreement(detector, own))
+    of_parts = [own[part.id] for part in detector.parts]
+    return (*detector.domain.reasons_outside(as_file), *disagreement(detector, of_parts))
 
 
 def _metadata(image: DecodedImage) -> dict[str, Any]:

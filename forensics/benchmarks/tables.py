@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from forensics.detectors.description import Description
 from forensics.metrics.detection import Estimate, evaluate, wilson
 
 Rows = Sequence[Mapping[str, Any]]
@@ -113,23 +114,19 @@ def unequal_psi(rows: Rows) -> str:
     )
 
 
-def unreachable(description: Mapping[str, Any], name: str) -> str:
+def unreachable(description: Description, name: str) -> str:
     """What to say of a detector whose thresholds lie beyond the bounds of its scores: one verdict is never given.
 
-    `description` is its `detector.json`. Where nothing can be called synthetic, a false alarm rate of 0 means nothing.
+    Where nothing can be called synthetic, a false alarm rate of 0 means nothing.
     """
-    bounds, limits = description["calibration"], description["thresholds"]
+    bounds, limits = description.calibration, description.thresholds
     if not bounds or not limits:
         return ""
     beyond = []
-    if limits["synthetic_at"] > bounds["highest"]:
-        beyond.append(
-            f"synthetic (from {limits['synthetic_at']:+.2f}, its scores end at {bounds['highest']:+.2f})"
-        )
-    if limits["authentic_at"] < bounds["lowest"]:
-        beyond.append(
-            f"authentic (up to {limits['authentic_at']:+.2f}, its scores end at {bounds['lowest']:+.2f})"
-        )
+    if limits.synthetic_at > bounds.highest:
+        beyond.append(f"synthetic (from {limits.synthetic_at:+.2f}, its scores end at {bounds.highest:+.2f})")
+    if limits.authentic_at < bounds.lowest:
+        beyond.append(f"authentic (up to {limits.authentic_at:+.2f}, its scores end at {bounds.lowest:+.2f})")
     if not beyond:
         return ""
     return f"{name} can never say {' nor '.join(beyond)}: its thresholds lie beyond the bounds of its calibration."

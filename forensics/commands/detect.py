@@ -25,7 +25,9 @@ def detect(
     fail_on: Annotated[
         FailOn | None, typer.Option(help="Exit with 1 where an image got this verdict.")
     ] = None,
-    no_faces: Annotated[bool, typer.Option("--no-faces", help="Do not look for faces.")] = False,
+    no_faces: Annotated[
+        bool, typer.Option("--no-faces", help="Look for no faces: scores, no verdicts.")
+    ] = False,
     pack: Pack = None,
     pack_root: PackRoot = None,
     include: Annotated[list[str] | None, typer.Option(help="In folders, only files like this glob.")] = None,
@@ -38,9 +40,9 @@ def detect(
     read are named on stderr, the rest is examined. Exit code: 0 whatever the verdicts; 2 if a file could not be
     read; with --fail-on synthetic, 1 if an image was called synthetic and every file could be read.
     """
-    from forensics.examiner.examination import Request, examine_files
+    from forensics.examiner.examination import ExaminationOptions, examine_files
 
-    request = Request(
+    options = ExaminationOptions(
         paths=tuple(paths),
         detector=detector,
         faces=not no_faces,
@@ -51,7 +53,7 @@ def detect(
         device=device,
         report=report,
     )
-    outcome = examine_files(request, as_json=as_json)
+    outcome = examine_files(options, as_json=as_json)
     if outcome.failed:
         raise typer.Exit(2)
     if fail_on is not None and outcome.verdicts[fail_on.value]:

@@ -50,7 +50,7 @@ def monsters(
 ) -> None:
     """Search many directions for the first image without a face; map, walks, galleries, and the detector's rates."""
     from forensics.core.terminal import print_summary
-    from forensics.detectors.contract import load_detector
+    from forensics.detectors.loading import load_detector
     from forensics.faces.analyser import load_faces
     from forensics.generators.base import load_generator
     from forensics.studies.monsters.page import MonsterOptions, study_monsters, summary_lines

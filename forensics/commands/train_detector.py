@@ -119,9 +119,14 @@ def train_detector(
     Run again after a kill with the same options, it goes on from its last checkpoint.
     """
     from forensics.core.terminal import print_summary
-    from forensics.detectors.fitting.run import Request, run
+    from forensics.detectors.fitting.run import TrainDetectorOptions, train_on_corpora
 
-    request = Request(
+    given: dict[str, dict[str, object]] = {
+        "frequency": {"features": tuple(filter(None, features.split(",")))},
+        "discriminator": {"weights": weights},
+        "faces": {"pack": pack, "pack_root": pack_root},
+    }
+    options = TrainDetectorOptions(
         out,
         tuple(corpora),
         kind.value,
@@ -132,20 +137,17 @@ def train_detector(
         device,
         work,
         parts=tuple(filter(None, parts.split(","))),
-        features=tuple(filter(None, features.split(","))),
-        weights=weights,
-        pack=pack,
-        pack_root=pack_root,
+        settings={k: {name: value for name, value in v.items() if value} for k, v in given.items()},
         jpeg_before=jpeg_before,
         self_made=tuple(self_made or ()),
         self_made_weight=self_made_weight,
         pools=pools,
     )
-    summary = run(request)
+    trained = train_on_corpora(options)
     line = (
-        f"{out}: {summary['id']}, trained on {summary['training_images']} images, calibrated on "
-        f"{summary['calibration_images']}"
+        f"{out}: {trained.detector.id}, trained on {trained.n_training} images, calibrated on "
+        f"{trained.detector.thresholds.n}"
     )
-    print_summary(summary, [line], as_json=as_json)
-    if summary["failures"]:
+    print_summary(trained.to_json(), [line], as_json=as_json)
+    if trained.failures:
         raise typer.Exit(2)

@@ -10,7 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -87,6 +87,16 @@ class Meter(Protocol):
 
 # What shows how far a job is: `progress`, or a test's stand-in for it. Takes a title and a total.
 Progress = Callable[[str, int], AbstractContextManager[Meter]]
+
+
+class _SilentMeter:
+    def advance(self, n: int = 1, status: str = "") -> None:
+        pass
+
+
+def no_progress(title: str, total: int) -> AbstractContextManager[Meter]:
+    """Shows nothing: what stands in for `progress` where a function is called as a library."""
+    return nullcontext(_SilentMeter())
 
 
 class _PlainMeter:

@@ -18,6 +18,7 @@ from forensics.core.files import sha256_bytes
 from forensics.corpus.rows import SYNTHETIC, Row
 
 NEAR_BITS: Final = 32
+SAME_PERSON_COSINE: Final = 0.6  # above it, the faces of two embeddings are taken for one person's
 _SIDE_PX: Final = 64
 _KEPT: Final = 16
 _BLOCK: Final = 1024
@@ -34,6 +35,17 @@ def perceptual_hash(pixels: NDArray[np.uint8]) -> str:
     bits = low > np.median(low[1:])
     bits[0] = False
     return np.packbits(bits).tobytes().hex()
+
+
+def cosine(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
+    """Cosine in [-1, 1] of two face embeddings float [d] of any length; 0 where one has no length."""
+    x, y = a.astype(np.float64), b.astype(np.float64)
+    return float(x @ y / max(float(np.linalg.norm(x) * np.linalg.norm(y)), 1e-12))
+
+
+def same_person(cosines: float | NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Whether embeddings of these cosines are taken for one person's, bool of the same shape; NaN (no face) is not."""
+    return np.asarray(np.asarray(cosines) > SAME_PERSON_COSINE)
 
 
 def near_pairs(

@@ -9,17 +9,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from forensics.core.errors import DetectorError
-from forensics.detectors.contract import Thresholds
+from forensics.detectors.checked import number, record
+from forensics.detectors.thresholds import Thresholds
 
 Floats = NDArray[np.float64]
-_LN10 = float(np.log(10.0))
-_RIDGE = 1e-3  # keeps the slope finite where the pool is separated; negligible elsewhere
+_LN10: Final = float(np.log(10.0))
+_RIDGE: Final = 1e-3  # keeps the slope finite where the pool is separated; negligible elsewhere
 
 
 @dataclass(frozen=True)
@@ -44,16 +45,15 @@ class Calibration:
         return dict(vars(self))
 
     @classmethod
-    def from_json(cls, value: Any) -> Calibration:
+    def from_json(cls, value: object) -> Calibration:
         """The inverse of `to_json`; ValueError where the values make no calibration."""
-        if not isinstance(value, dict):
-            raise ValueError("a calibration is an object")
-        found = cls(**{key: float(number) for key, number in value.items()})
-        if not np.isfinite(list(vars(found).values())).all() or found.slope < 0:
-            raise ValueError("a calibration is finite and does not fall")
-        if not found.lowest <= 0 <= found.highest:
-            raise ValueError("the bounds of a calibration lie on the two sides of 0")
-        return found
+        stated = record(value, "a calibration", cls)
+        return cls(
+            slope=number(stated, "slope", 0.0),
+            offset=number(stated, "offset"),
+            lowest=number(stated, "lowest", high=0.0),
+            highest=number(stated, "highest", low=0.0),
+        )
 
 
 def fit_calibration(
@@ -133,13 +133,13 @@ def fix_thresholds(
         n = round(len(misleading) / draws)
         if (n + 1) * target < 1:
             notes.append(f"; {n} {name} images are too few for a rate of {target:g}: no error is allowed")
-        found = [_cut(misleading, w[y == label], n, target)]
+        cuts = [_cut(misleading, w[y == label], n, target)]
         for source in np.unique(origin[y == label]):
             rows = origin[y == label] == source
-            own = round(rows.sum() / draws)
-            if (own + 1) * target >= 1:
-                found.append(_cut(misleading[rows], w[y == label][rows], own, target))
-        cut.append(max(found))
+            n_source = round(rows.sum() / draws)
+            if (n_source + 1) * target >= 1:
+                cuts.append(_cut(misleading[rows], w[y == label][rows], n_source, target))
+        cut.append(max(cuts))
         n_images.append(n)
     each = "" if sources is None else " of each source"
     return Thresholds(

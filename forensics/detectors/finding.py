@@ -1,30 +1,28 @@
 """A finding: what the detector says of one image, with everything needed to weigh it, and when it says nothing.
 
 `examine` turns decoded images into findings. Whatever lies outside what the detector was validated on is
-`inconclusive`, with the reason; that rule lives here and nowhere else (`Domain`, `reasons_outside`).
+`inconclusive`, with the reason (`detectors.domain`); so is an image in which no face was found, or nobody looked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forensics.detectors.parallel import GROUP, grouped, in_order, thread_count
+from forensics.detectors.thresholds import AUTHENTIC, INCONCLUSIVE, POLARITY, SYNTHETIC, Thresholds, Verdict
 
 if TYPE_CHECKING:
     from forensics.detectors.contract import Detector
-    from forensics.faces.analyser import Face, FaceAnalyser
+    from forensics.faces.contract import FindsFaces, LocatedFace
     from forensics.images import DecodedImage
 
-SCHEMA_VERSION = 1
-POLARITY = "log10 LR, higher = more likely synthetic"
-SYNTHETIC, AUTHENTIC, INCONCLUSIVE = "synthetic", "authentic", "inconclusive"
-VERDICTS = (SYNTHETIC, INCONCLUSIVE, AUTHENTIC)
-_DIGITS = 4
+SCHEMA_VERSION: Final = 1
+_DIGITS: Final = 4
 
 
 @dataclass(frozen=True)
@@ -45,6 +43,12 @@ class FoundFace:
     box: tuple[float, ...]
     landmarks: tuple[tuple[float, ...], ...]
 
+    @property
+    def longer_side_px(self) -> float:
+        """The longer side of the box."""
+        left, top, right, bottom = self.box
+        return max(right - left, bottom - top)
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -56,12 +60,13 @@ class Finding:
     width: int
     height: int
     format: str
-    verdict: str  # synthetic, authentic or inconclusive
+    verdict: Verdict
     log10_lr: float
     p_synthetic: float  # at even prior odds
-    thresholds: Mapping[str, Any]
+    thresholds: Thresholds
     detectors: tuple[DetectorScore, ...]  # the one that decides first, then its parts
     faces: tuple[FoundFace, ...] | None  # None: not looked for
+    face_finder: str = ""  # which one looked for them
     reasons: tuple[str, ...] = ()  # why the verdict is inconclusive
     warnings: tuple[str, ...] = ()
     preprocessing: str = ""
@@ -72,6 +77,7 @@ class Finding:
     def to_json(self) -> dict[str, Any]:
         """The finding as plain values for JSON; scores to four decimals."""
         plain: dict[str, Any] = asdict(self)
+        plain["thresholds"] = self.thresholds.to_json()
         plain["log10_lr"] = round(self.log10_lr, _DIGITS)
         plain["p_synthetic"] = round(self.p_synthetic, _DIGITS)
         for detector in plain["detectors"]:
@@ -80,29 +86,17 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Domain:
-    """What a detector was validated on; an image outside gets no verdict.
+class Scores:
+    """Log10 LRs float64 [n] of one detector for n images."""
 
-    The defaults are the range of the calibration views: faces of 256 px, resized by 0.5 to 1.25, JPEG from quality 50.
-    WebP is not among those, but measured to cost no more than JPEG (`forensics benchmark --perturb webp80`).
-    """
+    id: str
+    kind: str
+    weights_sha256: str
+    log10_lrs: NDArray[np.float64]
 
-    min_side_px: int = 128
-    formats: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
-    min_jpeg_quality: int = 50
-    min_face_share: float = (
-        0.5  # height of the box over the image's shorter side; 0.64 to 0.90 in the training faces
-    )
-    needs_face: bool = True
-
-    @classmethod
-    def of(cls, detector: Detector) -> Domain:
-        """The domain a detector's card states under `domain`; these defaults where it states none."""
-        card = getattr(detector, "card", None) or {}
-        stated = card.get("domain", {}) if isinstance(card, Mapping) else {}
-        known = {f.name for f in fields(cls)}
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stated.items()}
-        return cls(**{k: v for k, v in values.items() if k in known})
+    def of(self, k: int) -> DetectorScore:
+        """The score of image `k`."""
+        return DetectorScore(self.id, self.kind, self.weights_sha256, float(self.log10_lrs[k]))
 
 
 def probability(log10_lr: float, prior_odds: float = 1.0) -> float:
@@ -114,14 +108,14 @@ def probability(log10_lr: float, prior_odds: float = 1.0) -> float:
 def examine(
     images: Iterable[DecodedImage],
     detector: Detector,
-    faces: FaceAnalyser | None = None,
+    faces: FindsFaces | None = None,
     *,
     batch: int = GROUP,
     warnings: Sequence[str] = (),
 ) -> Iterator[Finding]:
     """A finding for each image, in order, `batch` images at a time in a thread. `warnings` go into every finding.
 
-    Faces None: not looked for, and no verdict is withheld for want of a face.
+    Faces None: not looked for, and then a detector of faces gives no verdict.
     """
     for _, finding in examine_each(images, detector, faces, batch=batch, warnings=warnings):
         yield finding
@@ -130,40 +124,35 @@ def examine(
 def examine_each(
     images: Iterable[DecodedImage],
     detector: Detector,
-    faces: FaceAnalyser | None = None,
+    faces: FindsFaces | None = None,
     *,
     batch: int = GROUP,
     warnings: Sequence[str] = (),
 ) -> Iterator[tuple[DecodedImage, Finding]]:
     """As `examine`, with each finding's image."""
-    domain = Domain.of(detector)
 
-    def score(group: list[DecodedImage]) -> list[tuple[DetectorScore, NDArray[np.float64]]]:
+    def score(group: list[DecodedImage]) -> tuple[Scores, ...]:
         return scores_of(detector, [image.pixels for image in group])
 
     groups = grouped(images, lambda image: image.width * image.height, batch)
     for group, scores in in_order(score, groups, thread_count([detector])):
         for k, image in enumerate(group):
-            found = None if faces is None else tuple(map(_found, faces.analyse(image.pixels)))
-            own = tuple(replace(score, log10_lr=float(values[k])) for score, values in scores)
-            yield image, _finding(image, detector, own, found, domain, tuple(warnings))
+            found = None if faces is None else tuple(map(_found_face, faces.find(image.pixels)))
+            name = "" if faces is None else faces.name
+            yield (
+                image,
+                _finding(image, detector, tuple(one.of(k) for one in scores), (found, name), warnings),
+            )
 
 
-def scores_of(
-    detector: Detector, pixels: Sequence[NDArray[np.uint8]]
-) -> list[tuple[DetectorScore, NDArray[np.float64]]]:
-    """The deciding detector's log10 LRs float64 [n], then those of its parts where it has any."""
-    both = getattr(detector, "scores_and_components", None)
-    values, parts = both(pixels) if both is not None else (detector.score(pixels), {})
-    by_id = {part.id: part for part in parts_of(detector)}
-    return [(_unscored(detector), values)] + [(_unscored(by_id[id]), column) for id, column in parts.items()]
+def scores_of(detector: Detector, pixels: Sequence[NDArray[np.uint8]]) -> tuple[Scores, ...]:
+    """Of images uint8 [H, W, 3]: the scores of the detector itself, then those of its parts where it has any."""
+    log10_lrs, of_parts = detector.score_parts(pixels)
+    pairs = zip((detector, *detector.parts), (log10_lrs, *of_parts), strict=True)
+    return tuple(Scores(one.id, one.kind, one.weights_sha256, values) for one, values in pairs)
 
 
-def _unscored(detector: Detector) -> DetectorScore:
-    return DetectorScore(detector.id, detector.kind, detector.weights_sha256, np.nan)
-
-
-def _found(face: Face) -> FoundFace:
+def _found_face(face: LocatedFace) -> FoundFace:
     def tenths(values: NDArray[np.float32]) -> tuple[float, ...]:
         return tuple(round(float(v), 1) for v in values)
 
@@ -174,13 +163,15 @@ def _finding(
     image: DecodedImage,
     detector: Detector,
     scores: tuple[DetectorScore, ...],
-    faces: tuple[FoundFace, ...] | None,
-    domain: Domain,
-    warnings: tuple[str, ...],
+    faces: tuple[tuple[FoundFace, ...] | None, str],
+    warnings: Sequence[str],
 ) -> Finding:
-    log10_lr = scores[0].log10_lr
-    by_id = {score.id: score.log10_lr for score in scores}
-    reasons = (*reasons_outside(image, faces, domain), *disagreement(detector, by_id))
+    log10_lr, domain = scores[0].log10_lr, detector.domain
+    reasons = (
+        *domain.reasons_outside(image),
+        *domain.reasons_of_faces(image, faces[0]),
+        *disagreement(detector, [score.log10_lr for score in scores[1:]]),
+    )
     return Finding(
         path=image.path,
         sha256=image.sha256,
@@ -193,98 +184,33 @@ def _finding(
         p_synthetic=probability(log10_lr),
         thresholds=detector.thresholds,
         detectors=scores,
-        faces=faces,
+        faces=faces[0],
+        face_finder=faces[1],
         reasons=reasons,
         warnings=(*image.warnings, *warnings),
         preprocessing=preprocessing(),
-        device=next((str(d.device) for d in (detector, *parts_of(detector)) if hasattr(d, "device")), "cpu"),
+        device=detector.device,
     )
-
-
-def parts_of(detector: Detector) -> tuple[Detector, ...]:
-    """The parts of an ensemble; nothing for any other detector."""
-    return tuple(getattr(detector, "parts", ()))
 
 
 def preprocessing() -> str:
     """What is done to an image before it is scored, in words."""
-    from forensics.images.views import PREPROCESSING as how
+    from forensics.images.views import LARGEST_NATIVE_PX, SMALLEST_PX, WORKING_PX
 
     return (
-        f"as it is up to {how['native_up_to_px']} px on its shorter side; larger: {how['larger']}; "
-        f"smaller: {how['smaller']}"
+        f"as it is up to {LARGEST_NATIVE_PX} px on its shorter side; larger: shorter side to {WORKING_PX} px, "
+        f"Pillow bicubic; smaller: mirrored to {SMALLEST_PX} px"
     )
 
 
-def disagreement(detector: Detector, log10_lr: Mapping[str, float]) -> tuple[str, ...]:
+def disagreement(detector: Detector, log10_lrs: Sequence[float]) -> tuple[str, ...]:
     """The reason to give no verdict where, each at its own thresholds, one part says synthetic and one authentic.
 
-    `log10_lr`: detector id → score, of every part.
+    `log10_lrs`: of every part, in the order of `detector.parts`.
     """
-    said: dict[str, list[str]] = {SYNTHETIC: [], AUTHENTIC: [], INCONCLUSIVE: []}
-    for part in parts_of(detector):
-        said[part.verdict(log10_lr[part.id])].append(f"{part.kind} {log10_lr[part.id]:+.2f}")
+    said: dict[Verdict, list[str]] = {SYNTHETIC: [], AUTHENTIC: [], INCONCLUSIVE: []}
+    for part, log10_lr in zip(detector.parts, log10_lrs, strict=True):
+        said[part.verdict(log10_lr)].append(f"{part.kind} {log10_lr:+.2f}")
     if not (said[SYNTHETIC] and said[AUTHENTIC]):
         return ()
     return (f"its parts disagree: {', '.join(said[SYNTHETIC])} against {', '.join(said[AUTHENTIC])}",)
-
-
-def reasons_outside(
-    image: DecodedImage, faces: Sequence[FoundFace] | None, domain: Domain
-) -> tuple[str, ...]:
-    """Why `image` lies outside `domain`, one sentence each; empty: it lies inside. Faces None: not looked for."""
-    reasons = []
-    side = min(image.width, image.height)
-    if side < domain.min_side_px:
-        reasons.append(f"too small: {side} px on its shorter side, validated from {domain.min_side_px} px")
-    if image.format not in domain.formats:
-        reasons.append(f"unseen format: {image.format}, validated on {', '.join(domain.formats)}")
-    if image.mode in ("1", "P", "PA"):
-        reasons.append(f"few colours: the file stores a palette (mode {image.mode}), not validated")
-    quality = jpeg_quality(image.jpeg_tables) if image.jpeg_tables else None
-    if quality is not None and quality < domain.min_jpeg_quality:
-        reasons.append(
-            f"heavily compressed: JPEG quality about {quality}, validated from {domain.min_jpeg_quality}"
-        )
-    if faces is not None and domain.needs_face:
-        reasons += _face_reasons(image, faces, domain)
-    return tuple(reasons)
-
-
-def _face_reasons(image: DecodedImage, faces: Sequence[FoundFace], domain: Domain) -> list[str]:
-    if not faces:
-        return ["no face found: validated on faces only"]
-    left, top, right, bottom = max((face.box for face in faces), key=lambda b: (b[2] - b[0]) * (b[3] - b[1]))
-    share = max(right - left, bottom - top) / min(image.width, image.height)
-    if share < domain.min_face_share:
-        return [
-            f"face too small in the picture: {share:.0%} of its shorter side, validated from "
-            f"{domain.min_face_share:.0%}; crop to the face"
-        ]
-    return []
-
-
-def jpeg_quality(tables: Sequence[Sequence[int]]) -> int:
-    """The libjpeg quality, 1 to 100, whose luminance table is nearest to `tables[0]` (64 values, natural order).
-
-    Nearest in mean |log ratio|; the table of another encoder gets the quality of like coarseness.
-    """
-    own = np.log(np.maximum(np.asarray(tables[0], dtype=np.float64), 1))
-    away = np.abs(np.log([jpeg_table(quality) for quality in range(1, 101)]) - own).mean(axis=1)
-    return 1 + int(away.argmin())
-
-
-def jpeg_table(quality: int) -> tuple[int, ...]:
-    """libjpeg's luminance quantisation table at `quality` 1 to 100, 64 values in natural order."""
-    scale_percent = 5000 // quality if quality < 50 else 200 - 2 * quality
-    return tuple(int(v) for v in np.clip((_TABLE_K1 * scale_percent + 50) // 100, 1, 255))
-
-
-_TABLE_K1 = np.array(
-    [
-        16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29,
-        51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121,
-        120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
-    ],
-    dtype=np.float64,
-)  # fmt: skip

@@ -24,8 +24,8 @@ Result = TypeVar("Result")
 
 def thread_count(detectors: Iterable[Detector]) -> int:
     """How many threads may score with `detectors`: as PyTorch has; one on a GPU or to look for faces."""
-    parts = [part for detector in detectors for part in (detector, *getattr(detector, "parts", ()))]
-    if any(part.kind == "faces" or str(getattr(part, "device", "cpu")) != "cpu" for part in parts):
+    parts = [part for detector in detectors for part in (detector, *detector.parts)]
+    if any(not part.threads or part.device != "cpu" for part in parts):
         return 1
     import torch
 

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from forensics.core.errors import FacePackError, ForensicsError
+from forensics.core.errors import ForensicsError
 from forensics.core.files import write_text
-from forensics.core.terminal import note, tracked
+from forensics.core.terminal import tracked
 from forensics.images import DecodedImage, ImageFailure, contact_sheet, decode, decode_many, resize
 
 if TYPE_CHECKING:
     from forensics.corpus import Corpus
     from forensics.detectors.contract import Detector
     from forensics.detectors.finding import Finding
-    from forensics.faces.analyser import FaceAnalyser
+    from forensics.examiner.detection import Examiner
 
 _N_FACES = 64
 _N_STEPS = 50
@@ -71,39 +71,28 @@ def photograph_path() -> Path:
 def run_demo(out: Path, *, seed: int = 0, device: str = "auto") -> dict[str, Any]:
     """Make a corpus and a walk, examine them and a photograph, and write `out`/report.html. Returns a summary."""
     from forensics.corpus import Corpus
-    from forensics.detectors.contract import load_detector
+    from forensics.examiner.detection import load_examiner
     from forensics.recipes.contract import RecipeInputs
     from forensics.recipes.run import CorpusOptions, make_corpus
 
     faces_of, steps_of = (RecipeInputs(n, seed, "own-128", device) for n in (_N_FACES, _N_STEPS))
     make_corpus(CorpusOptions(out / "corpus", faces_of, settings={"psi": str(_PSI)}))
     make_corpus(CorpusOptions(out / "walk", steps_of, "walked", {"step": str(_STEP)}, "walk"))
-    detector, faces = load_detector(), _faces()
+    examiner = load_examiner(device=device)
     corpus, walk = Corpus.open(out / "corpus"), Corpus.open(out / "walk")
     groups = [
-        _examine("corpus", 1, _decoded(corpus), detector, faces),
-        _examine("walk", 1, _decoded(walk), detector, faces),
-        _examine("photograph", 0, [decode(photograph_path())], detector, faces),
+        _examine("corpus", 1, _decoded(corpus), examiner),
+        _examine("walk", 1, _decoded(walk), examiner),
+        _examine("photograph", 0, [decode(photograph_path())], examiner),
     ]
     radii = [float(row.params["radius"]) for row in walk.manifest]
-    write_text(out / "photograph.html", _photograph_page(groups[2], detector))
-    write_text(out / "report.html", _page(groups, radii, detector, with_faces=faces is not None))
+    write_text(out / "photograph.html", _photograph_page(groups[2], examiner.detector))
+    write_text(out / "report.html", _page(groups, radii, examiner.detector))
     return {
         "report": str(out / "report.html"),
         "photograph": groups[2].findings[0].to_json(),
         "groups": [g.row() for g in groups],
     }
-
-
-def _faces() -> FaceAnalyser | None:
-    """The face pack where one is installed; the demo never downloads."""
-    from forensics.faces.analyser import load_faces
-
-    try:
-        return load_faces()
-    except FacePackError as error:
-        note(f"going on without faces: {error}")
-        return None
 
 
 def _decoded(corpus: Corpus) -> list[DecodedImage]:
@@ -114,13 +103,9 @@ def _decoded(corpus: Corpus) -> list[DecodedImage]:
     return [item for item in found if isinstance(item, DecodedImage)]
 
 
-def _examine(
-    name: str, label: int, images: list[DecodedImage], detector: Detector, faces: FaceAnalyser | None
-) -> Examined:
-    from forensics.detectors.finding import examine
-
-    findings = list(tracked(examine(images, detector, faces), f"examining {name}", len(images)))
-    return Examined(name, label, images, findings)
+def _examine(name: str, label: int, images: list[DecodedImage], examiner: Examiner) -> Examined:
+    pairs = tracked(examiner.examine(images), f"examining {name}", len(images))
+    return Examined(name, label, images, [finding for _, finding in pairs])
 
 
 def _photograph_page(group: Examined, detector: Detector) -> str:
@@ -132,7 +117,7 @@ def _photograph_page(group: Examined, detector: Detector) -> str:
     return page.html()
 
 
-def _page(groups: Sequence[Examined], radii: Sequence[float], detector: Detector, *, with_faces: bool) -> str:
+def _page(groups: Sequence[Examined], radii: Sequence[float], detector: Detector) -> str:
     from forensics.report import images
     from forensics.report.page import render
 
@@ -155,7 +140,6 @@ def _page(groups: Sequence[Examined], radii: Sequence[float], detector: Detector
         "detector": detector,
         "thresholds": detector.thresholds,
         "scores": _score_plot(groups, detector),
-        "with_faces": with_faces,
     }
     return render("demo.html", context)
 
@@ -171,7 +155,7 @@ def _score_plot(groups: Sequence[Examined], detector: Detector) -> str:
 
     rng = np.random.default_rng(0)
     with plots.figure(7.4, 2.5) as (drawing, (axes,)):
-        low, high = detector.thresholds["authentic_at"], detector.thresholds["synthetic_at"]
+        low, high = detector.thresholds.authentic_at, detector.thresholds.synthetic_at
         axes.axvspan(low, high, color=plots.NEUTRAL, alpha=0.18, lw=0, label="inconclusive")
         for k, group in enumerate(groups):
             colour = plots.SYNTHETIC if group.label else plots.AUTHENTIC

@@ -1,4 +1,4 @@
-"""What `forensics detect` does: find, decode, examine, and say so as each image is done, then write the page."""
+"""What `forensics detect` does: examine files one by one, say so as each is done, then write the page."""
 
 from __future__ import annotations
 
@@ -9,26 +9,25 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
-from forensics.core.errors import FacePackError, ForensicsError
+from forensics.core.errors import ForensicsError
 from forensics.core.evidence import evidence, recorded
 from forensics.core.terminal import note, print_line, printable, progress
-from forensics.detectors.contract import load_on_device
-from forensics.detectors.finding import POLARITY, Finding, examine_each
+from forensics.detectors.finding import Finding
+from forensics.detectors.thresholds import POLARITY
+from forensics.examiner.detection import Examiner, load_examiner
 from forensics.images import DecodedImage, Found, ImageFailure, decode_many, find_images
 
 if TYPE_CHECKING:
-    from forensics.detectors.contract import Detector
     from forensics.examiner.page import DetectionReport
-    from forensics.faces.analyser import FaceAnalyser
 
-_STYLES = {"synthetic": "bold red", "authentic": "bold blue", "inconclusive": "bold"}
-_DECODING_AHEAD = 2
+_STYLES: Final = {"synthetic": "bold red", "authentic": "bold blue", "inconclusive": "bold"}
+_DECODING_AHEAD: Final = 2
 
 
 @dataclass(frozen=True)
-class Request:
+class ExaminationOptions:
     """What is to be examined, and how."""
 
     paths: tuple[Path, ...]
@@ -51,55 +50,50 @@ class Outcome:
 
 
 @recorded
-def examine_files(request: Request, *, as_json: bool) -> Outcome:
-    """Examine every image of the request; findings go to stdout one by one, everything else to stderr.
+def examine_files(options: ExaminationOptions, *, as_json: bool) -> Outcome:
+    """Examine every image that is named; findings go to stdout one by one, everything else to stderr.
 
-    ForensicsError: no image was found, or the detector or device cannot be used.
+    ForensicsError: no image is there, or the detector, the face pack or the device cannot be used.
     """
-    found = find_images(request.paths, request.include, request.exclude)
+    found = find_images(options.paths, options.include, options.exclude)
     if not found.paths and not found.failures:
-        raise ForensicsError(f"{', '.join(map(printable, request.paths))}: no images there")
+        raise ForensicsError(f"{', '.join(map(printable, options.paths))}: no images there")
     for passed in found.passed_over:
         note(passed.message)
-    detector = load_on_device(request.detector, request.device)
-    faces, warnings = _faces(request)
-    if faces is not None:
-        detector.use_faces(faces)
-    limits = detector.thresholds
-    note(
-        f"{POLARITY}; synthetic from {limits['synthetic_at']:+.2f}, authentic up to {limits['authentic_at']:+.2f}; "
-        f"detector {detector.id}"
+    examiner = load_examiner(
+        options.detector,
+        device=options.device,
+        pack=options.pack,
+        pack_root=options.pack_root,
+        faces=options.faces,
     )
-    page = _page(request, detector, found, warnings) if request.report else None
+    _introduce(examiner)
+    page = _page(options, examiner, len(found.paths)) if options.report else None
     outcome = Outcome()
     # On a terminal the lines themselves show progress, and a bar would be torn by them.
     quiet = nullcontext() if sys.stdout.isatty() else progress("examining", len(found.paths))
     with quiet as meter:
-        images = _readable(found, outcome, page)
-        for image, finding in examine_each(images, detector, faces, warnings=warnings):
+        for image, finding in examiner.examine(_readable(found, outcome, page)):
             outcome.verdicts[finding.verdict] += 1
             _say(finding, as_json=as_json)
             if page is not None:
                 page.add(image, finding)
             if meter is not None:
                 meter.advance()
-    if page is not None and request.report is not None:
-        page.write(request.report)
-        note(f"report: {request.report}")
+    if page is not None and options.report is not None:
+        page.write(options.report)
+        note(f"report: {options.report}")
     return outcome
 
 
-def _faces(request: Request) -> tuple[FaceAnalyser | None, tuple[str, ...]]:
-    """The face analyser, or None and the warning that goes into every finding."""
-    if not request.faces:
-        return None, ()
-    from forensics.faces.analyser import load_faces
-
-    try:
-        return load_faces(request.pack, request.pack_root), ()
-    except FacePackError as error:
-        note(f"going on without faces: {error}")
-        return None, (f"faces were not looked for: {error}",)
+def _introduce(examiner: Examiner) -> None:
+    limits = examiner.detector.thresholds
+    note(
+        f"{POLARITY}; synthetic from {limits.synthetic_at:+.2f}, authentic up to {limits.authentic_at:+.2f}; "
+        f"detector {examiner.detector.id}"
+    )
+    if examiner.faces is None and examiner.detector.domain.needs_face:
+        note("faces are not looked for: there are scores, and no verdicts")
 
 
 def _readable(found: Found, outcome: Outcome, page: DetectionReport | None) -> Iterator[DecodedImage]:
@@ -142,14 +136,10 @@ def finding_in_a_line(finding: Finding) -> str:
     )
 
 
-def _page(request: Request, detector: Detector, found: Found, warnings: tuple[str, ...]) -> DetectionReport:
+def _page(options: ExaminationOptions, examiner: Examiner, n_expected: int) -> DetectionReport:
     from forensics.examiner.page import DetectionReport
 
-    page = DetectionReport(detector, _evidence(request, detector), len(found.paths))
-    page.warnings += warnings
-    return page
-
-
-def _evidence(request: Request, detector: Detector) -> list[tuple[str, str]]:
-    options: dict[str, Any] = {k: v for k, v in vars(request).items() if k not in ("paths", "report")}
-    return evidence({f"detector {detector.id}": detector.weights_sha256}, options=options).lines()
+    detector = examiner.detector
+    chosen = {k: v for k, v in vars(options).items() if k not in ("paths", "report")}
+    record = evidence({f"detector {detector.id}": detector.weights_sha256}, options=chosen)
+    return DetectionReport(detector, record.lines(), n_expected)

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from forensics.core.files import write_text
-from forensics.detectors.finding import AUTHENTIC, INCONCLUSIVE, SYNTHETIC, VERDICTS, Finding, probability
+from forensics.detectors.card import Propositions
+from forensics.detectors.finding import Finding, probability
+from forensics.detectors.thresholds import AUTHENTIC, INCONCLUSIVE, SYNTHETIC, VERDICTS
 from forensics.examiner import spectrum
 from forensics.report import images, plots
 from forensics.report.page import likelihood_ratio, percent, render, signed
@@ -28,11 +30,6 @@ _FULL_SIDES = ((24, 640), (80, 400), (1 << 62, 300))  # up to so many images: px
 _THUMBNAIL_PX = 104
 _SPECTRUM_DB = (0.0, 55.0)
 _PRIORS = (("1 in 1,000", 1 / 999), ("1 in 100", 1 / 99), ("1 in 10", 1 / 9), ("1 in 2 (even)", 1.0))
-
-PROPOSITIONS = {
-    "synthetic": "the face was made by a generator of the StyleGAN family.",
-    "authentic": "the image is a photograph of a face, possibly resized or recompressed.",
-}
 
 
 @dataclass(frozen=True)
@@ -141,7 +138,7 @@ class DetectionReport:
             "spectrum_low": _SPECTRUM_DB[0],
             "spectrum_high": _SPECTRUM_DB[1],
             "evidence": self.evidence,
-            "propositions": self.detector.card.get("propositions", PROPOSITIONS),
+            "propositions": self.detector.card.propositions or Propositions(),
             "thresholds_words": thresholds_in_words(self.detector),
         }
         return render("detect.html", context)
@@ -167,8 +164,8 @@ def thresholds_in_words(detector: Detector) -> str:
     """How the thresholds were fixed, from what the detector carries, and which verdict its bounds put out of reach."""
     thresholds, bounds = detector.thresholds, detector.calibration
     words = (
-        f"Both were fixed on {thresholds['n']} calibration images that were not trained on, so that at most "
-        f"{percent(thresholds['target_fpr'])} of the authentic among them are called synthetic."
+        f"Both were fixed on {thresholds.n} calibration images that were not trained on, so that at most "
+        f"{percent(thresholds.target_fpr)} of the authentic among them are called synthetic."
     )
     if bounds is None:
         return words
@@ -177,8 +174,8 @@ def thresholds_in_words(detector: Detector) -> str:
         "farther out is given as that."
     )
     for word, beyond in (
-        (AUTHENTIC, thresholds["authentic_at"] < bounds.lowest),
-        (SYNTHETIC, thresholds["synthetic_at"] > bounds.highest),
+        (AUTHENTIC, thresholds.authentic_at < bounds.lowest),
+        (SYNTHETIC, thresholds.synthetic_at > bounds.highest),
     ):
         words += f" No image can therefore be called {word}." if beyond else ""
     return words

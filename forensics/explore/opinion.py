@@ -5,18 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from forensics.core.errors import FacePackError
-from forensics.detectors.contract import Detector, load_on_device, read_description
+from forensics.detectors.contract import Detector
+from forensics.detectors.description import read_description
 from forensics.detectors.finding import examine
-from forensics.faces.analyser import FaceAnalyser, load_faces
+from forensics.detectors.loading import load_on_device
+from forensics.examiner.detection import load_finder
+from forensics.faces.analyser import load_faces, pack_if_any
+from forensics.faces.contract import FindsFaces
 from forensics.images import decode_bytes
 
 
 class Opinion:
-    """Asks the detector of that name and, where there is a pack, the face finder.
+    """Asks the detector of that name, and a face pack or the finder that ships.
 
     Both are loaded when first asked, but a detector or `pack` that is named must be there: DetectorError or
-    FacePackError at once. Without a name, the environment's or the usual pack is used where it is found.
+    FacePackError at once. Without a name, the environment's or the usual pack is used, else the finder that ships.
     """
 
     def __init__(
@@ -29,24 +32,18 @@ class Opinion:
         self._name, self._root, self._device = detector, root, device
         if detector != "default":
             read_description(Path(detector))
-        self._faces: FaceAnalyser | None = load_faces(pack, root) if pack else None
+        if pack and pack_if_any(pack, root):
+            load_faces(pack, root)
+        self._pack = pack
+        self._faces: FindsFaces | None = None
         self._detector: Detector | None = None
-        self._warnings: tuple[str, ...] = ()
 
     def of(self, png: bytes, name: str) -> dict[str, Any]:
         """The finding of `forensics detect` for a PNG file, and `face_score` (0 where no face, None: nobody looked)."""
         if self._detector is None:
             self._detector = load_on_device(self._name, self._device)
-            self._find_faces()
+            self._faces = load_finder(self._pack, self._root, self._detector)
         image = decode_bytes(png, name)
-        finding = next(examine([image], self._detector, self._faces, warnings=self._warnings))
+        finding = next(examine([image], self._detector, self._faces))
         scores = None if finding.faces is None else [face.score for face in finding.faces]
         return finding.to_json() | {"face_score": None if scores is None else max(scores, default=0.0)}
-
-    def _find_faces(self) -> None:
-        if self._faces is not None:
-            return
-        try:
-            self._faces = load_faces(None, self._root)
-        except FacePackError as error:
-            self._warnings = (f"faces were not looked for: {error}",)

@@ -20,7 +20,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forensics.core.errors import FacePackError
+from forensics.faces.contract import best_face
 
 if TYPE_CHECKING:
     from insightface.app import FaceAnalysis
@@ -38,6 +39,9 @@ DETECTION_THRESHOLD: Final = (
     0.5  # InsightFace's own; below it a face is not reported and the image scores 0.00
 )
 
+Pixels = NDArray[np.uint8]
+
+_NO_EMBEDDING: Final[NDArray[np.float32]] = np.zeros(0, np.float32)
 _CLOSE_BORDER = 0.5  # of the longer side
 _CLOSE_SIZE_PX = 192
 _SCENE_FROM_PX = 320
@@ -58,7 +62,7 @@ class Face:
     score: float
     box: NDArray[np.float32]
     landmarks: NDArray[np.float32]
-    embedding: NDArray[np.float32]
+    embedding: NDArray[np.float32] = field(default_factory=lambda: _NO_EMBEDDING)
 
 
 class FaceAnalyser:
@@ -68,7 +72,7 @@ class FaceAnalyser:
         self._detection: Any = app.models["detection"]
         self._recognition: Any = app.models.get("recognition")
         self.folder = folder
-        self.pack = folder.name
+        self.pack = self.name = folder.name
 
     def weights_sha256(self) -> dict[str, str]:
         """File name → SHA-256 of every model file of the pack (for evidence; reads the files)."""
@@ -76,20 +80,36 @@ class FaceAnalyser:
 
         return {path.name: sha256_file(path) for path in sorted(self.folder.glob("*.onnx"))}
 
-    def analyse(self, pixels: NDArray[np.uint8]) -> list[Face]:
-        """Every face in uint8 [H, W, 3] RGB `pixels`, best score first; empty where there is none."""
+    def analyse(self, pixels: Pixels) -> list[Face]:
+        """Every face in uint8 [H, W, 3] RGB `pixels`, with its embedding, best score first; empty: there is none."""
+        faces = self.find(pixels)
+        bgr = np.ascontiguousarray(pixels[:, :, ::-1])
+        with _stdout_to_stderr():
+            return [replace(face, embedding=self._embed(bgr, face.landmarks)) for face in faces]
+
+    def find(self, pixels: Pixels) -> list[Face]:
+        """The same without the embeddings, which take most of the time."""
         if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
             raise ValueError(f"expected uint8 [H, W, 3] pixels, got {pixels.dtype} {list(pixels.shape)}")
         if max(pixels.shape) > _LONGEST_SLIVER * min(pixels.shape[:2]):
             return []  # less than a pixel high once it fits the detector's input; no face is shaped so
         bgr = np.ascontiguousarray(pixels[:, :, ::-1])
         with _stdout_to_stderr():
-            found = _merged([*self._close_view(bgr), *self._scene_views(bgr)])
-            if max(bgr.shape) > _LARGE_SIZE_PX and not _any_prominent(found, bgr):
-                found = _merged([*found, *self._detect(bgr, _LARGE_SIZE_PX)])
-            return [Face(score, box, marks, self._embed(bgr, marks)) for score, box, marks in found]
+            faces = _merged([*self._close_view(bgr), *self._scene_views(bgr)])
+            if max(bgr.shape) > _LARGE_SIZE_PX and not _any_prominent(faces, bgr):
+                faces = _merged([*faces, *self._detect(bgr, _LARGE_SIZE_PX)])
+        return faces
 
-    def _close_view(self, bgr: NDArray[Any]) -> list[_Found]:
+    def best(self, pixels: Pixels) -> Face | None:
+        """The face that is meant where one is asked for, with its embedding; None where there is none."""
+        return best_face(self.analyse(pixels))
+
+    def embedding(self, pixels: Pixels) -> NDArray[np.float32]:
+        """float32 [d] of the best face, not normalised; [0] where there is no face, or no recognition model."""
+        face = self.best(pixels)
+        return _NO_EMBEDDING if face is None else face.embedding
+
+    def _close_view(self, bgr: NDArray[Any]) -> list[Face]:
         import cv2
 
         # The border is added after shrinking: SCRFD sees 192 px, a large original would only cost memory.
@@ -98,13 +118,13 @@ class FaceAnalyser:
             bgr = cv2.resize(bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         border = round(max(bgr.shape[:2]) * _CLOSE_BORDER)
         padded = cv2.copyMakeBorder(bgr, border, border, border, border, cv2.BORDER_CONSTANT)
-        found = self._detect(padded, _CLOSE_SIZE_PX)
-        return [(score, (box - border) / scale, (marks - border) / scale) for score, box, marks in found]
+        faces = self._detect(padded, _CLOSE_SIZE_PX)
+        return [Face(f.score, (f.box - border) / scale, (f.landmarks - border) / scale) for f in faces]
 
-    def _scene_views(self, bgr: NDArray[Any]) -> list[_Found]:
+    def _scene_views(self, bgr: NDArray[Any]) -> list[Face]:
         return self._detect(bgr, _SCENE_SIZE_PX) if max(bgr.shape[:2]) > _SCENE_FROM_PX else []
 
-    def _detect(self, bgr: NDArray[Any], size_px: int) -> list[_Found]:
+    def _detect(self, bgr: NDArray[Any], size_px: int) -> list[Face]:
         import cv2
 
         # SCRFD shrinks with plain bilinear, which aliases beyond a factor of two: average down to that first.
@@ -114,7 +134,7 @@ class FaceAnalyser:
         boxes, landmarks = self._detection.detect(bgr, input_size=(size_px, size_px))
         marks = landmarks if landmarks is not None else np.zeros((len(boxes), 5, 2), np.float32)
         return [
-            (float(box[4]), (box[:4] / scale).astype(np.float32), (points / scale).astype(np.float32))
+            Face(float(box[4]), (box[:4] / scale).astype(np.float32), (points / scale).astype(np.float32))
             for box, points in zip(boxes, marks, strict=True)
         ]
 
@@ -131,20 +151,17 @@ class FaceAnalyser:
         return np.asarray(values, np.float32).reshape(-1)
 
 
-_Found = tuple[float, NDArray[np.float32], NDArray[np.float32]]
+def _any_prominent(faces: list[Face], bgr: NDArray[Any]) -> bool:
+    return any(face.box[3] - face.box[1] > _PROMINENT * max(bgr.shape) for face in faces)
 
 
-def _any_prominent(found: list[_Found], bgr: NDArray[Any]) -> bool:
-    return any(box[3] - box[1] > _PROMINENT * max(bgr.shape) for _, box, _ in found)
-
-
-def _merged(found: list[_Found]) -> list[_Found]:
+def _merged(faces: list[Face]) -> list[Face]:
     """Best first; of two boxes that overlap by more than `_SAME_FACE_IOU`, the better one."""
-    kept: list[_Found] = []
-    for candidate in sorted(found, key=lambda item: -item[0]):
-        if all(_iou(candidate[1], other[1]) <= _SAME_FACE_IOU for other in kept):
-            kept.append(candidate)
-    return kept
+    separate: list[Face] = []
+    for candidate in sorted(faces, key=lambda face: -face.score):
+        if all(_iou(candidate.box, face.box) <= _SAME_FACE_IOU for face in separate):
+            separate.append(candidate)
+    return separate
 
 
 def _iou(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:

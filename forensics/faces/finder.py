@@ -68,6 +68,8 @@ class _Candidate:
 class FaceFinder:
     """Finds faces without a pack, on the CPU. Make one with `load_face_finder`."""
 
+    name = NAME
+
     def __init__(self, short_range: GraphNetwork, full_range: GraphNetwork, mesh: GraphNetwork) -> None:
         self._short, self._full, self._mesh = short_range, full_range, mesh
 

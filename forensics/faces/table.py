@@ -8,10 +8,11 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from forensics.core.errors import FacePackError
 from forensics.faces.analyser import Face, FaceAnalyser
+from forensics.faces.contract import best_face
 from forensics.images import DecodedImage, ImageFailure, decode_many
 
 _POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
@@ -100,11 +101,11 @@ def _rows(
 
 
 def _row(image: DecodedImage, faces: list[Face], pack: str) -> dict[str, str]:
-    row: dict[str, Any] = dict.fromkeys(COLUMNS, "")
+    row: dict[str, object] = dict.fromkeys(COLUMNS, "")
     row.update(path=_text(image.path), sha256=image.sha256, width=image.width, height=image.height)
     row.update(faces=len(faces), score="0.00", pack=pack)
-    if faces:
-        best = faces[0]
+    best = best_face(faces)
+    if best is not None:
         row["score"] = f"{best.score:.4f}"
         row.update(zip(("x0", "y0", "x1", "y1"), (f"{value:.2f}" for value in best.box), strict=True))
         for name, point in zip(_POINTS, best.landmarks, strict=True):

@@ -11,7 +11,7 @@ A strip longer than four times its shorter side is cut to its middle.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,6 @@ WORKING_PX: Final = 256
 LARGEST_NATIVE_PX: Final = 320
 SMALLEST_PX: Final = 64
 _LONGEST_SHAPE: Final = 4
-
-PREPROCESSING: Final[dict[str, Any]] = {
-    "native_up_to_px": LARGEST_NATIVE_PX,
-    "larger": f"shorter side to {WORKING_PX} px, Pillow bicubic",
-    "smaller": f"mirrored to {SMALLEST_PX} px",
-}
 
 
 def working_view(image: Pixels) -> Pixels:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from forensics.corpus.likeness import cosine
+
 if TYPE_CHECKING:
     from forensics.detectors.contract import Detector
     from forensics.faces.analyser import FaceAnalyser
@@ -31,7 +33,7 @@ class Opinions:
             found = [self._face(image) for image in images]
             scores = np.array([score for score, _ in found])
             cosines = [
-                _cosine(a, b) for (_, a), b in zip(found, self.reference, strict=True) if len(a) and len(b)
+                cosine(a, b) for (_, a), b in zip(found, self.reference, strict=True) if len(a) and len(b)
             ]
             row["face_yield"] = float((scores > 0).mean())
             row["face_score"] = float(scores.mean())
@@ -51,8 +53,8 @@ class Opinions:
     def _face(self, image: np.ndarray) -> tuple[float, np.ndarray]:
         """Score and embedding of the best face; 0 and an empty one where there is none."""
         assert self.faces is not None
-        found = self.faces.analyse(image)
-        return (found[0].score, found[0].embedding) if found else (0.0, np.zeros(0, np.float32))
+        face = self.faces.best(image)
+        return (0.0, np.zeros(0, np.float32)) if face is None else (face.score, face.embedding)
 
 
 def ask(reference: np.ndarray, face_pack: str | None, detector: str | None) -> Opinions:
@@ -66,7 +68,7 @@ def ask(reference: np.ndarray, face_pack: str | None, detector: str | None) -> O
 
         faces = load_faces(face_pack)
     if detector is not None:
-        from forensics.detectors.contract import load_detector
+        from forensics.detectors.loading import load_detector
 
         critic = load_detector(detector)
     return Opinions(reference, faces, critic)
@@ -80,7 +82,7 @@ def weights_asked(face_pack: str | None, detector: str | None) -> dict[str, str]
 
         inputs |= {f"face pack {k}": v for k, v in load_faces(face_pack).weights_sha256().items()}
     if detector is not None:
-        from forensics.detectors.contract import load_detector
+        from forensics.detectors.loading import load_detector
 
         inputs["detector"] = load_detector(detector).weights_sha256
     return inputs
@@ -91,12 +93,7 @@ def too_small_for(detector: str | None, side_px: int) -> int | None:
     (and without a detector)."""
     if detector is None:
         return None
-    from forensics.detectors.contract import load_detector
-    from forensics.detectors.finding import Domain
+    from forensics.detectors.loading import load_detector
 
-    smallest = Domain.of(load_detector(detector)).min_side_px
+    smallest = load_detector(detector).domain.min_side_px
     return smallest if side_px < smallest else None
-
-
-def _cosine(a: np.ndarray, b: np.ndarray) -> float:
-    return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12))

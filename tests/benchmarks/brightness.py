@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from forensics.corpus.pools.pool import Pool
 from forensics.detectors.calibration import Calibration
-from forensics.detectors.contract import Detector, Thresholds
+from forensics.detectors.card import DetectorCard
+from forensics.detectors.checked import Json
+from forensics.detectors.contract import Detector, FitOptions
+from forensics.detectors.domain import Domain
+from forensics.detectors.thresholds import Thresholds
 
 Pixels = NDArray[np.uint8]
 
@@ -31,8 +36,12 @@ class Brightness(Detector):
         return {}
 
     @classmethod
-    def from_arrays(cls, config: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Detector:
+    def from_arrays(cls, config: Json, arrays: Mapping[str, NDArray[Any]]) -> Self:
         return cls(config)
+
+    @classmethod
+    def fit(cls, pool: Pool, options: FitOptions) -> Self:
+        return cls({})
 
 
 def brightness(offset: float = 0.0) -> Brightness:
@@ -41,6 +50,6 @@ def brightness(offset: float = 0.0) -> Brightness:
         {},
         Calibration(1.0, offset, -20.0, 20.0),
         Thresholds(0.5, -0.5, 0.05, 0.1, 10, 10, "by hand"),
-        {"domain": {"min_side_px": 32, "min_jpeg_quality": 30}},
+        DetectorCard(domain=Domain(min_side_px=32, min_jpeg_quality=30)),
         "0" * 64,
     )

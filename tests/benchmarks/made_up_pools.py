@@ -10,7 +10,7 @@ import numpy as np
 
 from forensics.core.files import sha256_bytes
 from forensics.corpus.pools.pool import Pool, split_pool
-from forensics.detectors.fitting.engine import Options, train_detector
+from forensics.detectors.fitting.engine import TrainingOptions, train_detector
 from forensics.detectors.fitting.fitted_on import write_fitted_on
 
 
@@ -35,6 +35,6 @@ def tiny(folder: Path) -> Any:
     ramp = np.tile(np.arange(64, dtype=np.uint8)[:, None, None] * 3, (1, 64, 3))
     images = [ramp if y == 0 else rng.integers(0, 256, (64, 64, 3), dtype=np.uint8) for y in pool.labels]
     pool = Pool(tuple(images), pool.labels, pool.sources, pool.sha256)
-    detector = train_detector("frequency", pool, folder / "detector", Options(work=folder / "work"))
+    detector = train_detector("frequency", pool, folder / "detector", TrainingOptions(work=folder / "work"))
     write_fitted_on(folder / "detector", *split_pool(pool, 0.2, 0))
     return detector

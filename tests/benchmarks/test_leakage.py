@@ -15,8 +15,8 @@ from sklearn.preprocessing import StandardScaler
 from forensics.benchmarks.leakage import metadata_baseline, past_warning
 from forensics.benchmarks.perturbations.named import parse, perturb
 from forensics.core.files import sha256_file
-from forensics.detectors.finding import jpeg_table
 from forensics.images import decode
+from forensics.images.jpeg_tables import jpeg_table
 from forensics.metrics.detection import Estimate, auc
 
 
@@ -94,7 +94,7 @@ def test_a_fall_under_a_common_past_is_said() -> None:
 
 def test_the_trap_in_real_files_is_found(shared: Path) -> None:
     """The photographs' originals were JPEG 75, 4:2:0; the samples' were not. Chroma alone shows it after reduction."""
-    from forensics.detectors.kinds.spectral import block_cosine
+    from forensics.detectors.features.spectral import block_cosine
     from forensics.images import resize
 
     def chroma(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

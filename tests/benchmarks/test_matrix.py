@@ -104,7 +104,7 @@ def test_what_is_left_out_was_not_fitted_and_what_is_tested_was_not_either(
 
 
 def test_a_cell_is_the_detectors_own_score(done: tuple[Matrix, Path], small: Path) -> None:
-    from forensics.detectors.contract import load_detector
+    from forensics.detectors.loading import load_detector
     from forensics.metrics.detection import auc
 
     matrix, out = done

@@ -17,7 +17,8 @@ from forensics.benchmarks import scoring
 from forensics.benchmarks.perturbations.named import parse
 from forensics.benchmarks.protocol import Outcome, run_benchmark
 from forensics.core.errors import CorpusError, ForensicsError
-from forensics.detectors.contract import Detector, load_detector
+from forensics.detectors.contract import Detector
+from forensics.detectors.loading import load_detector
 from forensics.images import decode
 from tests.benchmarks.brightness_run import Silent
 

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 from forensics.benchmarks.tables import measure, slices, unequal_psi, unreachable, verdicts
+from forensics.detectors.calibration import Calibration
+from forensics.detectors.description import Description
+from forensics.detectors.thresholds import Thresholds
 from forensics.metrics.detection import wilson
 
 
@@ -99,10 +102,10 @@ def test_generators_are_compared_at_equal_psi_only() -> None:
 
 def test_a_threshold_beyond_the_scores_is_said() -> None:
     def said(synthetic_at: float, authentic_at: float) -> str:
-        limits = {"synthetic_at": synthetic_at, "authentic_at": authentic_at}
-        return unreachable({"calibration": {"lowest": -0.8, "highest": 0.6}, "thresholds": limits}, "d")
+        limits = Thresholds(synthetic_at, authentic_at, 0.05, 0.1, 10, 10, "by hand")
+        return unreachable(Description("d", {}, Calibration(1.0, 0.0, -0.8, 0.6), limits), "d")
 
     assert said(0.6, -0.8) == ""
     assert said(0.61, -0.5).startswith("d can never say synthetic (from +0.61, its scores end at +0.60)")
     assert "authentic (up to -0.90" in said(0.5, -0.9)
-    assert unreachable({"calibration": None, "thresholds": None}, "d") == ""
+    assert unreachable(Description("d", {}), "d") == ""

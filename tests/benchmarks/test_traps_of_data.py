@@ -21,7 +21,7 @@ from forensics.benchmarks.overlap import Exposure
 from forensics.benchmarks.perturbations.named import Perturbation, perturb
 from forensics.core.errors import CorpusError
 from forensics.corpus.pools.grouping import Trace, groups_of
-from forensics.detectors.fitting.fitted_on import Fitted
+from forensics.detectors.fitting.fitted_on import FittedImage
 from forensics.images import decode
 from forensics.images.views import working_view
 from tests.benchmarks.brightness import brightness
@@ -159,7 +159,7 @@ def test_10_duplicates_and_identities_across_pools(faces: Path, tmp_path: Path) 
         Trace("2" * 64, other, ("c",), person[1] * 0.8 + person[2] * 0.6),
     ]
     assert len(set(groups_of(traces))) == 1
-    fitted = [Fitted("train", "", 0, "real", "f" * 64, hashes[1], ())]
+    fitted = [FittedImage("train", "", 0, "real", "f" * 64, hashes[1], ())]
     with pytest.raises(CorpusError, match=rf"{file.name} looks like an image it was trained on"):
         run(faces, tmp_path / "out", exposure=Exposure({"brightness-00000000": fitted}))
     assert not (tmp_path / "out").exists()

@@ -24,7 +24,7 @@ from forensics.commands.benchmark import benchmark as command
 from forensics.core.errors import DetectorError
 from forensics.core.files import sha256_file
 from forensics.core.registry import methods
-from forensics.detectors.contract import load_detector
+from forensics.detectors.loading import load_detector
 from forensics.images import decode
 from forensics.images.views import working_view
 from tests.benchmarks.brightness import brightness

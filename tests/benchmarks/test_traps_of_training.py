@@ -16,12 +16,12 @@ import pytest
 from forensics.benchmarks.learning_curve.curve import CurvePoint, means_over_seeds
 from forensics.benchmarks.matrix import rows_of
 from forensics.core.errors import DetectorError
+from forensics.core.registry import methods
 from forensics.corpus.items import Item
 from forensics.corpus.pools.five_pools import Rules, split_corpora
 from forensics.corpus.pools.grouping import Trace
 from forensics.corpus.pools.pool import FITTED, split_pool
-from forensics.detectors.contract import KINDS as DETECTOR_KINDS
-from forensics.detectors.contract import detector_class, load_detector
+from forensics.detectors.loading import detector_class, load_detector
 from tests.benchmarks.made_up_pools import made_up, tiny
 
 
@@ -69,8 +69,8 @@ def test_06_selecting_a_model_on_the_test_set() -> None:
 def test_13_a_detector_is_what_it_is_called(tmp_path: Path) -> None:
     """Each kind's name leads to its class, which refuses another kind's weights; the id has a hash of the weights, so
     that no result can be quoted for others."""
-    for kind in DETECTOR_KINDS:
-        assert detector_class(kind).kind == kind
+    for entry in methods("detector"):
+        assert detector_class(entry.name).kind == entry.name
     detector = tiny(tmp_path)
     written = json.loads((tmp_path / "detector" / "detector.json").read_text())
     (tmp_path / "detector" / "detector.json").write_text(json.dumps(written | {"kind": "cnn"}))

@@ -19,7 +19,7 @@ from PIL import Image
 from forensics.corpus.pools.five_pools import Rules, make_pools
 from forensics.corpus.pools.pool import split_pool
 from forensics.corpus.pools.reading import read_pool
-from forensics.detectors.fitting.engine import Options, train_detector
+from forensics.detectors.fitting.engine import TrainingOptions, train_detector
 from forensics.detectors.fitting.fitted_on import write_fitted_on
 
 Run = Callable[..., tuple[int, str, str]]
@@ -164,7 +164,7 @@ def learned(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
             with Image.open(file) as image:
                 image.resize((64, 64)).save(folder / "tree" / name / file.name)
     pool = read_pool([folder / "tree"])
-    options = Options(work=folder / "work")
+    options = TrainingOptions(work=folder / "work")
     train_detector("frequency", pool, folder / "detector", options)
     write_fitted_on(folder / "detector", *split_pool(pool, options.calibration_share, options.seed))
     return folder / "detector", folder / "tree"

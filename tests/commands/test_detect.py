@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from forensics.images import encode_png, resize
@@ -29,7 +30,7 @@ def portrait() -> bytes:
     """The head of NASA's portrait of Eileen Collins as PNG, 256 px."""
     from skimage.data import astronaut
 
-    return encode_png(resize(astronaut()[0:256, 96:352], (256, 256)))
+    return encode_png(resize(np.ascontiguousarray(astronaut()[30:220, 130:320]), (256, 256)))
 
 
 @pytest.fixture
@@ -73,11 +74,12 @@ def test_fail_on(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
     flagged = "synthetic"
     monkeypatch.setattr(Detector, "verdict", lambda self, log10_lr: flagged)
-    assert run(folder / "a.png", "--no-faces")[0] == 0
-    assert run(folder / "a.png", "--no-faces", "--fail-on", "synthetic")[0] == 1
-    assert run(folder, "--no-faces", "--fail-on", "synthetic")[0] == 2
+    assert run(folder / "a.png")[0] == 0
+    assert run(folder / "a.png", "--fail-on", "synthetic")[0] == 1
+    assert run(folder, "--fail-on", "synthetic")[0] == 2
+    assert run(folder / "a.png", "--no-faces", "--fail-on", "synthetic")[0] == 0  # no face, no verdict
     flagged = "inconclusive"
-    assert run(folder / "a.png", "--no-faces", "--fail-on", "synthetic")[0] == 0
+    assert run(folder / "a.png", "--fail-on", "synthetic")[0] == 0
 
 
 def test_bad_input_is_one_line_and_exit_code_2(run: Run, tmp_path: Path, folder: Path) -> None:
@@ -96,14 +98,41 @@ def test_bad_input_is_one_line_and_exit_code_2(run: Run, tmp_path: Path, folder:
     assert "cuda:7" in err
 
 
-def test_absent_faces_are_said_once_and_in_every_finding(run: Run, folder: Path, tmp_path: Path) -> None:
-    code, out, err = run(folder / "a.png", folder / "sub", "--json", "--pack-root", tmp_path / "no_packs")
+def test_no_verdict_where_faces_are_not_looked_for(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from forensics.detectors.contract import Detector
+
+    for verdict in ("authentic", "synthetic"):
+        monkeypatch.setattr(Detector, "verdict", lambda self, log10_lr, word=verdict: word)
+        code, out, err = run(folder / "a.png", folder / "sub", "--json", "--no-faces")
+        assert code == 0
+        assert err.count("faces are not looked for: there are scores, and no verdicts") == 1
+        for line in out.splitlines():
+            finding = json.loads(line)
+            assert finding["faces"] is None
+            assert finding["verdict"] == "inconclusive"
+            assert finding["reasons"] == ["faces were not looked for: validated on faces only"]
+        assert run(folder / "a.png")[1].startswith(verdict)
+
+
+def test_pictures_without_a_face_get_no_verdict_without_a_pack(run: Run, tmp_path: Path) -> None:
+    from skimage.data import chelsea, coffee
+
+    for name, pixels in (("cat.png", chelsea()), ("cup.png", coffee())):
+        (tmp_path / name).write_bytes(encode_png(pixels))
+    code, out, _ = run(tmp_path, "--json")
     assert code == 0
-    assert err.count("going on without faces") == 1
-    for line in out.splitlines():
-        found = json.loads(line)
-        assert found["faces"] is None
-        assert found["warnings"][-1].startswith("faces were not looked for: ")
+    for finding in map(json.loads, out.splitlines()):
+        assert finding["verdict"] == "inconclusive"
+        assert finding["face_finder"] == "face-finder"
+        assert "no face found: validated on faces only" in finding["reasons"]
+
+
+def test_a_pack_that_is_named_must_be_there(run: Run, folder: Path, tmp_path: Path) -> None:
+    code, out, err = run(folder / "a.png", "--pack-root", tmp_path / "no_packs")
+    assert (code, out) == (2, "")
+    assert "no InsightFace pack in" in err.splitlines()[-1]
 
 
 def test_faces_are_counted(run: Run, shared: Path) -> None:

@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 import forensics
 from forensics.commands.train_detector import train_detector
 from forensics.core.errors import CorpusError, DetectorError, ForensicsError
-from forensics.detectors.contract import load_detector
-from forensics.detectors.fitting.run import Request
+from forensics.detectors.fitting.run import TrainDetectorOptions
 from forensics.detectors.kinds.ensemble import EnsembleDetector
+from forensics.detectors.loading import load_detector
 
 app = typer.Typer()
 app.command()(train_detector)
@@ -49,8 +49,8 @@ def test_trains_and_leaves_evidence(tree: Path, shared: Path, tmp_path: Path) ->
     assert load_detector(out).weights_sha256 == summary["weights_sha256"]
     evidence = json.loads((out / "evidence.json").read_text())
     assert evidence["seeds"] == {"seed": 5}
-    request = evidence["call"]["arguments"]["request"]
-    assert evidence["call"]["function"] == "forensics.detectors.fitting.run.run"
+    request = evidence["call"]["arguments"]["options"]
+    assert evidence["call"]["function"] == "forensics.detectors.fitting.run.train_on_corpora"
     assert (request["authentic"], request["trim_bottom"]) == ([str(more)], 0.05)
 
 
@@ -94,7 +94,7 @@ def test_sets_of_features_are_chosen_and_recorded(tree: Path, tmp_path: Path) ->
     assert CliRunner().invoke(app, arguments).exit_code == 0
     assert load_detector(out).config["features"] == ["peaks", "blocks"]
     call = json.loads((out / "evidence.json").read_text())["call"]
-    assert call["arguments"]["request"]["features"] == ["peaks", "blocks"]
+    assert call["arguments"]["options"]["settings"]["frequency"]["features"] == ["peaks", "blocks"]
     wrong = CliRunner().invoke(app, [str(out), str(tree), "--kind", "frequency", "--features", "magic"])
     assert isinstance(wrong.exception, DetectorError)
 
@@ -134,7 +134,7 @@ def test_options_that_do_not_fit_are_refused(
     assert not (tmp_path / "out").exists()
 
 
-def test_options_left_out_are_those_of_the_request() -> None:
+def test_options_left_out_are_those_of_the_function() -> None:
     given = inspect.signature(train_detector).parameters
     for name in ("epochs", "trim_bottom", "jpeg_before", "self_made_weight", "seed", "device", "pools"):
-        assert given[name].default == Request.__dataclass_fields__[name].default, name
+        assert given[name].default == TrainDetectorOptions.__dataclass_fields__[name].default, name

@@ -15,18 +15,13 @@ from safetensors.numpy import load_file, save_file
 from forensics.core.errors import DetectorError
 from forensics.detectors import contract as base
 from forensics.detectors.calibration import Calibration
-from forensics.detectors.contract import (
-    DESCRIPTION,
-    KINDS,
-    WEIGHTS,
-    Thresholds,
-    detector_class,
-    load_detector,
-)
+from forensics.detectors.description import DESCRIPTION, WEIGHTS
+from forensics.detectors.features.spectral import features
 from forensics.detectors.kinds.ensemble import EnsembleDetector
 from forensics.detectors.kinds.frequency import FrequencyDetector
 from forensics.detectors.kinds.npr import NprDetector
-from forensics.detectors.kinds.spectral import features
+from forensics.detectors.loading import load_detector
+from forensics.detectors.thresholds import Thresholds
 
 LIMITS = Thresholds(0.4, -0.3, 0.02, 0.05, 80, 40, "by hand")
 
@@ -49,7 +44,7 @@ def _npr() -> NprDetector:
 def folder(tmp_path: Path) -> Path:
     parts = [_frequency(), _npr()]
     config = {"parts": ["spectra", "residuals"], "weights": [0.7, 0.4]}
-    EnsembleDetector(config, Calibration(1.0, 0.0, -2.0, 2.0), LIMITS, parts=parts).save(
+    EnsembleDetector(config, Calibration(1.0, 0.0, -2.0, 2.0), LIMITS, members=tuple(parts)).save(
         tmp_path / "detector"
     )
     return tmp_path / "detector"
@@ -67,7 +62,7 @@ def test_round_trip_of_an_ensemble(folder: Path, images: list[np.ndarray]) -> No
     assert isinstance(first, EnsembleDetector)
     assert first.weights_sha256 == second.weights_sha256
     assert np.array_equal(first.score(images), second.score(images))
-    assert first.thresholds == LIMITS.to_json()
+    assert first.thresholds == LIMITS
     assert first.verdict(1.0) == "synthetic"
     assert first.verdict(-1.0) == "authentic"
     assert first.verdict(0.0) == "inconclusive"
@@ -78,16 +73,15 @@ def test_round_trip_of_an_ensemble(folder: Path, images: list[np.ndarray]) -> No
 def test_ensemble_is_the_weighted_sum_of_its_parts(folder: Path, images: list[np.ndarray]) -> None:
     ensemble = load_detector(folder)
     assert isinstance(ensemble, EnsembleDetector)
-    scores, parts = ensemble.scores_and_components(images)
-    assert list(parts) == [part.id for part in ensemble.parts]
+    scores, parts = ensemble.score_parts(images)
     by_hand = sum(
         weight * part.calibration.uncapped(part.raw_scores(images))  # type: ignore[union-attr]
         for weight, part in zip([0.7, 0.4], ensemble.parts, strict=True)
     )
     assert scores == pytest.approx(np.clip(by_hand, -2, 2))
     assert np.array_equal(scores, ensemble.score(images))
-    for part in ensemble.parts:
-        assert parts[part.id] == pytest.approx(part.score(images))
+    for part, scores_of_part in zip(ensemble.parts, parts, strict=True):
+        assert scores_of_part == pytest.approx(part.score(images))
     found = ensemble.evidence_map(images[0])
     assert found is not None
     assert found.mean() == pytest.approx(by_hand[0], abs=1e-3)
@@ -117,7 +111,7 @@ def test_absent_folder_is_one_line(tmp_path: Path) -> None:
         ({"kind": "os.system"}, "unknown kind"),
         ({"kind": 7}, "no kind"),
         ({"format_version": 99}, "format version"),
-        ({"config": []}, "config is no object"),
+        ({"config": []}, "config: no object"),
         ({"config": {"parts": ["spectra"], "weights": [1.0, 2.0]}}, "do not fit"),
         ({"config": {"parts": ["../../etc", "residuals"], "weights": [1.0, 2.0]}}, "do not fit"),
         ({"config": {"parts": ["spectra", "residuals"], "weights": [1.0, -2.0]}}, "do not fit"),
@@ -127,7 +121,17 @@ def test_absent_folder_is_one_line(tmp_path: Path) -> None:
         ({"thresholds": {"synthetic_at": 1.0}}, "is damaged"),
         ({"thresholds": {**vars(LIMITS), "synthetic_at": -0.1}}, "is damaged"),
         ({"thresholds": {**vars(LIMITS), "authentic_at": "low"}}, "is damaged"),
+        ({"thresholds": {**vars(LIMITS), "synthetic_at": True}}, "synthetic_at is no number"),
+        ({"thresholds": {**vars(LIMITS), "synthetic_at": 10**400}}, "is damaged"),
+        ({"thresholds": {**vars(LIMITS), "n_authentic": 0.5}}, "n_authentic is no whole number"),
+        ({"thresholds": {**vars(LIMITS), "how": "x" * 5000}}, "how is no text"),
+        ({"calibration": {"slope": 1, "offset": "0", "lowest": -1, "highest": 1}}, "offset is no number"),
         ({"card": 3}, "is damaged"),
+        ({"card": {"domain": {"min_side_px": "8"}}}, "min_side_px is no whole number"),
+        ({"card": {"domain": {"formats": "JPEG"}}}, "formats is no list"),
+        ({"card": {"domain": {"needs_face": "no"}}}, "needs_face"),
+        ({"card": {"data": {"training": {"sources": {"a": -1}, "sha256": ""}}}}, "a is no whole number"),
+        ({"card": {"propositions": {"synthetic": 1, "authentic": "b"}}}, "synthetic is no text"),
     ],
 )
 def test_hostile_description(folder: Path, changes: dict[str, Any], message: str) -> None:
@@ -167,7 +171,7 @@ def test_hostile_weights(folder: Path, part: str, fault: str, tmp_path: Path) ->
         path.unlink()
     elif fault == "pickle":
         path.write_bytes(pickle.dumps(arrays))
-    expected = {"truncated": "cannot be read", "absent": "cannot be read", "pickle": "cannot be read"}
+    expected = {"truncated": "cannot be read", "absent": "no such file", "pickle": "cannot be read"}
     with pytest.raises(DetectorError, match=expected.get(fault, fault)) as caught:
         load_detector(folder)
     assert "\n" not in str(caught.value)
@@ -189,9 +193,16 @@ def test_an_uncalibrated_detector_gives_no_number(images: list[np.ndarray]) -> N
         detector.verdict(0.3)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_has_a_class_of_that_kind(kind: str) -> None:
-    assert detector_class(kind).kind == kind
+def test_a_score_that_is_no_number_is_refused_by_name(images: list[np.ndarray]) -> None:
+    broken = _frequency()
+    broken.offset = float("nan")
+    with pytest.raises(DetectorError, match="frequency-unsaved: gave a score that is no number"):
+        broken.score(images)
+    ensemble = EnsembleDetector(
+        {"parts": ["a"], "weights": [1.0]}, Calibration(1.0, 0.0, -2.0, 2.0), LIMITS, members=(broken,)
+    )
+    with pytest.raises(DetectorError, match="frequency-unsaved"):
+        ensemble.score_parts(images)
 
 
 def test_no_detector_code_unpickles() -> None:

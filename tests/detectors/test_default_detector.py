@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from forensics.benchmarks.perturbations.named import parse, perturb
-from forensics.detectors.contract import default_folder, load_detector
 from forensics.detectors.kinds.ensemble import EnsembleDetector
+from forensics.detectors.loading import default_folder, load_detector
 from forensics.images import decode
 from forensics.metrics.detection import auc
 
@@ -40,7 +40,7 @@ def test_it_is_small_described_and_without_pickles(detector: EnsembleDetector) -
     card = (default_folder() / "MODEL_CARD.md").read_text(encoding="utf-8")
     for word in ("research", "faces256", "train-detector", "log10 LR", detector.id):
         assert word in card
-    assert detector.card["domain"]["min_side_px"] >= 64
+    assert detector.domain.min_side_px >= 64
     assert detector.limits is not None
     assert detector.limits.authentic_at < 0 < detector.limits.synthetic_at
 
@@ -111,4 +111,4 @@ def test_map_has_the_score_as_its_mean(
 def test_evidence_names_the_command_that_made_it(detector: EnsembleDetector) -> None:
     evidence = json.loads((default_folder() / "evidence.json").read_text(encoding="utf-8"))
     assert evidence["command"][:2] == ["forensics", "train-detector"]
-    assert evidence["seeds"] == {"seed": detector.card["data"]["seed"]}
+    assert evidence["seeds"] == {"seed": detector.card.seed}

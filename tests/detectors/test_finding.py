@@ -13,9 +13,14 @@ import torch
 from PIL import Image
 
 from forensics.detectors import finding as rules
-from forensics.detectors.contract import Detector, load_detector
-from forensics.detectors.finding import Domain, FoundFace, examine, jpeg_quality, jpeg_table, reasons_outside
+from forensics.detectors.card import DetectorCard
+from forensics.detectors.contract import Detector
+from forensics.detectors.domain import Domain
+from forensics.detectors.finding import FoundFace, examine
+from forensics.detectors.loading import load_detector
+from forensics.faces.analyser import Face
 from forensics.images import DecodedImage, decode, decode_bytes, encode_jpeg, encode_png, resize
+from forensics.images.jpeg_tables import jpeg_quality, jpeg_table
 
 FACE = FoundFace(0.9, (60.0, 50.0, 190.0, 220.0), ((95.0, 110.0),) * 5)
 
@@ -44,19 +49,22 @@ def only_reason(image: DecodedImage, faces: tuple[FoundFace, ...] | None = (FACE
     return reason
 
 
+def reasons_outside(
+    image: DecodedImage, faces: tuple[FoundFace, ...] | None, domain: Domain
+) -> tuple[str, ...]:
+    return (*domain.reasons_outside(image), *domain.reasons_of_faces(image, faces))
+
+
 def test_an_ordinary_portrait_is_inside(photograph: DecodedImage) -> None:
     assert reasons_outside(photograph, (FACE,), Domain()) == ()
     assert reasons_outside(encoded(photograph, "JPEG", quality=75), (FACE,), Domain()) == ()
-    assert reasons_outside(photograph, None, Domain()) == ()  # faces not looked for withhold nothing
+    assert replace(Domain(), needs_face=False).reasons_of_faces(photograph, None) == ()
 
 
 def test_too_small(photograph: DecodedImage) -> None:
-    assert (
-        reasons_outside(decode_bytes(encode_png(resize(photograph.pixels, 128)), "a.png"), None, Domain())
-        == ()
-    )
+    assert Domain().reasons_outside(decode_bytes(encode_png(resize(photograph.pixels, 128)), "a.png")) == ()
     small = decode_bytes(encode_png(resize(photograph.pixels, 100)), "a.png")
-    assert only_reason(small, None) == "too small: 100 px on its shorter side, validated from 128 px"
+    assert only_reason(small) == "too small: 100 px on its shorter side, validated from 128 px"
 
 
 def test_heavy_compression(photograph: DecodedImage) -> None:
@@ -83,9 +91,9 @@ def test_faces(photograph: DecodedImage) -> None:
 
 def test_a_card_may_state_its_own_domain(detector: Detector, photograph: DecodedImage) -> None:
     card = {"domain": {"min_side_px": 300, "formats": ["JPEG"], "something_newer": 1}}
-    domain = Domain.of(replace(detector, card=card))
+    domain = replace(detector, card=DetectorCard.from_json(card)).domain
     assert domain == replace(Domain(), min_side_px=300, formats=("JPEG",))
-    assert len(reasons_outside(photograph, None, domain)) == 2
+    assert len(domain.reasons_outside(photograph)) == 2
 
 
 @pytest.mark.parametrize("quality", [10, 30, 49, 50, 51, 75, 90, 95, 99])
@@ -105,14 +113,47 @@ def test_a_finding_carries_all_that_is_needed(detector: Detector, photograph: De
     assert plain["detectors"][0]["id"] == detector.id
     assert plain["detectors"][0]["weights_sha256"] == detector.weights_sha256
     assert plain["detectors"][0]["log10_lr"] == plain["log10_lr"]
-    assert len(plain["detectors"]) == 1 + len(rules.parts_of(detector))
+    assert len(plain["detectors"]) == 1 + len(detector.parts)
     assert plain["p_synthetic"] == pytest.approx(1 / (1 + 10 ** -plain["log10_lr"]), abs=1e-3)
     assert plain["thresholds"]["authentic_at"] < 0 < plain["thresholds"]["synthetic_at"]
     assert plain["faces"] is None
 
 
+class _Finds:
+    """A face finder that finds these faces in every image."""
+
+    name = "made up"
+
+    def __init__(self, *faces: Face) -> None:
+        self.faces = faces
+
+    def find(self, pixels: np.ndarray) -> tuple[Face, ...]:
+        return self.faces
+
+
+PORTRAIT = Face(0.9, np.array(FACE.box, np.float32), np.array(FACE.landmarks, np.float32))
+DISTANT = Face(0.9, np.array((10, 10, 30, 34), np.float32), np.full((5, 2), 15, np.float32))
+
+
+def test_no_verdict_holds_where_no_face_was_found(detector: Detector, photograph: DecodedImage) -> None:
+    """Whatever the score: not looked for, none there, or none large enough."""
+    to_authentic = replace(detector.thresholds, authentic_at=9.0, synthetic_at=9.5)
+    to_synthetic = replace(detector.thresholds, synthetic_at=-9.0)
+    for thresholds in (to_authentic, to_synthetic):
+        certain = replace(detector, limits=thresholds)
+        for faces, reason in (
+            (None, "not looked for"),
+            (_Finds(), "no face found"),
+            (_Finds(DISTANT), "face too small"),
+        ):
+            (finding,) = examine([photograph], certain, faces)
+            assert finding.verdict == "inconclusive"
+            assert any(reason in one for one in finding.reasons)
+
+
 def test_verdicts_follow_the_thresholds(detector: Detector, photograph: DecodedImage) -> None:
-    (found,) = examine([photograph], detector)
+    (found,) = examine([photograph], detector, _Finds(PORTRAIT))
+    assert found.face_finder == "made up"
     if not found.reasons:
         assert found.verdict == detector.verdict(found.log10_lr)
     (withheld,) = examine([decode_bytes(encode_png(resize(photograph.pixels, 60)), "a.png")], detector)
@@ -121,14 +162,14 @@ def test_verdicts_follow_the_thresholds(detector: Detector, photograph: DecodedI
 
 
 def test_parts_that_contradict_each_other_give_no_verdict(detector: Detector) -> None:
-    parts = rules.parts_of(detector)
+    parts = detector.parts
     assert len(parts) >= 2
-    for_synthetic = {p.id: float(p.thresholds["synthetic_at"]) for p in parts}
+    for_synthetic = [part.thresholds.synthetic_at for part in parts]
     assert rules.disagreement(detector, for_synthetic) == ()
-    against = for_synthetic | {parts[0].id: float(parts[0].thresholds["authentic_at"])}
+    against = [parts[0].thresholds.authentic_at, *for_synthetic[1:]]
     (reason,) = rules.disagreement(detector, against)
     assert reason.startswith("its parts disagree")
-    undecided = for_synthetic | {parts[0].id: 0.0}
+    undecided = [0.0, *for_synthetic[1:]]
     assert rules.disagreement(detector, undecided) == ()
 
 

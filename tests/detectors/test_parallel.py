@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from forensics.core.devices import uses_bfloat16
-from forensics.detectors.contract import Detector, load_detector
+from forensics.detectors.contract import Detector
 from forensics.detectors.finding import examine
+from forensics.detectors.loading import load_detector
 from forensics.detectors.parallel import grouped, in_order, thread_count
 from forensics.images import DecodedImage, decode
 

@@ -25,7 +25,8 @@ def test_demo_makes_examines_and_reports(tmp_path: Path) -> None:
         ("photograph", 1),
     ]
     assert summary["photograph"]["verdict"] != "synthetic"
-    assert summary["photograph"]["faces"] is None, "no pack is installed in this home"
+    assert len(summary["photograph"]["faces"]) == 1
+    assert summary["photograph"]["face_finder"] == "face-finder"  # no pack is installed in this home
     for name, n in (("corpus", 64), ("walk", 50)):
         corpus = Corpus.open(out / name)
         assert len(corpus) == n

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from forensics.detectors.contract import Detector, load_detector
+from forensics.detectors.contract import Detector
 from forensics.detectors.finding import Finding, FoundFace, examine
+from forensics.detectors.loading import load_detector
 from forensics.examiner.page import DetectionReport, short_names, statement, support, thresholds_in_words
 from forensics.images import DecodedImage, ImageFailure, decode_bytes, encode_jpeg, encode_png
 
@@ -193,7 +194,7 @@ def test_statements(finding: Finding) -> None:
 
 def test_thresholds_in_words(detector: Detector) -> None:
     from forensics.detectors.calibration import Calibration
-    from forensics.detectors.contract import Thresholds
+    from forensics.detectors.thresholds import Thresholds
 
     limits = Thresholds(1.0, -0.5, 0.02, 0.05, 106, 35, "as described")
     usual = replace(detector, limits=limits, calibration=Calibration(1.0, 0.0, -0.9, 1.3))

@@ -49,12 +49,12 @@ def test_an_opinion_is_that_of_detect(client: Client, shared: Path, monkeypatch:
     assert finding["polarity"].startswith("log10 LR, higher")
 
 
-def test_without_a_face_pack_the_opinion_says_so_and_a_named_one_must_be_there(
+def test_without_a_face_pack_the_finder_that_ships_looks_and_a_named_pack_must_be_there(
     client: Client, tmp_path: Path
 ) -> None:
     finding = client.ask("opinion", PICTURE).json()
-    assert finding["face_score"] is None
-    assert "faces were not looked for" in finding["warnings"][-1]
+    assert finding["face_score"] == 0
+    assert finding["face_finder"] == "face-finder"
     with pytest.raises(ForensicsError, match="no InsightFace pack"):
         Opinion(pack="nothing", root=str(tmp_path))
 

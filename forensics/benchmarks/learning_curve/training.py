@@ -15,7 +15,7 @@ from forensics.core.errors import ForensicsError
 from forensics.core.files import write_json
 from forensics.core.terminal import Progress, printable
 from forensics.corpus.pools.pool import FITTED, Pool
-from forensics.detectors.fitting.engine import Options, train_detector
+from forensics.detectors.fitting.engine import TrainingOptions, train_detector
 
 PLAN: Final = "curve_plan.json"
 _DIGITS: Final = 6
@@ -64,7 +64,7 @@ def _point(plan: CurvePlan, training: Pool, held: Pool, tested: Pool, size: int,
     sizes = int((training.labels == 0).sum()), int((training.labels == 1).sum())
     if not file.exists():
         work = plan.out / "work" / f"{size:06d}_{seed}"
-        options = Options(work=work, seed=seed, device=plan.device)
+        options = TrainingOptions(work=work, seed=seed, device=plan.device)
         detector = train_detector(plan.kind, _joined(training, held), work / "detector", options)
         scores = [round(float(x), _DIGITS) for x in detector.score(tested.images)]
         write_json(file, {"scores": scores, "n": sizes})

@@ -139,7 +139,8 @@ def _figures(outcome: Outcome) -> list[dict[str, str]]:
     ids = list(outcome.rows[0]["scores"]["none"]["log10_lr"])
     curves = {id: scores_and_labels(outcome.rows, "none", id) for id in ids}
     scores, labels = curves[outcome.detector.id]
-    limits = [outcome.detector.thresholds[k] for k in ("authentic_at", "synthetic_at")]
+    thresholds = outcome.detector.thresholds
+    limits = [thresholds.authentic_at, thresholds.synthetic_at]
     return [
         {"uri": uri, "title": title, "words": words}
         for uri, title, words in (

@@ -19,7 +19,7 @@ from forensics.core.terminal import Progress, note, printable
 from forensics.corpus.items import list_items
 from forensics.corpus.pools.five_pools import Rules, make_pools, read_pools
 from forensics.corpus.pools.reading import read_pool
-from forensics.detectors.contract import detector_class
+from forensics.detectors.loading import detector_class
 from forensics.images import ImageFailure
 from forensics.metrics.detection import wilson
 from forensics.report.page import render

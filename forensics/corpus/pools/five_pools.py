@@ -19,8 +19,8 @@ from forensics.core.files import write_json
 from forensics.core.terminal import note, printable, progress
 from forensics.core.untrusted import read_json
 from forensics.corpus.items import Item, list_items
-from forensics.corpus.likeness import NEAR_BITS, perceptual_hash
-from forensics.corpus.pools.grouping import POOLS, SAME_PERSON_COSINE, SHARES, Trace, deal, groups_of
+from forensics.corpus.likeness import NEAR_BITS, SAME_PERSON_COSINE, perceptual_hash
+from forensics.corpus.pools.grouping import POOLS, SHARES, Trace, deal, groups_of
 from forensics.images import DecodedImage, decode_many
 
 if TYPE_CHECKING:
@@ -31,15 +31,7 @@ _MAX_BYTES: Final = 1 << 30
 Places = Mapping[str, tuple[str, str]]  # sha256 → pool, group
 
 
-class FaceWithEmbedding(Protocol):
-    """A face, told from others by its embedding."""
-
-    @property
-    def embedding(self) -> NDArray[np.float32]:
-        """float32 [d], not normalised; [0] where there is none."""
-
-
-class FaceFinder(Protocol):
+class KnowsPersons(Protocol):
     """What groups images by person: `forensics.faces.analyser.FaceAnalyser` is one."""
 
     pack: str
@@ -47,8 +39,8 @@ class FaceFinder(Protocol):
     def weights_sha256(self) -> str:
         """Hash of the networks."""
 
-    def analyse(self, pixels: NDArray[np.uint8]) -> Sequence[FaceWithEmbedding]:
-        """The faces in an image uint8 [H, W, 3] RGB, the best first."""
+    def embedding(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """float32 [d] of the best face in an image uint8 [H, W, 3] RGB, not normalised; [0] where there is none."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +62,7 @@ class Rules:
 
 
 def traces_of(
-    items: Sequence[Item], on_done: Callable[[int], None] = lambda n: None, faces: FaceFinder | None = None
+    items: Sequence[Item], on_done: Callable[[int], None] = lambda n: None, faces: KnowsPersons | None = None
 ) -> list[Trace]:
     """What ties each image to others, in order; files that cannot be read, or were altered, are left out."""
     found = []
@@ -82,9 +74,9 @@ def traces_of(
     return found
 
 
-def _embedding(image: DecodedImage, faces: FaceFinder | None) -> NDArray[np.float32] | None:
-    found = faces.analyse(image.pixels) if faces is not None else []
-    return found[0].embedding if found and found[0].embedding.size else None
+def _embedding(image: DecodedImage, faces: KnowsPersons | None) -> NDArray[np.float32] | None:
+    embedding = faces.embedding(image.pixels) if faces is not None else None
+    return embedding if embedding is not None and embedding.size else None
 
 
 def split_corpora(
@@ -145,7 +137,7 @@ def read_pools(path: Path) -> Places:
     return places
 
 
-def make_pools(corpora: Sequence[Path], out: Path, rules: Rules, faces: FaceFinder | None = None) -> int:
+def make_pools(corpora: Sequence[Path], out: Path, rules: Rules, faces: KnowsPersons | None = None) -> int:
     """Split `corpora` and write `out`; the number of files that could not be read."""
     listing = list_items(corpora)
     with progress("looking for what hangs together", len(listing.items)) as meter:

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 
 from forensics.core.errors import CorpusError
 from forensics.core.files import sha256_bytes
-from forensics.corpus.likeness import near_pairs
+from forensics.corpus.likeness import near_pairs, same_person
 
 POOLS: Final = ("train", "tune", "select", "calibrate", "test")
 SHARES: Final = (0.5, 0.1, 0.1, 0.15, 0.15)
-SAME_PERSON_COSINE: Final = 0.6
 _BLOCK: Final = 1024
 
 
@@ -66,7 +65,7 @@ def _same_person(traces: Sequence[Trace]) -> Iterator[tuple[int, int]]:
     table = np.stack([np.asarray(traces[i].embedding, np.float32) for i in known])
     table /= np.linalg.norm(table, axis=1, keepdims=True)
     for start in range(0, len(known), _BLOCK):
-        alike = table[start : start + _BLOCK] @ table.T > SAME_PERSON_COSINE
+        alike = same_person(table[start : start + _BLOCK] @ table.T)
         for i, j in np.argwhere(alike):
             if start + i < j:
                 yield known[start + int(i)], known[int(j)]

@@ -1,234 +1,255 @@
-"""From pools to a detector on disk: split, train, calibrate, fix thresholds, save."""
+"""From a pool to a detector on disk: fit its parts, calibrate them, weigh them, fix thresholds, save.
+
+Two ways, told apart by the kinds alone. *Crossed*: kinds that are fitted in seconds are fitted once to all images,
+which is what ships, and once without each fold, which gives every image a score as a new image would get it.
+Calibration, bounds, weights and thresholds rest on those, so on as many images as there are. What ships has seen a
+quarter more images than each of the classifiers behind these scores, so it errs on the safe side. *Held out*: networks
+are trained on four fifths, and scored on the rest. What follows the scores is the same for both.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from shutil import rmtree
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forensics.core.errors import DetectorError
+from forensics.core.registry import methods
+from forensics.core.terminal import Progress, no_progress
 from forensics.corpus.pools.pool import Pool, split_pool
-from forensics.detectors.calibration import Calibration, fit_calibration, fix_thresholds
-from forensics.detectors.contract import Detector, Floats, Pixels, detector_class
-from forensics.detectors.fitting.augmentation import Augmentation
-from forensics.detectors.fitting.cross_views import cross_views, with_equal_past
-from forensics.detectors.fitting.crossfit import TARGETS, Crossing, can_cross, train_crossed
-from forensics.detectors.fitting.draws import degraded
+from forensics.detectors.calibration import Calibration, Floats, fit_calibration, fix_thresholds
+from forensics.detectors.card import DetectorCard, PoolRecord
+from forensics.detectors.contract import Detector, FitOptions
+from forensics.detectors.domain import Domain
 from forensics.detectors.fitting.fitted_on import write_fitted_on
-from forensics.detectors.fitting.networks import Schedule, Trainer
 from forensics.detectors.kinds.ensemble import EnsembleDetector, fit_weights
-from forensics.detectors.kinds.network import NetworkDetector
+from forensics.detectors.loading import detector_class
+from forensics.detectors.thresholds import Thresholds
+from forensics.detectors.training_views.augmentation import Augmentation
+from forensics.detectors.training_views.folds import FOLDS
+from forensics.detectors.training_views.views import SMALLEST_PX, Views, crossed_views, held_out_views
 
 CALIBRATION_SHARE: Final = 0.2
 ENSEMBLE_PARTS: Final = ("layers", "layers_2", "fingerprint")  # kind, then a number where a kind occurs again
-_DRAWS: Final = 4  # of each calibration image: as it is, and three times degraded
-_WEIGHT_AS_IT_IS: Final = 0.5  # what the first of them counts; the rest share the other half
-_FOLDS: Final = 5
-
-SCHEDULES: Final[dict[str, Schedule]] = {
-    "cnn": Schedule(epochs=16),
-    "patch": Schedule(
-        epochs=30, learning_rate=1e-3, crops_px=(128, 128, 112), augmentation=Augmentation(past_p=0.7)
-    ),
-    "npr": Schedule(epochs=50, learning_rate=1e-3, augmentation=Augmentation(jpeg_p=0.3)),
-}
-
-
-class Meter(Protocol):
-    """Something that counts steps, such as `forensics.core.terminal.progress` yields."""
-
-    def advance(self, n: int = 1, status: str = "") -> None:
-        """Count `n` more steps."""
-
-
-def _silent(title: str, total: int) -> AbstractContextManager[Meter]:
-    class _Nothing:
-        def advance(self, n: int = 1, status: str = "") -> None:
-            pass
-
-    return nullcontext(_Nothing())
+TARGETS: Final = (0.05, 0.12)  # rates at which a verdict may be wrong: on authentic images, on synthetic ones
+_LOWEST_QUALITY: Final = Augmentation().jpeg_quality[0]  # of the JPEG files among the views
+_SEEDS_APART: Final = 1000  # between two networks of one kind
 
 
 @dataclass(frozen=True)
-class Options:
-    """What is asked of a training run. `work`: where checkpoints go. `epochs`: instead of the kind's own number."""
+class TrainingOptions:
+    """What is asked of a training run.
+
+    `work`: where checkpoints go. `parts`: of an ensemble. `settings`: kind → what its `fit` takes besides, by the
+    names of its card's `defaults`. `jpeg_before`: the JPEG quality that the photographs had at 1024 px and the
+    generated images had not; 0: none.
+    """
 
     work: Path
     seed: int = 0
     device: str = "cpu"
-    epochs: float | None = None
     parts: tuple[str, ...] = ENSEMBLE_PARTS
     calibration_share: float = CALIBRATION_SHARE
-    schedules: dict[str, Schedule] = field(default_factory=lambda: dict(SCHEDULES))
-    settings: dict[str, dict[str, Any]] = field(default_factory=dict)  # kind → what its `fit` takes besides
-    synthetic_past: int = (
-        0  # JPEG quality that the photographs had at 1024 px, and the generated images had not
-    )
-    progress: Callable[[str, int], AbstractContextManager[Meter]] = _silent
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    jpeg_before: int = 0
+    progress: Progress = no_progress
 
-    def schedule(self, kind: str) -> Schedule:
-        """The schedule of a network kind, with the number of epochs that was asked for."""
-        own = self.schedules[kind]
-        return own if self.epochs is None else replace(own, epochs=self.epochs)
+    def of_part(self, name: str, seeds_apart: int = 0) -> FitOptions:
+        """What the part `name` (kind, or kind_number) is told."""
+        kind, number = _kind_and_number(name)
+        return FitOptions(
+            seed=self.seed + seeds_apart * (number - 1),
+            number=number,
+            device=self.device,
+            jpeg_before=self.jpeg_before,
+            work=self.work / name,
+            settings=self.settings.get(kind, {}),
+            progress=self.progress,
+        )
 
 
 @dataclass(frozen=True)
-class CalibrationViews:
-    """The calibration pool as it is scored: `draws` views of each image, in turn, with weights."""
+class _Fitted:
+    """Uncalibrated parts with the raw scores float64 [n] of all views by each, and what the card says of the images."""
 
-    images: list[Pixels]
-    labels: NDArray[np.int64]
-    weights: Floats
-    group: NDArray[np.int64]  # which image of the pool
-    draws: int
-    paired: NDArray[np.bool_]  # whether it calibrates (see `cross_views`); the thresholds heed all
+    parts: list[Detector]
+    raw: list[Floats]
+    views: Views
+    sources: NDArray[np.str_] | None  # where thresholds heed each source by itself
+    card: DetectorCard
+    pools: tuple[Pool, Pool]  # fitted to, and calibrated on where that is another
 
 
-def train_detector(kind: str, pool: Pool, out: Path, options: Options) -> Detector:
-    """Train a detector of `kind` on `pool`, calibrate it on a share that training never sees, write it to `out`.
+def train_detector(kind: str, pool: Pool, out: Path, options: TrainingOptions) -> Detector:
+    """Train a detector of `kind` on `pool`, calibrate it, write it to `out`; as loaded from there.
 
-    Where all its parts can be, it is fitted and calibrated on all of the pool instead (see `crossfit`). Returns it as
-    loaded from there. DetectorError where the pool cannot support it.
+    DetectorError where the pool cannot support it, or a setting is of no kind that is fitted.
     """
     names = options.parts if kind == EnsembleDetector.kind else (kind,)
-    if not pool.places and can_cross(names):
-        with options.progress("fit", len(names) + 1) as meter:
-            kept = options.work / "crossed"
-            how = Crossing(options.seed, options.synthetic_past, options.settings, kept)
-            return train_crossed(kind, names, pool, out, how, meter.advance)
-    training, held = split_pool(pool, options.calibration_share, options.seed)
-    views = calibration_views(held, options.seed)
-    with options.progress("calibration", len(names)) as meter:
-        fitted: list[Detector] = []
-        for name in names:
-            fitted.append(_calibrated(_fit(name, training, options), views))
-            meter.advance(1, name)
-    detector = fitted[0] if kind != EnsembleDetector.kind else _stacked(names, fitted, views)
-    detector.card = {"data": _data_card(training, held, options), "domain": _domain(training)}
+    check_settings(names, options.settings)
+    crossed = not pool.places and can_cross(names)
+    if crossed:
+        options = replace(options, work=options.work / "crossed")  # removed at the end
+    fitted = _fit_crossed(names, pool, options) if crossed else _fit_held_out(names, pool, options)
+    for part, raw in zip(fitted.parts, fitted.raw, strict=True):
+        _calibrate(part, raw, fitted)
+    detector = fitted.parts[0] if kind != EnsembleDetector.kind else _stacked(names, fitted)
+    detector.card = fitted.card
     detector.save(out)
-    write_fitted_on(out, training, held)
+    write_fitted_on(out, *fitted.pools)
+    if crossed:
+        rmtree(options.work, ignore_errors=True)
     return detector_class(kind).load(out)
 
 
-def calibration_views(pool: Pool, seed: int, draws: int = _DRAWS) -> CalibrationViews:
-    """Each image as it is and `draws` − 1 times degraded, alike for both classes."""
-    augmentation = Augmentation(resize_p=0.5, jpeg_p=0.7)
-    images = [
-        degraded(image, sha256, draw, seed + 1, augmentation)
-        for image, sha256 in zip(pool.images, pool.sha256, strict=True)
-        for draw in range(draws)
-    ]
-    share = [_WEIGHT_AS_IT_IS, *[(1 - _WEIGHT_AS_IT_IS) / max(draws - 1, 1)] * (draws - 1)]
-    return CalibrationViews(
-        images,
-        np.repeat(pool.labels, draws),
-        np.tile(np.array(share) * draws, len(pool)),
-        np.repeat(np.arange(len(pool)), draws),
-        draws,
-        np.repeat(~np.isin(np.array(pool.sources, dtype=str), pool.unpaired), draws),
-    )
+def part_names(kind: str, parts: Sequence[str] = ()) -> tuple[str, ...]:
+    """What is fitted for a kind: itself, or an ensemble's parts, by default the shipped one's.
+
+    DetectorError where the parts are those of no ensemble, occur twice, or are of no kind.
+    """
+    if kind != EnsembleDetector.kind:
+        if parts:
+            raise DetectorError(f"--parts are those of an ensemble; a {kind} detector has none")
+        return (kind,)
+    names = tuple(parts) or ENSEMBLE_PARTS
+    if len(set(names)) < len(names) or not all(re.fullmatch(r"[a-z]+(_[1-9]\d?)?", name) for name in names):
+        raise DetectorError(
+            f"--parts {','.join(names)}: name each kind once, and another of it as in cnn,cnn_2"
+        )
+    for name in names:
+        detector_class(_kind_and_number(name)[0])
+    return names
 
 
-def _fit(name: str, pool: Pool, options: Options) -> Detector:
-    """The uncalibrated part `name` (kind, or kind_number), with its weights as they will be read from disk."""
+def can_cross(names: Sequence[str]) -> bool:
+    """Whether the parts (kind, or kind_number) are cross-fitted: one is made for it, none is a trained network."""
+    kinds = [detector_class(_kind_and_number(name)[0]) for name in names]
+    return any(kind.crosses_by_itself for kind in kinds) and all(kind.fits_in_seconds for kind in kinds)
+
+
+def _kind_and_number(name: str) -> tuple[str, int]:
     kind, _, number = name.partition("_")
-    seed = options.seed + 1000 * (int(number or 1) - 1)
-    found = detector_class(kind)
-    if hasattr(found, "fit_crossed"):
-        views = cross_views(pool, options.seed, options.synthetic_past)
-        alone: Detector = found.fit_crossed(views, int(number or 1))[0]
-        return alone
-    if (fit := getattr(found, "fit", None)) is not None:
-        equal = with_equal_past(pool, options.synthetic_past)
-        fitted: Detector = fit(equal, seed=seed, **options.settings.get(kind, {}))
-        return fitted
-    if not issubclass(found, NetworkDetector):
-        raise DetectorError(f"a detector of kind {kind!r} is not trained by itself")
-    import torch
+    return kind, int(number or 1)
 
-    torch.manual_seed(seed)
-    config: dict[str, Any] = {}
-    network = found.starting_network(config)
-    schedule = options.schedule(kind)
-    trainer = Trainer(
-        network,
-        found.prepare,
-        pool,
-        schedule,
-        seed=seed,
-        work=options.work / name,
-        device=options.device,
+
+def check_settings(names: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -> None:
+    """DetectorError where one of `settings` (kind → name → value) is of no kind, or of one that is not fitted."""
+    kinds = {_kind_and_number(name)[0] for name in names}
+    cards = {one.name: one.card for one in methods("detector")}
+    for kind, values in settings.items():
+        for name in values:
+            if kind not in cards or name not in cards[kind].defaults:
+                raise DetectorError(f"a {kind} detector has no setting {name!r}")
+            if kind not in kinds:
+                raise DetectorError(
+                    f"--{name.replace('_', '-')} is of a {kind} detector, and none is asked for"
+                )
+
+
+def _fit_crossed(names: Sequence[str], pool: Pool, options: TrainingOptions) -> _Fitted:
+    parts, columns = [], []
+    with options.progress("fit", len(names) + 1) as meter:
+        views = crossed_views(pool, options.seed, options.jpeg_before)
+        equal = replace(pool, images=views.with_equal_history())
+        meter.advance(1, "views")
+        for name in names:
+            kind = detector_class(_kind_and_number(name)[0])
+            how = options.of_part(name)
+            part, raw = kind.fit_crossed(equal, views, how.on_equal_history())
+            parts.append(part)
+            columns.append(raw)
+            meter.advance(1, name)
+    card = _card(pool, options, _record(pool), _smallest_px(pool, SMALLEST_PX))
+    return _Fitted(parts, columns, views, views.sources, card, (pool, pool.take([])))
+
+
+def _fit_held_out(names: Sequence[str], pool: Pool, options: TrainingOptions) -> _Fitted:
+    training, held = split_pool(pool, options.calibration_share, options.seed)
+    views = held_out_views(held, options.seed)
+    parts, columns = [], []
+    with options.progress("calibration", len(names)) as meter:
+        for name in names:
+            kind = detector_class(_kind_and_number(name)[0])
+            part = kind.fit(training, options.of_part(name, _SEEDS_APART))
+            parts.append(part)
+            columns.append(part.raw_scores(views.images))
+            meter.advance(1, name)
+    record = PoolRecord(held.counts(), held.fingerprint(), images=len(held))
+    return _Fitted(
+        parts,
+        columns,
+        views,
+        None,
+        _card(training, options, record, _smallest_px(training)),
+        (training, held),
     )
-    with options.progress(f"train {name}", trainer.steps) as meter:
-        trained = found(config, network=trainer.run(meter.advance))
-    return found.from_arrays(config, trained.arrays())
 
 
-def _calibrated(detector: Detector, views: CalibrationViews) -> Detector:
+def _calibrate(detector: Detector, raw: Floats, fitted: _Fitted) -> None:
     """Give a detector its calibration, and thresholds from scores calibrated on other images than their own."""
-    raw = detector.raw_scores(views.images)
-    detector.calibration = _calibration(raw, views, views.paired)
-    crossed = _crossed(raw[:, None], views)
-    detector.limits = fix_thresholds(crossed, views.labels, TARGETS, views.weights, views.draws)
-    return detector
+    detector.calibration = _calibration(raw, fitted.views, fitted.views.paired)
+    detector.limits = _limits(raw[:, None], fitted)
 
 
-def _stacked(names: tuple[str, ...], parts: list[Detector], views: CalibrationViews) -> EnsembleDetector:
-    ensemble = EnsembleDetector({"parts": list(names), "weights": [1.0] * len(parts)}, parts=parts)
-    table = ensemble.part_scores(views.images)
-    own = views.paired
-    weights = fit_weights(table[own], views.labels[own], views.weights[own])
-    ensemble.config["weights"] = [round(float(weight), 6) for weight in weights]
-    raw = table @ np.array(ensemble.config["weights"])
-    ensemble.calibration = _calibration(raw, views, own)
-    crossed = _crossed(table, views)
-    ensemble.limits = fix_thresholds(crossed, views.labels, TARGETS, views.weights, views.draws)
+def _stacked(names: Sequence[str], fitted: _Fitted) -> EnsembleDetector:
+    views = fitted.views
+    pairs = zip(fitted.parts, fitted.raw, strict=True)
+    table = np.stack([part.calibrated.uncapped(raw) for part, raw in pairs], axis=1)
+    ensemble = EnsembleDetector.stacked(names, fitted.parts, _weights(table, views, views.paired))
+    ensemble.calibration = _calibration(table @ ensemble.weights, views, views.paired)
+    ensemble.limits = _limits(table, fitted)
     return ensemble
 
 
-def _crossed(table: Floats, views: CalibrationViews) -> Floats:
-    """log10 LR [n] of scores [n, k], each from weights and calibration fitted without the image it belongs to."""
+def _limits(table: Floats, fitted: _Fitted) -> Thresholds:
+    views = fitted.views
+    scores = _without_own_fold(table, views)
+    return fix_thresholds(scores, views.labels, TARGETS, views.counts, views.draws, fitted.sources)
+
+
+def _without_own_fold(table: Floats, views: Views) -> Floats:
+    """log10 LR [n] of scores [n, k], each from weights and calibration fitted without the fold it belongs to."""
     scores = np.zeros(len(table))
-    fold = _folds(views)
-    for number in range(_FOLDS):
-        fit, rest = views.paired & (fold != number), fold == number
-        y, w = views.labels[fit], views.weights[fit]
-        mix = fit_weights(table[fit], y, w) if table.shape[1] > 1 else np.ones(1)
+    for number in range(FOLDS):
+        fit, rest = views.paired & (views.fold != number), views.fold == number
+        mix = _weights(table, views, fit) if table.shape[1] > 1 else np.ones(1)
         scores[rest] = _calibration(table @ mix, views, fit).uncapped(table[rest] @ mix)
     return scores
 
 
-def _calibration(raw: Floats, views: CalibrationViews, rows: NDArray[np.bool_]) -> Calibration:
-    return fit_calibration(raw[rows], views.labels[rows], views.weights[rows], views.draws)
+def _weights(table: Floats, views: Views, rows: NDArray[np.bool_]) -> Floats:
+    return fit_weights(table[rows], views.labels[rows], views.counts[rows])
 
 
-def _folds(views: CalibrationViews) -> NDArray[np.int64]:
-    """A fold [n] for each view, by image, each fold with its share of both classes."""
-    fold = np.zeros(len(views.labels), np.int64)
-    for label in (0, 1):
-        rows = views.labels == label
-        fold[rows] = np.unique(views.group[rows], return_inverse=True)[1] % _FOLDS
-    return fold
+def _calibration(raw: Floats, views: Views, rows: NDArray[np.bool_]) -> Calibration:
+    return fit_calibration(raw[rows], views.labels[rows], views.counts[rows], views.draws)
 
 
-def _domain(training: Pool) -> dict[str, Any]:
-    """What the training images cover: an image outside it gets no verdict (see `forensics.detectors.finding`)."""
-    smallest = min(
-        min(image.shape[1], round(image.shape[0] / (1 - training.trimmed))) for image in training.images
+def _smallest_px(pool: Pool, at_most: int = 1 << 20) -> int:
+    """The shorter side of the smallest image that was fitted to, before anything was cut off the bottom."""
+    sides: list[int] = [min(int(x.shape[1]), round(x.shape[0] / (1 - pool.trimmed))) for x in pool.images]
+    return min(at_most, *sides)
+
+
+def _record(pool: Pool) -> PoolRecord:
+    """Training and calibration are of the same images, crossed over folds."""
+    paired = {source: n for source, n in pool.counts().items() if source not in pool.unpaired}
+    return PoolRecord(paired, pool.fingerprint(), folds=FOLDS)
+
+
+def _card(pool: Pool, options: TrainingOptions, calibration: PoolRecord, smallest_px: int) -> DetectorCard:
+    return DetectorCard(
+        training=PoolRecord(pool.counts(), pool.fingerprint(), images=len(pool)),
+        calibration=calibration,
+        seed=options.seed,
+        synthetic_past=options.jpeg_before if calibration.folds else None,
+        trimmed_off_the_bottom=pool.trimmed,
+        self_made_weight=pool.self_made_weight if pool.self_made else None,
+        domain=Domain(min_side_px=smallest_px, min_jpeg_quality=_LOWEST_QUALITY),
     )
-    return {"min_side_px": smallest, "min_jpeg_quality": Augmentation().jpeg_quality[0]}
-
-
-def _data_card(training: Pool, held: Pool, options: Options) -> dict[str, Any]:
-    return {
-        "training": {"images": len(training), "sources": training.counts(), "sha256": training.fingerprint()},
-        "calibration": {"images": len(held), "sources": held.counts(), "sha256": held.fingerprint()},
-        "seed": options.seed,
-        "trimmed_off_the_bottom": training.trimmed,
-        **({"self_made_weight": training.self_made_weight} if training.self_made else {}),
-    }

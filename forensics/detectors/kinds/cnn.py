@@ -6,29 +6,48 @@ JPEG, where networks on neighbouring-pixel residuals fall.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor
 
 from forensics.backbones.efficientnet_lite import FoldedLite0, load_imagenet
-from forensics.detectors.kinds.network import LocalLogits, NetworkDetector
+from forensics.backbones.inputs import lite_input
+from forensics.core.cards import Card
+from forensics.core.registry import register
+from forensics.detectors.checked import Json, number
+from forensics.detectors.networks.detector import NetworkDetector
+from forensics.detectors.networks.local_logits import LocalLogits
+from forensics.detectors.networks.schedule import Schedule
 
 
+@register(
+    "detector",
+    "cnn",
+    Card(
+        "EfficientNet-Lite0, fine-tuned from ImageNet on whole faces under blur, JPEG and resizing.",
+        paper="Wang et al. 2020, arXiv 1912.11035",
+        licence="Apache-2.0; ImageNet weights Apache-2.0",
+        defaults={"schedule": Schedule(epochs=16), "epochs": 16},
+        small_version_of="CNNDetection (ResNet-50)",
+    ),
+)
 @dataclass
 class CnnDetector(NetworkDetector):
     """EfficientNet-Lite0 on pixels."""
 
     kind: ClassVar[str] = "cnn"
+    schedule: ClassVar[Schedule] = Schedule(epochs=16)
 
     @classmethod
-    def build(cls, config: Mapping[str, Any]) -> LocalLogits:
+    def build(cls, config: Json) -> LocalLogits:
         """The folded trunk and a linear classifier; `config` has nothing that changes the shapes."""
-        return LocalLogits(FoldedLite0(), FoldedLite0.n_features, float(config.get("dropout", 0.2)))
+        return LocalLogits(
+            FoldedLite0(), FoldedLite0.n_features, number({"dropout": 0.2, **config}, "dropout", 0, 1)
+        )
 
     @classmethod
-    def starting_network(cls, config: Mapping[str, Any]) -> LocalLogits:
+    def starting_network(cls, config: Json) -> LocalLogits:
         """The network that training starts from: ImageNet weights, untrained classifier."""
         network = cls.build(config)
         if isinstance(network.trunk, FoldedLite0):
@@ -38,4 +57,4 @@ class CnnDetector(NetworkDetector):
     @staticmethod
     def prepare(x: Tensor) -> Tensor:
         """(pixel − 127) / 128, as the ImageNet weights were trained."""
-        return (x.float() - 127.0) / 128.0
+        return lite_input(x)

@@ -10,23 +10,39 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from forensics.backbones.inputs import as_tensor, imagenet_input
+from forensics.core.cards import Card
 from forensics.core.errors import CheckpointError, DetectorError
+from forensics.core.registry import register
 from forensics.corpus.pools.pool import Pool
-from forensics.detectors.contract import Detector, Floats, Pixels
-from forensics.detectors.kinds.network import as_tensor
-from forensics.images.views import working_view
+from forensics.detectors.calibration import Floats
+from forensics.detectors.checked import Json, record, whole
+from forensics.detectors.contract import Detector, FitOptions
+from forensics.detectors.training_views.views import with_equal_history
+from forensics.images.views import Pixels, working_view
 
 _SUFFIX: Final = "-discriminator"
 _BATCH_PX: Final = 8 * 256 * 256  # pixels in a batch
 
 
+@register(
+    "detector",
+    "discriminator",
+    Card(
+        "The discriminator of a GAN, from any weights file, with its direction taken from the training images.",
+        paper="Goodfellow et al. 2014, arXiv 1406.2661",
+        licence="Apache-2.0; the weights file has its own",
+        domain="face photographs, at the discriminator's own resolution",
+        defaults={"weights": None},
+    ),
+)
 @dataclass
 class DiscriminatorDetector(Detector):
     """raw = direction · logit, of the middle square of an image at the discriminator's resolution.
@@ -41,8 +57,10 @@ class DiscriminatorDetector(Detector):
     kind: ClassVar[str] = "discriminator"
 
     @classmethod
-    def fit(cls, pool: Pool, *, seed: int, weights: str | Path | None = None) -> DiscriminatorDetector:
-        """The discriminator in the weights file `weights`; of the pool only the direction is learned, nothing drawn."""
+    def fit(cls, pool: Pool, options: FitOptions) -> Self:
+        """The discriminator in the weights file of the setting `weights`; of the pool only the direction is learned."""
+        weights = options.settings.get("weights")
+        pool = with_equal_history(pool, options.jpeg_before)
         if weights is None:
             raise DetectorError(
                 "a discriminator is not trained here: name a weights file that holds one (--weights)"
@@ -51,11 +69,11 @@ class DiscriminatorDetector(Detector):
         detector = cls._built({**config, "direction": -1}, state)
         authentic, synthetic = (detector.raw_scores(_of(pool, label)) for label in (0, 1))
         if float(np.median(synthetic)) < float(np.median(authentic)):
-            detector.config["direction"] = 1
+            detector.config = {**detector.config, "direction": 1}
         return detector
 
     @classmethod
-    def _built(cls, config: dict[str, Any], state: Mapping[str, Tensor]) -> DiscriminatorDetector:
+    def _built(cls, config: Json, state: Mapping[str, Tensor]) -> Self:
         from forensics.generators.architectures.layers.equalised import MinibatchStdLayer
         from forensics.generators.checkpoints import NetworkState, build
 
@@ -70,7 +88,7 @@ class DiscriminatorDetector(Detector):
             network = build(NetworkState(kind, options, dict(state), source="the detector's weights"))
         except CheckpointError as error:
             raise DetectorError(str(error)) from error
-        if getattr(network, "img_channels", 3) != 3:
+        if network.img_channels != 3:
             raise DetectorError(f"this {kind} takes {network.img_channels} channels; images have 3")
         for module in network.modules():
             if isinstance(module, MinibatchStdLayer):
@@ -81,30 +99,24 @@ class DiscriminatorDetector(Detector):
         """float64 [n] logit, signed so that higher = more likely synthetic."""
         resolution = int(self.network.img_resolution)  # type: ignore[arg-type]
         step = max(1, _BATCH_PX // resolution**2)
-        found = [np.zeros(0)]
+        logits = [np.zeros(0)]
         for start in range(0, len(images), step):
             views = np.stack([_square(image, resolution) for image in images[start : start + step]])
-            found.append(self._logits(views))
-        scores: Floats = self.config["direction"] * np.concatenate(found)
+            logits.append(self._logits(views))
+        scores: Floats = (1.0 if self.config["direction"] == 1 else -1.0) * np.concatenate(logits)
         return scores
 
     def _logits(self, views: NDArray[np.uint8]) -> Floats:
-        from forensics.generators.architectures.srcnet import PIXEL_MEAN, PIXEL_STD
-
         x = as_tensor(views).to(self.device).float()
-        if self.config["network"] == "srcnet-discriminator":
-            mean, std = (torch.tensor(v, device=self.device)[:, None, None] for v in (PIXEL_MEAN, PIXEL_STD))
-            x = (x / 255 - mean) / std
-        else:
-            x = x / 127.5 - 1
-        c_dim = int(getattr(self.network, "c_dim", 0))
+        x = imagenet_input(x) if self.config["network"] == "srcnet-discriminator" else x / 127.5 - 1
+        c_dim = _c_dim(self.config)
         with torch.inference_mode():
             # With labels, of which an image has none: all of them in equal shares.
             labels = torch.full((len(x), c_dim), 1 / c_dim, device=self.device) if c_dim else None
             logits = self.network(x, labels)
         return np.asarray(logits[:, 0].double().cpu().numpy())
 
-    def to(self, device: str) -> DiscriminatorDetector:
+    def to(self, device: str) -> Self:
         """Score on `device` (cpu, cuda, cuda:1, mps) from now on."""
         self.network.to(device)
         self.device = device
@@ -116,12 +128,17 @@ class DiscriminatorDetector(Detector):
         return {key: value.detach().cpu().contiguous().numpy() for key, value in state.items()}
 
     @classmethod
-    def from_arrays(cls, config: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Detector:
+    def from_arrays(cls, config: Json, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """The discriminator with exactly these weights."""
         return cls._built(config, {key: torch.from_numpy(value.copy()) for key, value in arrays.items()})
 
 
-def _read(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _c_dim(config: Json) -> int:
+    """How many labels the network was trained with; 0: none."""
+    return whole({"c_dim": 0, **record(config.get("options"), "options")}, "c_dim", high=1 << 16)
+
+
+def _read(path: str | Path) -> tuple[Json, dict[str, Tensor]]:
     """The configuration and the weights of the one discriminator in a file."""
     from forensics.generators.checkpoints import read_checkpoint
 

@@ -14,19 +14,22 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from forensics.core.cards import Card
 from forensics.core.errors import DetectorError
+from forensics.core.registry import register
 from forensics.corpus.pools.pool import Pool
-from forensics.detectors.calibration import fit_logistic
-from forensics.detectors.contract import Detector, Floats, Pixels, expect_shapes
-from forensics.detectors.fitting.augmentation import Augmentation
-from forensics.detectors.fitting.draws import degraded
-from forensics.images.views import working_view
+from forensics.detectors.calibration import Floats, fit_logistic
+from forensics.detectors.checked import Json, record, text
+from forensics.detectors.contract import Detector, FitOptions
+from forensics.detectors.description import expect_shapes
+from forensics.detectors.training_views.augmentation import Augmentation, degraded
+from forensics.detectors.training_views.views import with_equal_history
+from forensics.images.views import Pixels, working_view
 
 if TYPE_CHECKING:
     from forensics.faces.analyser import Face, FaceAnalyser
@@ -85,6 +88,16 @@ class Gaussians:
         )
 
 
+@register(
+    "detector",
+    "faces",
+    Card(
+        "Signs in the face: detection score, symmetry, where the eyes stand, how common the embedding is.",
+        paper="Yang et al. 2019, arXiv 1904.00167 (landmark positions)",
+        licence="Apache-2.0; the InsightFace pack has a licence of its own, packs by InsightFace are non-commercial",
+        defaults={"pack": None, "pack_root": None, "draws": _DRAWS},
+    ),
+)
 @dataclass
 class FaceSignsDetector(Detector):
     """Standardised signs [9] times weights plus an offset. An image without a face scores a log10 LR of 0.
@@ -100,15 +113,20 @@ class FaceSignsDetector(Detector):
     analyser: FaceAnalyser | None = None
 
     kind: ClassVar[str] = "faces"
+    threads: ClassVar[bool] = False
 
     @classmethod
-    def fit(
-        cls, pool: Pool, *, seed: int, pack: str | None = None, root: Path | None = None, draws: int = _DRAWS
-    ) -> FaceSignsDetector:
-        """Fit to the faces that the pack finds in a pool; images without one are left out."""
+    def fit(cls, pool: Pool, options: FitOptions) -> Self:
+        """Fit to the faces that the pack finds in a pool; images without one are left out.
+
+        Settings: `pack` and `pack_root`, as `load_faces` takes them, and `draws`, the views of each image.
+        """
         from forensics.faces.analyser import load_faces
 
-        analyser = load_faces(pack, root)
+        settings, seed = options.settings, options.seed
+        draws = int(settings.get("draws", _DRAWS))
+        pool = with_equal_history(pool, options.jpeg_before)
+        analyser = load_faces(settings.get("pack"), settings.get("pack_root"))
         augmentation = Augmentation()
         looks: list[Look] = []
         group: list[int] = []
@@ -141,9 +159,9 @@ class FaceSignsDetector(Detector):
 
     def use_faces(self, analyser: FaceAnalyser) -> None:
         """Look for faces with this pack; DetectorError where it is not the one of the training."""
-        expected = self.config["pack_sha256"]
-        if (found := analyser.weights_sha256()) != expected:
-            differing = sorted(n for n in {*found, *expected} if found.get(n) != expected.get(n))
+        expected, given = _pack_sha256(self.config), analyser.weights_sha256()
+        if given != expected:
+            differing = sorted(n for n in {*given, *expected} if given.get(n) != expected.get(n))
             raise DetectorError(
                 f"{analyser.folder}: is not the InsightFace pack {self.config['pack']!r} that this faces detector was "
                 f"trained with (differing: {', '.join(differing)}); set FORENSICS_FACE_PACK and FORENSICS_FACE_ROOT"
@@ -153,7 +171,7 @@ class FaceSignsDetector(Detector):
     def raw_scores(self, images: Sequence[Pixels]) -> Floats:
         """float64 [n] natural log odds; where there is no face, what is calibrated to a log10 LR of 0."""
         if self.analyser is None and len(images):
-            self.use_faces(_named_pack(self.config["pack"]))
+            self.use_faces(_named_pack(text(self.config, "pack")))
         looks = [look(self.analyser, image) for image in images] if self.analyser else []
         found = [one for one in looks if one is not None]
         scores = np.full(len(images), self._neutral())
@@ -176,13 +194,9 @@ class FaceSignsDetector(Detector):
         return found
 
     @classmethod
-    def from_arrays(cls, config: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Detector:
+    def from_arrays(cls, config: Json, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """A detector with exactly these arrays."""
-        pack, hashes = config.get("pack"), config.get("pack_sha256")
-        if not isinstance(pack, str) or os.sep in pack or not isinstance(hashes, dict) or not hashes:
-            raise DetectorError(
-                "a faces detector names its InsightFace pack and the pack's hashes; train it again"
-            )
+        _pack_sha256(config)
         means = arrays.get("embedding_means", np.zeros((2, 0)))
         d = min(max(means.shape[1], 1), _LARGEST_EMBEDDING) if means.ndim == 2 else 1
         shapes = {
@@ -206,14 +220,14 @@ class FaceSignsDetector(Detector):
 def look(analyser: FaceAnalyser, image: Pixels) -> Look | None:
     """The best face of the working view of an image, as numbers; None where there is none."""
     view = working_view(image)
-    faces = analyser.analyse(view)
-    if not faces or not faces[0].landmarks.any():
+    face = analyser.best(view)
+    if face is None or not face.landmarks.any():
         return None
-    if not len(faces[0].embedding):
+    if not len(face.embedding):
         raise DetectorError(
             f"{analyser.folder}: this InsightFace pack has no recognition model; choose another --pack"
         )
-    return _look(faces[0], max(view.shape[:2]))
+    return _look(face, max(view.shape[:2]))
 
 
 def _look(face: Face, side_px: int) -> Look:
@@ -267,6 +281,19 @@ def _left_out(looks: Sequence[Look], labels: NDArray[np.int64], group: NDArray[n
         out = np.flatnonzero(fold == number).tolist()
         table[out] = _signs([looks[i] for i in out], *densities)
     return table
+
+
+def _pack_sha256(config: Json) -> dict[str, str]:
+    """File name → SHA-256 of the pack that a configuration names."""
+    try:
+        hashes = record(config.get("pack_sha256"), "pack_sha256")
+        if not hashes or os.sep in text(config, "pack"):
+            raise ValueError("no pack")
+        return {name: text(hashes, name) for name in hashes}
+    except ValueError as error:
+        raise DetectorError(
+            f"a faces detector names its InsightFace pack and the pack's hashes ({error}); train it again"
+        ) from error
 
 
 def _named_pack(name: str) -> FaceAnalyser:

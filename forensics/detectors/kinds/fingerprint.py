@@ -14,35 +14,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from forensics.core.cards import Card
 from forensics.core.errors import DetectorError
+from forensics.core.registry import register
 from forensics.corpus.pools.pool import Pool
-from forensics.detectors.calibration import Calibration, fit_calibration, fit_logistic
-from forensics.detectors.contract import Detector, Floats, Pixels, expect_shapes
-from forensics.detectors.fitting.augmentation import Augmentation
-from forensics.detectors.fitting.draws import degraded
-from forensics.detectors.kinds.spectral import laundered
-from forensics.images.views import WORKING_PX, working_view
+from forensics.detectors.calibration import Calibration, Floats, fit_calibration, fit_logistic
+from forensics.detectors.checked import Json, names, record
+from forensics.detectors.contract import Detector, FitOptions
+from forensics.detectors.description import expect_shapes
+from forensics.detectors.features.residual import BORDER_PX, Residual, framed, residual
+from forensics.detectors.training_views.augmentation import Augmentation, degraded
+from forensics.detectors.training_views.views import with_equal_history
+from forensics.images.views import WORKING_PX, Pixels
 
 UNKNOWN: Final = "unknown"
 NAMED_FROM: Final = 1.0  # log10 LR: ten times likelier, the least that is more than weak evidence
 _DRAWS: Final = 3  # views of each training image: as it is, and degraded
-_FILTER_PX: Final = 5
-_NOISE_LEVELS: Final = 3.0  # standard deviation that the filter takes for noise
-_LARGEST_LEVELS: Final = 10.0  # of a residual; an edge must not outweigh the rest
-_BORDER_PX: Final = 3  # where the filter reaches over the border
 _CELL_PX: Final = 64  # of the evidence map; in smaller cells a correlation is mostly chance
 _RIDGE: Final = 1e-3
 _MOST_SOURCES: Final = 64
-_LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
-
-Residual = NDArray[np.float32]  # [h, w]
 
 
+@register(
+    "detector",
+    "fingerprint",
+    Card(
+        "Correlation of the noise residual with the mean residual of each generator: detection and attribution.",
+        paper="Marra et al. 2019, arXiv 1812.11842",
+        defaults={"draws": _DRAWS},
+    ),
+)
 @dataclass
 class FingerprintDetector(Detector):
     """raw = Σ coefficient · correlation with each generator's fingerprint + offset.
@@ -57,11 +63,16 @@ class FingerprintDetector(Detector):
     kind: ClassVar[str] = "fingerprint"
 
     @classmethod
-    def fit(cls, pool: Pool, *, seed: int, draws: int = _DRAWS) -> FingerprintDetector:
-        """Average the residuals of a pool; coefficients from images left out of the averages they are compared with."""
+    def fit(cls, pool: Pool, options: FitOptions) -> Self:
+        """Average the residuals of a pool; coefficients from images left out of the averages they are compared with.
+
+        Settings: `draws`, the views of each image.
+        """
+        draws = int(options.settings.get("draws", _DRAWS))
+        pool = with_equal_history(pool, options.jpeg_before)
         sources = sorted({s for s, label in zip(pool.sources, pool.labels, strict=True) if label == 1})
         means = _Means(pool, sources)
-        table = means.correlations(pool, seed, draws)
+        table = means.correlations(pool, options.seed, draws)
         labels = np.repeat(pool.labels, draws)
         origin = np.repeat(np.array(pool.sources), draws)
         rows = [_linear(table, labels, np.ones(len(labels)))]
@@ -91,17 +102,15 @@ class FingerprintDetector(Detector):
 
         `unknown` is the evidence against the likeliest of them. `named` says which of them is worth naming.
         """
-        sources = self.config["sources"]
+        calibrations = _attribution(self.config)
         logits = self.correlations(images) @ self.linear[1:, :-1].T + self.linear[1:, -1]
-        found = []
+        attributions = []
         for row in logits:
-            own = {
-                source: float(Calibration.from_json(self.config["attribution"][source])(value))
-                for source, value in zip(sources, row, strict=True)
-            }
-            own[UNKNOWN] = -max(own.values())
-            found.append(dict(sorted(own.items(), key=lambda item: -item[1])))
-        return found
+            pairs = zip(calibrations.items(), row, strict=True)
+            log10_lrs = {source: float(calibration(value)) for (source, calibration), value in pairs}
+            log10_lrs[UNKNOWN] = -max(log10_lrs.values())
+            attributions.append(dict(sorted(log10_lrs.items(), key=lambda item: -item[1])))
+        return attributions
 
     def evidence_map(self, image: Pixels) -> NDArray[np.float32] | None:
         """float32 [h, w] in cells of 64 px: what each adds to the log10 LR; the mean is the score before its bounds."""
@@ -110,24 +119,24 @@ class FingerprintDetector(Detector):
         for weight, own in zip(self.linear[0, :-1], self.prints, strict=True):
             ours, theirs = _overlap(found, own)
             height, width = ours.shape
-            inside = np.s_[_BORDER_PX : _BORDER_PX + height, _BORDER_PX : _BORDER_PX + width]
+            inside = np.s_[BORDER_PX : BORDER_PX + height, BORDER_PX : BORDER_PX + width]
             share[inside] += weight * ours.astype(np.float64) * theirs
-        view = _framed(image)
+        view = framed(image)
         cells = share.reshape(WORKING_PX // _CELL_PX, _CELL_PX, -1, _CELL_PX).sum((1, 3))
         height, width = (-(-side // _CELL_PX) for side in view.shape[:2])
         raw = cells[:height, :width] * (height * width) + self.linear[0, -1]
-        return self._calibrated().uncapped(raw).astype(np.float32)
+        return self.calibrated.uncapped(raw).astype(np.float32)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The fingerprints float32 [k, h, w] and the linear maps float64 [1 + k, k + 1]."""
         return {"prints": self.prints, "linear": self.linear}
 
     @classmethod
-    def from_arrays(cls, config: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Detector:
+    def from_arrays(cls, config: Json, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """A detector with exactly these fingerprints."""
-        n = len(_checked_sources(config))
+        n = len(_attribution(config))
         prints = arrays.get("prints", np.zeros(0))
-        side = WORKING_PX - 2 * _BORDER_PX
+        side = WORKING_PX - 2 * BORDER_PX
         shape = (n, *(min(max(size, 1), side) for size in prints.shape[1:3]))
         expect_shapes(arrays, {"prints": shape, "linear": (1 + n, n + 1)}, "fingerprints")
         return cls(
@@ -139,45 +148,6 @@ def named(attribution: Mapping[str, float]) -> str:
     """The likeliest source of one `attribute` result, where its log10 LR is at least 1; else `unknown`."""
     best = max(attribution, key=lambda source: attribution[source])
     return best if attribution[best] >= NAMED_FROM else UNKNOWN
-
-
-def residual(image: Pixels) -> Residual:
-    """float32 [h, w] what the denoiser takes from the luminance of an image, at the size its frame is compared at
-    (longer side 256 px, from the upper left corner), after the same JPEG for all, without the borders."""
-    plane = laundered(_framed(image)).astype(np.float32) @ _LUMA
-    found = np.clip(plane - wiener(plane.astype(np.float64)), -_LARGEST_LEVELS, _LARGEST_LEVELS)
-    inner = np.s_[_BORDER_PX:-_BORDER_PX]
-    return np.asarray(found[inner, inner].round(3), np.float32)  # rounding noise of flat areas is no residual
-
-
-def wiener(plane: Floats) -> Floats:
-    """float64 [h, w] of [h, w]: what `scipy.signal.wiener` gives over 5 × 5 px with noise of 3 levels, sooner."""
-    mean = _box_mean(plane)
-    variance = _box_mean(plane * plane) - mean * mean
-    noise = _NOISE_LEVELS**2
-    found: Floats = mean + (plane - mean) * (1 - noise / np.maximum(variance, noise))  # flat areas: the mean
-    return found
-
-
-def _box_mean(plane: Floats) -> Floats:
-    """Over 5 × 5 px, zeros beyond the borders."""
-    height, width = plane.shape
-    padded = np.pad(plane, _FILTER_PX // 2)
-    rows = sum((padded[k : k + height] for k in range(1, _FILTER_PX)), padded[:height])
-    found: Floats = sum((rows[:, k : k + width] for k in range(1, _FILTER_PX)), rows[:, :width])
-    return found / _FILTER_PX**2
-
-
-def _framed(image: Pixels) -> Pixels:
-    """The working view, its longer side 256 px: what lies where in the frame is what a fingerprint is about."""
-    from forensics.images import resize
-
-    view = working_view(image)
-    height, width = view.shape[:2]
-    scale = WORKING_PX / max(height, width)
-    return (
-        view if scale == 1 else resize(view, (max(round(height * scale), 64), max(round(width * scale), 64)))
-    )
 
 
 def _unit(plane: NDArray[Any]) -> NDArray[Any]:
@@ -258,19 +228,15 @@ def _equal_shares(origin: NDArray[np.str_]) -> Floats:
     return found
 
 
-def _checked_sources(config: Mapping[str, Any]) -> list[str]:
-    sources, attribution = config.get("sources"), config.get("attribution")
-    if (
-        not isinstance(sources, list)
-        or not isinstance(attribution, dict)
-        or not 0 < len(sources) <= _MOST_SOURCES
-    ):
-        raise DetectorError("a fingerprint detector names its sources and their calibrations; train it again")
+def _attribution(config: Json) -> dict[str, Calibration]:
+    """The sources of the fingerprints, in their order, each with its calibration against the others."""
     try:
-        for source in sources:
-            Calibration.from_json(attribution[source])
-    except (KeyError, TypeError, ValueError) as error:
+        sources = names(config, "sources")
+        if not 0 < len(sources) <= _MOST_SOURCES:
+            raise ValueError(f"{len(sources)} sources")
+        calibrations = record(config.get("attribution"), "attribution")
+        return {source: Calibration.from_json(calibrations.get(source)) for source in sources}
+    except ValueError as error:
         raise DetectorError(
-            f"the calibrations of the fingerprints are damaged ({error!r}); train again"
+            f"a fingerprint detector names its sources and their calibrations ({error}); train it again"
         ) from error
-    return sources

@@ -7,22 +7,29 @@ and spread of a channel can be fitted, exactly, in seconds, and as often as cros
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
+from forensics.backbones.layer_statistics import LayerStatistics
+from forensics.core.cards import Card
 from forensics.core.errors import DetectorError
 from forensics.core.files import write_bytes
-from forensics.detectors.contract import Detector, Floats, Pixels, expect_shapes
-from forensics.detectors.fitting.cross_views import FOLDS, CrossViews
-from forensics.detectors.kinds.layer_statistics import LayerStatistics
-from forensics.images.views import working_view
+from forensics.core.registry import register
+from forensics.corpus.pools.pool import Pool
+from forensics.detectors.calibration import Floats
+from forensics.detectors.checked import Json
+from forensics.detectors.contract import Detector, FitOptions
+from forensics.detectors.description import expect_shapes
+from forensics.detectors.training_views.folds import FOLDS
+from forensics.detectors.training_views.views import Views, crossed_views
+from forensics.images.views import Pixels, working_view
 
 VARIANTS: Final = (0, 2, 1)  # the first part of this kind, the second (`layers_2`), the third
 _CLIP: Final = 5.0  # standard deviations; a strange image must not extrapolate far
@@ -31,6 +38,16 @@ _BLOCK: Final = 16 * 7  # views whose statistics are computed, and kept, togethe
 _DEPTHS: Final = (0.5, 0.5, 1.0, 2.0, 1.0)  # what a fifth of the layers counts, from the first to the last
 
 
+@register(
+    "detector",
+    "layers",
+    Card(
+        "A ridge classifier on mean and spread of every channel of an ImageNet network that is not trained.",
+        paper="after Gatys et al. 2015, arXiv 1505.07376 (texture statistics)",
+        licence="Apache-2.0; ImageNet weights Apache-2.0",
+        defaults={},
+    ),
+)
 @dataclass
 class LayersDetector(Detector):
     """raw = clip((statistics − mean) / scale) · weights + offset, all float32 [d]. `config["variants"]`: networks."""
@@ -42,19 +59,25 @@ class LayersDetector(Detector):
     offset: float = 0.0
 
     kind: ClassVar[str] = "layers"
+    crosses_by_itself: ClassVar[bool] = True
 
     @classmethod
-    def fit_crossed(
-        cls, views: CrossViews, number: int = 1, work: Path | None = None
-    ) -> tuple[LayersDetector, Floats]:
+    def fit(cls, pool: Pool, options: FitOptions) -> Self:
+        """Fitted to the views of a pool that cross-fitting makes. `options.number` chooses the network."""
+        views = crossed_views(pool, options.seed, options.jpeg_before)
+        return cls.fit_crossed(pool, views, replace(options, work=None))[0]
+
+    @classmethod
+    def fit_crossed(cls, pool: Pool, views: Views, options: FitOptions) -> tuple[Self, Floats]:
         """Fitted to all views, and the score float64 [n] of each by a classifier that was fitted without its fold.
 
-        The statistics, nearly all of the time it takes, are kept below `work` until somebody removes them.
+        The statistics, nearly all of the time it takes, stay below `options.work` until somebody removes them.
         """
+        number = options.number
         if not 1 <= number <= len(VARIANTS):
             raise DetectorError(f"there are {len(VARIANTS)} networks for a layers detector, not {number}")
         statistics = LayerStatistics.from_imagenet(VARIANTS[number - 1 : number])
-        table = _kept_statistics(statistics, views.images, work)
+        table = _statistics_of(statistics, views.images, options.work)
         learned = views.training > 0
         mean, scale = table[learned].mean(0), table[learned].std(0) + 1e-6
         depth = _depth_weights(statistics)
@@ -94,9 +117,9 @@ class LayersDetector(Detector):
         ).astype(np.float32)
         local = self.statistics.local(view, slopes, statistics).astype(np.float64)
         exact = float(self.raw_scores([view])[0])
-        return self._calibrated().uncapped(local + (exact - local.mean())).astype(np.float32)
+        return self.calibrated.uncapped(local + (exact - local.mean())).astype(np.float32)
 
-    def to(self, device: str) -> LayersDetector:
+    def to(self, device: str) -> Self:
         """Score on `device` from now on."""
         self.statistics.to(device)
         return self
@@ -112,7 +135,7 @@ class LayersDetector(Detector):
         return found | {"mean": self.mean, "scale": self.scale, "weights": self.weights, "offset": offset}
 
     @classmethod
-    def from_arrays(cls, config: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Detector:
+    def from_arrays(cls, config: Json, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """A detector with exactly these arrays."""
         variants = config.get("variants")
         if not isinstance(variants, list) or not variants or not set(variants) <= set(VARIANTS):
@@ -135,7 +158,7 @@ class LayersDetector(Detector):
         return cls(config, statistics=statistics, mean=mean, scale=scale, weights=weights, offset=offset)
 
 
-def _kept_statistics(
+def _statistics_of(
     statistics: LayerStatistics, images: Sequence[Pixels], work: Path | None
 ) -> NDArray[np.float32]:
     """float32 [n, d] of images, block by block; with `work` each block is a file there, and is not computed twice."""

@@ -11,17 +11,23 @@ pixels does not read it; so this one is not part of the default ensemble.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from torch import Tensor, nn
 from torch.nn import functional
 
+from forensics.core.cards import Card
 from forensics.core.errors import DetectorError
-from forensics.detectors.kinds.network import LocalLogits, NetworkDetector
+from forensics.core.registry import register
+from forensics.detectors.checked import Json
+from forensics.detectors.networks.detector import NetworkDetector
+from forensics.detectors.networks.local_logits import LocalLogits
+from forensics.detectors.networks.schedule import Schedule
+from forensics.detectors.training_views.augmentation import Augmentation
 
 DEFAULT_WIDTH: Final = 48
+_SCHEDULE: Final = Schedule(epochs=50, learning_rate=1e-3, augmentation=Augmentation(jpeg_p=0.3))
 _CONTRAST: Final = 0.226  # ImageNet's mean standard deviation of a channel
 
 
@@ -70,14 +76,25 @@ class ResidualTrunk(nn.Module):
         return features
 
 
+@register(
+    "detector",
+    "npr",
+    Card(
+        "A small residual network on what neighbouring pixels do not share, trained from scratch.",
+        paper="Tan et al. 2024, arXiv 2312.10461",
+        defaults={"schedule": _SCHEDULE, "epochs": 50},
+        small_version_of="NPR (ResNet-50 of two stages)",
+    ),
+)
 @dataclass
 class NprDetector(NetworkDetector):
     """A small ResNet on neighbouring-pixel residuals. `config["width"]`: channels of the first stage."""
 
     kind: ClassVar[str] = "npr"
+    schedule: ClassVar[Schedule] = _SCHEDULE
 
     @classmethod
-    def build(cls, config: Mapping[str, Any]) -> LocalLogits:
+    def build(cls, config: Json) -> LocalLogits:
         """The trunk of the configured width and a linear classifier."""
         width = config.get("width", DEFAULT_WIDTH)
         if not isinstance(width, int) or not 4 <= width <= 256:

@@ -8,20 +8,29 @@ strange ear) are out of its reach.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from torch import Tensor, nn
 
 from forensics.backbones.efficientnet_lite import FoldedLite0, load_imagenet
+from forensics.backbones.inputs import lite_input
+from forensics.core.cards import Card
 from forensics.core.errors import DetectorError
-from forensics.detectors.kinds.network import LocalLogits, NetworkDetector
+from forensics.core.registry import register
+from forensics.detectors.checked import Json
+from forensics.detectors.networks.detector import NetworkDetector
+from forensics.detectors.networks.local_logits import LocalLogits
+from forensics.detectors.networks.schedule import Schedule
+from forensics.detectors.training_views.augmentation import Augmentation
 
 CELL_PX: Final = 8
 RECEPTIVE_FIELD_PX: Final = {4: 35, 5: 67}  # blocks kept → width of what one logit depends on
 DEFAULT_BLOCKS: Final = 4
 _FEATURES: Final = 256
+_SCHEDULE: Final = Schedule(
+    epochs=30, learning_rate=1e-3, crops_px=(128, 128, 112), augmentation=Augmentation(history_p=0.7)
+)
 
 
 class PatchTrunk(nn.Module):
@@ -38,19 +47,31 @@ class PatchTrunk(nn.Module):
         return features
 
 
+@register(
+    "detector",
+    "patch",
+    Card(
+        "A network that sees 35 px at a time; the score is the mean over the places, the map what it computes.",
+        paper="Chai et al. 2020, arXiv 2008.10588",
+        licence="Apache-2.0; ImageNet weights Apache-2.0",
+        defaults={"schedule": _SCHEDULE, "epochs": 30},
+        small_version_of="patch-forensics (truncated Xception)",
+    ),
+)
 @dataclass
 class PatchDetector(NetworkDetector):
     """Logits of patches. `config["blocks"]`: how many blocks of EfficientNet-Lite0 are kept, 4 or 5."""
 
     kind: ClassVar[str] = "patch"
+    schedule: ClassVar[Schedule] = _SCHEDULE
 
     @classmethod
-    def build(cls, config: Mapping[str, Any]) -> LocalLogits:
+    def build(cls, config: Json) -> LocalLogits:
         """The cut trunk and a linear classifier, untrained."""
         return _network(FoldedLite0(), config)
 
     @classmethod
-    def starting_network(cls, config: Mapping[str, Any]) -> LocalLogits:
+    def starting_network(cls, config: Json) -> LocalLogits:
         """The network that training starts from: ImageNet weights in the blocks, an untrained head."""
         whole = FoldedLite0()
         whole.absorb(load_imagenet())
@@ -59,10 +80,10 @@ class PatchDetector(NetworkDetector):
     @staticmethod
     def prepare(x: Tensor) -> Tensor:
         """(pixel − 127) / 128, as the ImageNet weights were trained."""
-        return (x.float() - 127.0) / 128.0
+        return lite_input(x)
 
 
-def _network(whole: FoldedLite0, config: Mapping[str, Any]) -> LocalLogits:
+def _network(whole: FoldedLite0, config: Json) -> LocalLogits:
     n_blocks = config.get("blocks", DEFAULT_BLOCKS)
     if not isinstance(n_blocks, int) or n_blocks not in RECEPTIVE_FIELD_PX:
         raise DetectorError(

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from forensics.detectors.thresholds import Thresholds
 from forensics.metrics.detection import wilson
 from forensics.studies.monsters.probe import PART
 
@@ -33,7 +34,7 @@ def _table(scan: Rows, threshold: float) -> dict[str, np.ndarray]:
     }
 
 
-def rates(scan: Rows, threshold: float, limits: Mapping[str, Any]) -> list[dict[str, Any]]:
+def rates(scan: Rows, threshold: float, limits: Thresholds) -> list[dict[str, Any]]:
     """For each space, radius and kind: n, the share the detector calls synthetic and authentic at its `limits`
     (`synthetic_at`, `authentic_at` in log10 LR) with Wilson 95 % intervals, and the mean log10 LR. The images of a row
     come from as many directions."""
@@ -50,7 +51,7 @@ def rates(scan: Rows, threshold: float, limits: Mapping[str, Any]) -> list[dict[
     return found
 
 
-def called(log10_lr: np.ndarray, limits: Mapping[str, Any]) -> dict[str, Any]:
+def called(log10_lr: np.ndarray, limits: Thresholds) -> dict[str, Any]:
     """n, mean log10 LR with its interval by Student's t (None where n is 1), and the shares called synthetic and
     authentic with their Wilson intervals."""
     from scipy.stats import t
@@ -62,8 +63,8 @@ def called(log10_lr: np.ndarray, limits: Mapping[str, Any]) -> dict[str, Any]:
         f"log10_lr_{end}": None if half is None else mean + s * half for end, s in (("low", -1), ("high", 1))
     }
     for name, hits in (
-        ("synthetic", log10_lr >= limits["synthetic_at"]),
-        ("authentic", log10_lr <= limits["authentic_at"]),
+        ("synthetic", log10_lr >= limits.synthetic_at),
+        ("authentic", log10_lr <= limits.authentic_at),
     ):
         k = int(hits.sum())
         low, high = wilson(k, len(hits))
@@ -71,16 +72,14 @@ def called(log10_lr: np.ndarray, limits: Mapping[str, Any]) -> dict[str, Any]:
     return row
 
 
-def comparison(
-    scan: Rows, threshold: float, limits: Mapping[str, Any], seed: int = 0
-) -> list[dict[str, Any]]:
+def comparison(scan: Rows, threshold: float, limits: Thresholds, seed: int = 0) -> list[dict[str, Any]]:
     """For W and S: monsters less faces at the same radius and family, in rate called synthetic, in rate called
     authentic and in mean log10 LR, each with a bootstrap 95 % interval over directions (None: all images are called
     alike); numbers of images and strata. A space without a stratum that holds both kinds has no row."""
     table, found = _table(scan, threshold), []
     outcomes = {
-        "called_synthetic": table["log10_lr"] >= limits["synthetic_at"],
-        "called_authentic": table["log10_lr"] <= limits["authentic_at"],
+        "called_synthetic": table["log10_lr"] >= limits.synthetic_at,
+        "called_authentic": table["log10_lr"] <= limits.authentic_at,
         "log10_lr": table["log10_lr"],
     }
     for space in SPACES:
@@ -111,7 +110,7 @@ def comparison(
     return found
 
 
-def of_parts(scan: Rows, threshold: float, limits: Mapping[str, Any], seed: int = 0) -> list[dict[str, Any]]:
+def of_parts(scan: Rows, threshold: float, limits: Thresholds, seed: int = 0) -> list[dict[str, Any]]:
     """For each part of the detector and each space: monsters less faces in mean log10 LR, as `comparison` has it."""
     columns = sorted({name for row in scan for name in row if name.startswith(PART)})
     kept = ("space", "log10_lr", "log10_lr_low", "log10_lr_high")

@@ -39,8 +39,8 @@ class Gallery:
             for k, (image, (_, radius)) in enumerate(zip(self.latents.images(own), own, strict=True), start):
                 file = f"gallery/{name}-{k:03d}.png"
                 write_bytes(self.out / file, encode_png(image))
-                faces = self.faces.analyse(image)
-                score = round(float(faces[0].score), 6) if faces else 0.0
+                face = self.faces.best(image)
+                score = 0.0 if face is None else round(face.score, 6)
                 found.append({"file": file, "radius": radius, "score": score})
         return found
 

@@ -42,11 +42,11 @@ class Witness:
 
     def look(self, image: np.ndarray) -> tuple[float, np.ndarray]:
         """Score of the best face (0.00: none) and its embedding at length 1 (empty: none)."""
-        found = self.faces.analyse(image)
-        if not found:
+        face = self.faces.best(image)
+        if face is None:
             return 0.0, np.zeros(0)
-        embedding = found[0].embedding.astype(np.float64)
-        return float(found[0].score), embedding / max(float(np.linalg.norm(embedding)), 1e-12)
+        embedding = face.embedding.astype(np.float64)
+        return face.score, embedding / max(float(np.linalg.norm(embedding)), 1e-12)
 
     def rows(self, images: np.ndarray, *, detect: bool = False) -> list[Row]:
         """For each image its face `score`, `similarity` (cosine to the face at w_avg) and `likeness` (largest cosine to
@@ -73,8 +73,10 @@ class Witness:
 
         assert self.detector is not None
         groups = [scores_of(self.detector, images[i : i + 16]) for i in range(0, len(images), 16)]
-        names = ["log10_lr", *(f"{PART}{score.id}" for score, _ in groups[0][1:])]
-        return {name: np.concatenate([group[k][1] for group in groups]) for k, name in enumerate(names)}
+        names = ["log10_lr", *(f"{PART}{scores.id}" for scores in groups[0][1:])]
+        return {
+            name: np.concatenate([group[k].log10_lrs for group in groups]) for k, name in enumerate(names)
+        }
 
     def bank_likeness(self) -> np.ndarray:
         """Largest cosine of each ordinary face to another one, [n]: what `likeness` usually is."""

@@ -250,16 +250,15 @@ def detector_facts(
 ) -> dict[str, Any]:
     """What the page says of the detector: who it is, its thresholds, whether such images lie in what it was validated
     on, its rates on ordinary faces and on the scan as a whole."""
-    from forensics.detectors.finding import Domain
 
     limits = detector.thresholds
     scores = np.array([row["log10_lr"] for row in result.start["ordinary"]])
-    smallest = Domain.of(detector).min_side_px
+    smallest = detector.domain.min_side_px
     return {
         "id": detector.id,
-        "synthetic_at": limits["synthetic_at"],
-        "authentic_at": limits["authentic_at"],
-        "target_fpr": limits["target_fpr"],
+        "synthetic_at": limits.synthetic_at,
+        "authentic_at": limits.authentic_at,
+        "target_fpr": limits.target_fpr,
         "min_side_px": smallest,
         "too_small": resolution < smallest,
         "ordinary": called(scores, limits),

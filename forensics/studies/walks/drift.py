@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from forensics.corpus.likeness import same_person
 from forensics.studies.walks.percent_yield import Outcome
-
-SAME_PERSON = 0.6  # cosine above which this project takes two embeddings for one identity
 
 
 def drift(outcome: Outcome) -> np.ndarray:
@@ -24,9 +23,9 @@ def drift(outcome: Outcome) -> np.ndarray:
 
 def kept_until(cosines: np.ndarray) -> list[int | None]:
     """For each walk of `cosines` [walks, length] the first position at which the face is no longer the same person's
-    (under `SAME_PERSON`); None: it stays so to the end."""
+    (`same_person`); None: it stays so to the end."""
     first: list[int | None] = []
     for line in cosines:
-        lost = np.flatnonzero(line < SAME_PERSON)  # NaN compares as false: no face is no other person
+        lost = np.flatnonzero(~same_person(line) & ~np.isnan(line))  # no face is no other person
         first.append(int(lost[0]) if len(lost) else None)
     return first

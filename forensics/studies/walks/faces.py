@@ -79,12 +79,13 @@ class Eyes:
 
 def face_cells(faces: Sequence[Face]) -> Row:
     """The best of `faces` (best first) as cells named as in the table of `forensics faces`."""
+    from forensics.faces.contract import best_face
     from forensics.faces.table import COLUMNS
 
     geometry = COLUMNS[COLUMNS.index("x0") : COLUMNS.index("embedding")]
-    if not faces:
+    best = best_face(faces)
+    if best is None:
         return {"faces": "0", "score": "0.00", **dict.fromkeys(geometry, ""), "embedding": ""}
-    best = faces[0]
     places = (f"{value:.2f}" for value in (*best.box, *best.landmarks.ravel()))
     embedding = " ".join(f"{value:.6g}" for value in best.embedding)
     cells = dict(zip(geometry, places, strict=True))

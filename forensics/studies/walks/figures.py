@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from forensics.corpus.likeness import SAME_PERSON_COSINE
 from forensics.report import plots
 from forensics.report.exhibits import Exhibits
-from forensics.studies.walks.drift import SAME_PERSON
 from forensics.studies.walks.percent_yield import (
     Outcome,
     along,
@@ -174,7 +174,7 @@ def drifts(exhibits: Exhibits, name: str, cosines: np.ndarray, radius: np.ndarra
         if known.any():
             mean = np.nanmean(cosines[:, known], axis=0)
             ax.plot(position[known], mean, color=plots.SERIES[1], lw=1.8, label="mean of the walks")
-        ax.axhline(SAME_PERSON, color=plots.NEUTRAL, lw=0.8, ls=(0, (4, 3)), label="same person above")
+        ax.axhline(SAME_PERSON_COSINE, color=plots.NEUTRAL, lw=0.8, ls=(0, (4, 3)), label="same person above")
         ax.set(title=f"Likeness to the first face: {label}", xlabel="position in the walk", ylabel="cosine")
         ax.legend(loc="best")
         return exhibits.figure(name, drawing)

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from forensics.corpus import Corpus
+from forensics.corpus.likeness import SAME_PERSON_COSINE
 from forensics.images import contact_sheet
 from forensics.recipes.walked import Walk
 from forensics.report.exhibits import Exhibits
 from forensics.report.images import jpeg_uri, thumbnail
 from forensics.studies.walks import figures as walk_figures
-from forensics.studies.walks.drift import SAME_PERSON, drift, kept_until
+from forensics.studies.walks.drift import drift, kept_until
 from forensics.studies.walks.faces import Row
 from forensics.studies.walks.percent_yield import Outcome, network_interval, walk_interval
 from forensics.studies.walks.tree import FaceTree, face_tree, smallest_cluster, thinned
@@ -158,8 +159,8 @@ def _tree_section(
         "sizes": sorted(sizes.tolist(), reverse=True),
         "in_none": int((found.cluster < 0).sum()),
         "smallest": smallest,
-        "people": found.groups(1 - SAME_PERSON),
-        "longest_allowed": 1 - SAME_PERSON,
+        "people": found.groups(1 - SAME_PERSON_COSINE),
+        "longest_allowed": 1 - SAME_PERSON_COSINE,
         "median_edge": float(np.median(found.length[found.parent >= 0])),
         "pairs": _pairs(exhibits, pictures, found, images, rows),
     }

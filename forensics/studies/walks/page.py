@@ -128,7 +128,7 @@ def _networks(names: Sequence[str], out: Path, study: WalkStudy) -> list[Network
 
 
 def _eyes(study: WalkStudy) -> Eyes:
-    from forensics.detectors.contract import load_detector
+    from forensics.detectors.loading import load_detector
     from forensics.faces.analyser import load_faces
 
     faces = load_faces(study.pack, study.pack_root)

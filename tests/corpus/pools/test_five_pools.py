@@ -29,9 +29,10 @@ from forensics.corpus.pools.five_pools import (
 from forensics.corpus.pools.grouping import POOLS, Trace, deal, groups_of
 from forensics.corpus.pools.pool import split_pool
 from forensics.corpus.pools.reading import read_pool
-from forensics.detectors.fitting.fitted_on import FILE, read_fitted_on, rebuild, write_fitted_on
+from forensics.detectors.fitting.fitted_on import FILE, read_fitted_on, write_fitted_on
 from forensics.images import decode
 from tests.benchmarks.faces import tree
+from tools.fitted_on import rebuild
 
 
 @pytest.fixture(scope="module")

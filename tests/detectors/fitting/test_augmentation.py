@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from forensics.detectors.fitting.augmentation import Augmentation
-from forensics.detectors.fitting.draws import degraded
+from forensics.detectors.training_views.augmentation import Augmentation, degraded
 
 OFF = replace(Augmentation(), **{f.name: 0.0 for f in fields(Augmentation) if f.name.endswith("_p")})
 

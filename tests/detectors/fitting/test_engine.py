@@ -11,10 +11,11 @@ import pytest
 from forensics.core.errors import DetectorError
 from forensics.corpus.pools.pool import Pool, split_pool
 from forensics.corpus.pools.reading import read_pool
-from forensics.detectors.contract import load_detector
-from forensics.detectors.fitting.engine import Options, calibration_views, train_detector
-from forensics.detectors.fitting.networks import Schedule
+from forensics.detectors.fitting.engine import TrainingOptions, train_detector
 from forensics.detectors.kinds.ensemble import EnsembleDetector, fit_weights
+from forensics.detectors.loading import load_detector
+from forensics.detectors.networks.schedule import Schedule
+from forensics.detectors.training_views.views import held_out_views
 from forensics.metrics.detection import auc
 
 QUICK = Schedule(epochs=2, batch=8, crops_px=(96,), warmup_steps=2)
@@ -34,24 +35,30 @@ def faces(shared: Path) -> Pool:
 def test_frequency_detector_learns_something_that_holds_for_new_images(
     faces: Pool, shared: Path, tmp_path: Path
 ) -> None:
-    detector = train_detector("frequency", _some(faces, 60, 30), tmp_path / "out", Options(tmp_path / "work"))
+    detector = train_detector(
+        "frequency", _some(faces, 60, 30), tmp_path / "out", TrainingOptions(tmp_path / "work")
+    )
     new = faces.take([*range(100, 140), *range(340, 375), *range(440, 475)])
     assert not set(new.sha256) & set(_some(faces, 60, 30).sha256)
     assert auc(detector.score(new.images), new.labels) > 0.6
     assert detector.score(new.images[:3]) == pytest.approx(
         load_detector(tmp_path / "out").score(new.images[:3])
     )
-    data = detector.card["data"]
-    assert data["training"]["images"] + data["calibration"]["images"] == 120
-    assert detector.thresholds["n"] == data["calibration"]["images"] == 24
+    training, calibration = detector.card.training, detector.card.calibration
+    assert training is not None
+    assert calibration is not None
+    assert (training.images, calibration.images) == (96, 24)
+    assert detector.thresholds.n == 24
 
 
 def test_ensemble_end_to_end_is_repeatable(faces: Pool, tmp_path: Path) -> None:
     pool = _some(faces, 16, 8)
-    schedules = {"cnn": QUICK, "npr": replace(QUICK, epochs=3)}
+    settings = {"npr": {"schedule": replace(QUICK, epochs=3)}}
     found = []
     for name in ("first", "second"):
-        options = Options(tmp_path / name / "work", seed=3, schedules=schedules, parts=("frequency", "npr"))
+        options = TrainingOptions(
+            tmp_path / name / "work", seed=3, settings=settings, parts=("frequency", "npr")
+        )
         found.append(train_detector("ensemble", pool, tmp_path / name / "out", options))
     first, second = found
     assert isinstance(first, EnsembleDetector)
@@ -67,7 +74,9 @@ def test_ensemble_end_to_end_is_repeatable(faces: Pool, tmp_path: Path) -> None:
         "npr/detector.json",
         "npr/weights.safetensors",
     ]
-    other = Options(tmp_path / "other" / "work", seed=4, schedules=schedules, parts=("frequency", "npr"))
+    other = TrainingOptions(
+        tmp_path / "other" / "work", seed=4, settings=settings, parts=("frequency", "npr")
+    )
     assert (
         train_detector("ensemble", pool, tmp_path / "other" / "out", other).weights_sha256
         != first.weights_sha256
@@ -75,25 +84,29 @@ def test_ensemble_end_to_end_is_repeatable(faces: Pool, tmp_path: Path) -> None:
 
 
 def test_cnn_trains_from_imagenet_end_to_end(faces: Pool, tmp_path: Path) -> None:
-    options = Options(tmp_path / "work", schedules={"cnn": replace(QUICK, epochs=1)})
+    options = TrainingOptions(tmp_path / "work", settings={"cnn": {"schedule": QUICK, "epochs": 1.0}})
     detector = train_detector("cnn", _some(faces, 12, 6), tmp_path / "out", options)
     assert np.isfinite(detector.score(faces.images[:2])).all()
     assert detector.evidence_map(faces.images[0]) is not None
 
 
-def test_epochs_of_the_options_replace_those_of_the_schedule() -> None:
-    options = Options(Path("work"), epochs=7.0)
-    assert options.schedule("cnn").epochs == options.schedule("npr").epochs == 7.0
-    assert Options(Path("work")).schedule("cnn").epochs != 7.0
+def test_a_setting_is_of_a_kind_that_is_fitted(faces: Pool, tmp_path: Path) -> None:
+    for settings, message in (
+        ({"frequency": {"magic": 1}}, "has no setting"),
+        ({"oracle": {"draws": 1}}, "has no setting"),
+        ({"cnn": {"epochs": 1.0}}, "none is asked for"),
+    ):
+        with pytest.raises(DetectorError, match=message):
+            train_detector("frequency", faces, tmp_path / "out", TrainingOptions(tmp_path, settings=settings))
 
 
 def test_calibration_sees_every_image_as_it_is_and_degraded_and_none_of_training(faces: Pool) -> None:
     training, held = split_pool(_some(faces, 20, 10), 0.25, 0)
-    views = calibration_views(held, 0, draws=3)
+    views = held_out_views(held, 0, draws=3)
     assert len(views.images) == 3 * len(held)
     assert all(np.array_equal(views.images[3 * i], held.images[i]) for i in range(len(held)))
-    assert views.weights.reshape(-1, 3).sum(1) == pytest.approx(np.full(len(held), 3.0))
-    assert views.weights[0] == pytest.approx(1.5)
+    assert views.counts.reshape(-1, 3).sum(1) == pytest.approx(np.full(len(held), 3.0))
+    assert views.counts[0] == pytest.approx(1.5)
     assert not set(training.sha256) & set(held.sha256)
 
 
@@ -108,6 +121,6 @@ def test_stacking_prefers_the_better_part_and_drops_one_that_misleads() -> None:
 
 
 def test_an_ensemble_is_not_a_part(faces: Pool, tmp_path: Path) -> None:
-    options = Options(tmp_path / "work", parts=("ensemble",))
+    options = TrainingOptions(tmp_path / "work", parts=("ensemble",))
     with pytest.raises(DetectorError, match="not trained by itself"):
         train_detector("ensemble", _some(faces, 6, 3), tmp_path / "out", options)

@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.fft import dctn
 from sklearn.linear_model import LogisticRegression
 
-from forensics.detectors.fitting.jpeg_past import enlarged, with_past
+from forensics.detectors.training_views.jpeg_history import enlarged, with_jpeg_history
 from forensics.images import decode
 from forensics.metrics.detection import auc
 
@@ -40,14 +40,14 @@ def test_reducing_what_was_enlarged_gives_the_image_back(
 
 def test_a_lower_quality_leaves_more(faces: dict[str, list[np.ndarray]]) -> None:
     image = faces["real"][0]
-    errors = [np.abs(with_past(image, q).astype(int) - image).mean() for q in (95, 75, 40)]
+    errors = [np.abs(with_jpeg_history(image, q).astype(int) - image).mean() for q in (95, 75, 40)]
     assert errors[0] < errors[1] < errors[2] < 8
 
 
 def test_an_image_larger_than_an_original_is_compressed_as_it_is() -> None:
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (40, 1100, 3), dtype=np.uint8)
-    assert with_past(image, 75).shape == image.shape
+    assert with_jpeg_history(image, 75).shape == image.shape
 
 
 def test_with_the_same_past_chroma_and_fine_detail_no_longer_tell_the_classes_apart(
@@ -55,7 +55,7 @@ def test_with_the_same_past_chroma_and_fine_detail_no_longer_tell_the_classes_ap
 ) -> None:
     # Without it, the past separates them almost perfectly; with it, a probe that learned the past finds none.
     real, plain = (np.stack([_probe(i) for i in faces[s]]) for s in ("real", "stylegan3"))
-    given = np.stack([_probe(with_past(i, 75)) for i in faces["stylegan3"]])
+    given = np.stack([_probe(with_jpeg_history(i, 75)) for i in faces["stylegan3"]])
     fit, rest = np.arange(36) < 24, np.arange(36) >= 24
     both = np.concatenate([real[fit], plain[fit]])
     mean, spread = both.mean(0), both.std(0) + 1e-6

@@ -13,10 +13,11 @@ import torch
 from forensics.core.errors import DetectorError
 from forensics.corpus.pools.pool import Pool
 from forensics.corpus.pools.reading import read_pool
-from forensics.detectors.fitting.augmentation import Augmentation
-from forensics.detectors.fitting.networks import Schedule, Trainer
 from forensics.detectors.kinds.cnn import CnnDetector
 from forensics.detectors.kinds.npr import NprDetector
+from forensics.detectors.networks.schedule import Schedule
+from forensics.detectors.networks.trainer import Trainer, TrainingRun
+from forensics.detectors.training_views.augmentation import Augmentation
 
 SHORT = Schedule(epochs=3, batch=4, crops_px=(64,), warmup_steps=1, learning_rate=3e-4)
 
@@ -31,7 +32,7 @@ def pool(shared: Path) -> Pool:
 def _trainer(pool: Pool, work: Path, schedule: Schedule = SHORT, seed: int = 0) -> Trainer:
     torch.manual_seed(seed)
     network = NprDetector.build({"width": 8})
-    return Trainer(network, NprDetector.prepare, pool, schedule, seed=seed, work=work)
+    return Trainer(network, NprDetector.prepare, pool, TrainingRun(schedule, seed, work))
 
 
 class _Killed(Exception):
@@ -117,8 +118,7 @@ def test_a_few_steps_of_the_pretrained_network_learn_a_plain_difference(pool: Po
         epochs=8, batch=8, crops_px=(64,), warmup_steps=2, augmentation=plain, average_decay=0.8
     )
     task = Pool(marked, pool.labels, pool.sources, pool.sha256)
-    trainer = Trainer(
-        CnnDetector.starting_network({}), CnnDetector.prepare, task, schedule, seed=0, work=tmp_path
-    )
+    run = TrainingRun(schedule, 0, tmp_path)
+    trainer = Trainer(CnnDetector.starting_network({}), CnnDetector.prepare, task, run)
     scores = CnnDetector({}, network=trainer.run()).raw_scores([image[:128, :128] for image in marked])
     assert scores[pool.labels == 1].min() > scores[pool.labels == 0].max()

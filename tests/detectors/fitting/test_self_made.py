@@ -15,12 +15,13 @@ from sklearn.linear_model import LogisticRegression
 from forensics.core.errors import DetectorError
 from forensics.corpus.pools.pool import SELF_MADE_WEIGHT, Pool
 from forensics.corpus.pools.reading import read_pool
-from forensics.detectors.fitting.cross_views import cross_views, folds_of, with_equal_past
-from forensics.detectors.fitting.engine import calibration_views
+from forensics.detectors.contract import FitOptions
 from forensics.detectors.fitting.fitted_on import FILE
-from forensics.detectors.fitting.networks import _chances
-from forensics.detectors.fitting.run import Request, run
+from forensics.detectors.fitting.run import TrainDetectorOptions, train_on_corpora
 from forensics.detectors.kinds.fingerprint import FingerprintDetector
+from forensics.detectors.networks.trainer import _chances
+from forensics.detectors.training_views.folds import folds_of
+from forensics.detectors.training_views.views import crossed_views, held_out_views, with_equal_history
 from forensics.metrics.detection import auc
 from forensics.recipes.contract import RecipeInputs
 from forensics.recipes.run import CorpusOptions, make_corpus
@@ -69,7 +70,7 @@ def test_a_reduced_photograph_is_in_the_fold_of_the_one_it_came_from(pool: Pool)
 
 
 def test_size_does_not_separate_self_made_images_from_photographs_beside_them(pool: Pool) -> None:
-    views = cross_views(pool, seed=0, synthetic_past=75)
+    views = crossed_views(pool, seed=0, jpeg_before=75)
     sizes = np.array([image.shape[:2] for image in views.images], np.float64) / 64
     own = np.isin(views.sources, ["own", "own photographs"])
 
@@ -84,22 +85,22 @@ def test_size_does_not_separate_self_made_images_from_photographs_beside_them(po
 
 
 def test_self_made_images_are_learned_from_and_do_not_calibrate(pool: Pool) -> None:
-    views = cross_views(pool, seed=0, synthetic_past=75)
+    views = crossed_views(pool, seed=0, jpeg_before=75)
     assert set(views.sources[views.paired]) == {"real", "stylegan2", "stylegan3"}
     weights = views.balanced()
     assert weights[views.sources == "own"].sum() > 0.05
     assert weights[views.sources == "own photographs"].sum() > 0.05
-    held = calibration_views(pool.take(range(0, len(pool), 4)), 0, draws=2)
+    held = held_out_views(pool.take(range(0, len(pool), 4)), 0, draws=2)
     assert 0 < held.paired.sum() < len(held.paired)
 
 
 def test_the_photographs_past_goes_to_generated_images_only(pool: Pool) -> None:
     some = pool.take([0, 2 * N])
-    given = with_equal_past(some, 75)
+    given = with_equal_history(some, 75)
     assert some.labels.tolist() == [0, 1]
     assert np.array_equal(given.images[0], some.images[0])
     assert not np.array_equal(given.images[1], some.images[1])
-    assert with_equal_past(some, 0) is some
+    assert with_equal_history(some, 0) is some
 
 
 def test_pools_keep_everything_else_out_of_the_fit(
@@ -111,21 +112,23 @@ def test_pools_keep_everything_else_out_of_the_fit(
     pools = tmp_path / "pools.json"
     pools.write_text(json.dumps({"images": places}), "utf-8")
     corpora, own = (data / "train",), (data / "own",)
-    request = Request(tmp_path / "out", corpora, "frequency", device="cpu", pools=pools, self_made=own)
-    summary = run(request)
+    request = TrainDetectorOptions(
+        tmp_path / "out", corpora, "frequency", device="cpu", pools=pools, self_made=own
+    )
+    summary = train_on_corpora(request)
     assert "warning: nothing of own, own photographs is in the pools" in capsys.readouterr().err
     rows = list(csv.DictReader((tmp_path / "out" / FILE).read_text("utf-8").splitlines()))
     assert {row["pool"] for row in rows} == {"train", "calibrate"}
     assert all(places[row["sha256"]]["pool"] == row["pool"] for row in rows)
-    assert summary["training_images"] == sum(p["pool"] == "train" for p in places.values())
+    assert summary.n_training == sum(p["pool"] == "train" for p in places.values())
     call = json.loads((tmp_path / "out" / "evidence.json").read_text("utf-8"))["call"]
-    assert call["arguments"]["request"]["pools"] == str(pools)
-    assert call["arguments"]["request"]["self_made_weight"] == 0.25
+    assert call["arguments"]["options"]["pools"] == str(pools)
+    assert call["arguments"]["options"]["self_made_weight"] == 0.25
     for place in places.values():
         place["pool"] = "train"
     pools.write_text(json.dumps({"images": places}), "utf-8")
     with pytest.raises(DetectorError, match="'calibrate'"):
-        run(request)
+        train_on_corpora(request)
 
 
 def test_a_self_made_image_counts_its_share(data: Path, pool: Pool) -> None:
@@ -142,7 +145,7 @@ def test_a_self_made_image_counts_its_share(data: Path, pool: Pool) -> None:
     ]
 
     def of_each_class(given: Pool) -> dict[str, float]:
-        views = cross_views(given.take(some), seed=0, synthetic_past=75)
+        views = crossed_views(given.take(some), seed=0, jpeg_before=75)
         weights = views.balanced()
         assert weights[views.labels == 1].sum() == pytest.approx(0.5)
         return {str(s): float(weights[views.sources == s].sum()) for s in set(views.sources)}
@@ -162,8 +165,8 @@ def test_networks_draw_self_made_images_by_their_weight(pool: Pool) -> None:
 
 def test_a_fingerprint_takes_self_made_images_for_those_of_a_generator_like_any_other(pool: Pool) -> None:
     # Measured cross-fitted: in the ensemble that costs StyleGAN2 and 3 nothing, and finds a tenth more of them.
-    detector = FingerprintDetector.fit(pool, seed=0, draws=1)
+    detector = FingerprintDetector.fit(pool, FitOptions(settings={"draws": 1}))
     assert detector.config["sources"] == ["own", "stylegan2", "stylegan3"]
     assert np.abs(detector.linear[:, 0]).min() > 0
-    whole = FingerprintDetector.fit(replace(pool, self_made_weight=1.0), seed=0, draws=1)
+    whole = FingerprintDetector.fit(replace(pool, self_made_weight=1.0), FitOptions(settings={"draws": 1}))
     np.testing.assert_array_equal(whole.linear, detector.linear)

@@ -14,9 +14,11 @@ from forensics.core.errors import DetectorError
 from forensics.corpus.pools.pool import Pool
 from forensics.corpus.pools.reading import read_pool
 from forensics.detectors.calibration import Calibration
-from forensics.detectors.contract import DESCRIPTION, WEIGHTS, load_detector
-from forensics.detectors.fitting.engine import Options, train_detector
+from forensics.detectors.contract import FitOptions
+from forensics.detectors.description import DESCRIPTION, WEIGHTS
+from forensics.detectors.fitting.engine import TrainingOptions, train_detector
 from forensics.detectors.kinds.discriminator import DiscriminatorDetector, _square
+from forensics.detectors.loading import load_detector
 from forensics.generators.base import load_generator
 from forensics.generators.checkpoints import read_checkpoint, write_native
 from forensics.metrics.detection import auc
@@ -48,7 +50,9 @@ def test_every_format_scores_each_image_by_itself_and_is_kept_whole(
     weights: Path, faces: Pool, tmp_path: Path
 ) -> None:
     settings = {"discriminator": {"weights": weights}}
-    detector = train_detector("discriminator", faces, tmp_path / "out", Options(tmp_path, settings=settings))
+    detector = train_detector(
+        "discriminator", faces, tmp_path / "out", TrainingOptions(tmp_path, settings=settings)
+    )
     weights.unlink()  # the detector needs the file no longer
     loaded = load_detector(tmp_path / "out")
     assert isinstance(loaded, DiscriminatorDetector)
@@ -65,7 +69,7 @@ def test_every_format_scores_each_image_by_itself_and_is_kept_whole(
 def test_it_is_the_logit_of_the_network_in_the_file(faces: Pool) -> None:
     from forensics.generators.checkpoints import build
 
-    detector = DiscriminatorDetector.fit(faces, seed=0, weights=OWN)
+    detector = DiscriminatorDetector.fit(faces, FitOptions(settings={"weights": OWN}))
     x = torch.from_numpy(_square(faces.images[3], 64).copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
     with torch.inference_mode():
         logit = float(build(read_checkpoint(OWN).networks["D"])(x))
@@ -82,7 +86,7 @@ def test_it_knows_the_generator_it_was_trained_against(shared: Path) -> None:
     images = (*photographs, *made)
     labels = np.repeat([0, 1], 24)
     pool = Pool(images, labels, ("real",) * 24 + ("default",) * 24, tuple(f"{i:064x}" for i in range(48)))
-    detector = DiscriminatorDetector.fit(pool, seed=0, weights=OWN)
+    detector = DiscriminatorDetector.fit(pool, FitOptions(settings={"weights": OWN}))
     assert detector.config["direction"] == -1  # higher logits: authentic, as it was trained
     assert auc(detector.raw_scores(images), labels) > 0.6
 
@@ -91,13 +95,13 @@ def test_files_without_a_discriminator(faces: Pool, tmp_path: Path) -> None:
     only_g = {"G_ema": read_checkpoint(OWN).networks["G_ema"]}
     write_native(tmp_path / "g.safetensors", only_g)
     with pytest.raises(DetectorError, match=r"holds no discriminator, only G_ema \(stylegan2\)"):
-        DiscriminatorDetector.fit(faces, seed=0, weights=tmp_path / "g.safetensors")
+        DiscriminatorDetector.fit(faces, FitOptions(settings={"weights": tmp_path / "g.safetensors"}))
     with pytest.raises(DetectorError, match="--weights"):
-        DiscriminatorDetector.fit(faces, seed=0)
+        DiscriminatorDetector.fit(faces, FitOptions())
 
 
 def test_hostile_folders(faces: Pool, tmp_path: Path) -> None:
-    detector = DiscriminatorDetector.fit(faces, seed=0, weights=OWN)
+    detector = DiscriminatorDetector.fit(faces, FitOptions(settings={"weights": OWN}))
     detector.calibration = Calibration(0.4, 0.0, -1.0, 1.0)
     detector.save(tmp_path)
     description = json.loads((tmp_path / DESCRIPTION).read_text())

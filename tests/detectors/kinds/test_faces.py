@@ -13,10 +13,12 @@ from forensics.core.errors import DetectorError, FacePackError
 from forensics.corpus.pools.pool import Pool
 from forensics.corpus.pools.reading import read_pool
 from forensics.detectors.calibration import Calibration
-from forensics.detectors.contract import DESCRIPTION, WEIGHTS, load_detector
-from forensics.detectors.fitting.engine import Options, train_detector
+from forensics.detectors.contract import FitOptions
+from forensics.detectors.description import DESCRIPTION, WEIGHTS
+from forensics.detectors.fitting.engine import TrainingOptions, train_detector
 from forensics.detectors.kinds.ensemble import EnsembleDetector
 from forensics.detectors.kinds.faces import SIGNS, FaceSignsDetector, Gaussians, _look
+from forensics.detectors.loading import load_detector
 from forensics.faces.analyser import Face, FaceAnalyser, load_faces
 from forensics.metrics.detection import auc
 
@@ -35,9 +37,9 @@ def faces(shared: Path) -> Pool:
 def trained(faces: Pool, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a detector trained on 60 images."""
     folder = tmp_path_factory.mktemp("faces")
-    settings = {"faces": {"pack": "scrfd_mbf", "root": root, "draws": 1}}
+    settings = {"faces": {"pack": "scrfd_mbf", "pack_root": root, "draws": 1}}
     pool = faces.take([*range(30), *range(100, 115), *range(125, 140)])
-    train_detector("faces", pool, folder, Options(folder / "work", settings=settings))
+    train_detector("faces", pool, folder, TrainingOptions(folder / "work", settings=settings))
     return folder
 
 
@@ -89,7 +91,7 @@ def test_the_pack_is_named_by_its_hashes_and_needed_at_scoring(
 
 def test_an_ensemble_hands_the_examiners_pack_on(trained: Path, root: Path, faces: Pool) -> None:
     part = load_detector(trained)
-    ensemble = EnsembleDetector({"parts": ["faces"], "weights": [1.0]}, part.calibration, parts=[part])
+    ensemble = EnsembleDetector({"parts": ["faces"], "weights": [1.0]}, part.calibration, members=(part,))
     with pytest.raises(FacePackError):
         ensemble.raw_scores(faces.images[:1])
     ensemble.use_faces(load_faces("scrfd_mbf", root))
@@ -144,7 +146,8 @@ def test_the_signs_do_not_depend_on_size_or_roll_but_the_eyes_do_on_their_place(
 def test_too_few_faces(faces: Pool, root: Path) -> None:
     with pytest.raises(DetectorError, match="too few images with a face"):
         FaceSignsDetector.fit(
-            faces.take([0, 1, 2, 100, 101, 102]), seed=0, pack="scrfd_mbf", root=root, draws=1
+            faces.take([0, 1, 2, 100, 101, 102]),
+            FitOptions(settings={"pack": "scrfd_mbf", "pack_root": root, "draws": 1}),
         )
 
 

@@ -15,16 +15,12 @@ from forensics.core.errors import DetectorError
 from forensics.corpus.pools.pool import Pool
 from forensics.corpus.pools.reading import read_pool
 from forensics.detectors.calibration import Calibration
-from forensics.detectors.contract import DESCRIPTION, WEIGHTS, load_detector
-from forensics.detectors.fitting.engine import Options, train_detector
-from forensics.detectors.kinds.fingerprint import (
-    UNKNOWN,
-    FingerprintDetector,
-    _Means,
-    named,
-    residual,
-    wiener,
-)
+from forensics.detectors.contract import FitOptions
+from forensics.detectors.description import DESCRIPTION, WEIGHTS
+from forensics.detectors.features.residual import residual, wiener
+from forensics.detectors.fitting.engine import TrainingOptions, train_detector
+from forensics.detectors.kinds.fingerprint import UNKNOWN, FingerprintDetector, _Means, named
+from forensics.detectors.loading import load_detector
 from forensics.metrics.detection import auc
 
 
@@ -48,7 +44,7 @@ def new(faces: Pool) -> Pool:
 
 @pytest.fixture(scope="module")
 def detector(faces: Pool) -> FingerprintDetector:
-    found = FingerprintDetector.fit(faces.take(_rows(faces, 17)), seed=0, draws=1)
+    found = FingerprintDetector.fit(faces.take(_rows(faces, 17)), FitOptions(settings={"draws": 1}))
     found.calibration = Calibration(0.4, 0.05, -2.0, 2.0)
     return found
 
@@ -137,7 +133,7 @@ def test_any_size_and_flat_images(detector: FingerprintDetector, new: Pool) -> N
 
 def test_trained_twice_it_is_the_same_and_loads_as_saved(faces: Pool, tmp_path: Path) -> None:
     pool = faces.take(_rows(faces, 10))
-    options = Options(tmp_path / "work", settings={"fingerprint": {"draws": 1}})
+    options = TrainingOptions(tmp_path / "work", settings={"fingerprint": {"draws": 1}})
     first, second = (train_detector("fingerprint", pool, tmp_path / name, options) for name in "ab")
     assert first.weights_sha256 == second.weights_sha256
     loaded = load_detector(tmp_path / "a")
@@ -149,7 +145,7 @@ def test_trained_twice_it_is_the_same_and_loads_as_saved(faces: Pool, tmp_path: 
 
 def test_one_image_makes_no_average(faces: Pool) -> None:
     with pytest.raises(DetectorError, match="too few images of stylegan3"):
-        FingerprintDetector.fit(faces.take([0, 1, 2, 100, 101, 130]), seed=0)
+        FingerprintDetector.fit(faces.take([0, 1, 2, 100, 101, 130]), FitOptions())
 
 
 def test_hostile_folders(detector: FingerprintDetector, tmp_path: Path) -> None:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar, Self
 
 import numpy as np
 import pytest
 import torch
 
+from forensics.backbones.layer_statistics import LayerStatistics
 from forensics.core.errors import DetectorError
 from forensics.corpus.pools.pool import Pool
 from forensics.corpus.pools.reading import read_pool
-from forensics.detectors.contract import load_detector
-from forensics.detectors.fitting import crossfit
-from forensics.detectors.fitting.cross_views import FOLDS, CrossViews, cross_views, folds_of
-from forensics.detectors.fitting.crossfit import can_cross
-from forensics.detectors.fitting.engine import Options, train_detector
-from forensics.detectors.fitting.jpeg_past import with_past
+from forensics.detectors.checked import Json
+from forensics.detectors.contract import Detector, FitOptions
+from forensics.detectors.fitting.engine import TrainingOptions, can_cross, train_detector
 from forensics.detectors.kinds.ensemble import EnsembleDetector
-from forensics.detectors.kinds.layer_statistics import LayerStatistics
 from forensics.detectors.kinds.layers import LayersDetector, ridge
+from forensics.detectors.loading import load_detector
+from forensics.detectors.training_views.folds import FOLDS, folds_of
+from forensics.detectors.training_views.jpeg_history import with_jpeg_history
+from forensics.detectors.training_views.views import Views, crossed_views
 from forensics.metrics.detection import auc
 
 
@@ -34,8 +37,8 @@ def pool(shared: Path) -> Pool:
 
 
 @pytest.fixture(scope="module")
-def views(pool: Pool) -> CrossViews:
-    return cross_views(pool, seed=0, synthetic_past=75)
+def views(pool: Pool) -> Views:
+    return crossed_views(pool, seed=0, jpeg_before=75)
 
 
 def test_statistics_are_means_and_spreads_of_every_channel_in_any_batch(pool: Pool) -> None:
@@ -63,22 +66,24 @@ def test_places_add_up_to_the_statistics(pool: Pool) -> None:
 
 
 def test_both_classes_pass_the_same_draws_but_for_the_past(pool: Pool) -> None:
-    views = cross_views(pool, seed=0, synthetic_past=75)
+    views = crossed_views(pool, seed=0, jpeg_before=75)
     real, fake = 0, pool.sources.index("stylegan3")
     for image, past in ((real, False), (fake, True)):
         own = views.images[image * views.draws : (image + 1) * views.draws]
         assert np.array_equal(own[0], pool.images[image])
-        assert np.array_equal(own[1], with_past(pool.images[image], 75) if past else pool.images[image])
+        assert np.array_equal(
+            own[1], with_jpeg_history(pool.images[image], 75) if past else pool.images[image]
+        )
         assert min(own[-1].shape[:2]) < 243
     assert views.training.reshape(-1, views.draws)[:, 0].sum() == 0  # never learned from as they are
-    again = cross_views(pool.take([fake]), seed=0, synthetic_past=75)
+    again = crossed_views(pool.take([fake]), seed=0, jpeg_before=75)
     for first, second in zip(
         views.images[fake * views.draws : (fake + 1) * views.draws], again.images, strict=True
     ):
         assert np.array_equal(first, second)
 
 
-def test_weights_balance_classes_and_calibration_leaves_unpaired_photographs_out(views: CrossViews) -> None:
+def test_weights_balance_classes_and_calibration_leaves_unpaired_photographs_out(views: Views) -> None:
     weights = views.balanced()
     assert weights[views.labels == 0].sum() == pytest.approx(0.5)
     assert weights[views.labels == 1].sum() == pytest.approx(0.5)
@@ -126,12 +131,12 @@ def test_ridge_agrees_with_its_primal_and_ignores_the_scale_of_weights() -> None
     assert offset == pytest.approx(share @ targets - (share @ table) @ weights, abs=1e-4)
 
 
-def test_scores_that_calibrate_know_nothing_of_their_own_labels(views: CrossViews) -> None:
+def test_scores_that_calibrate_know_nothing_of_their_own_labels(pool: Pool, views: Views) -> None:
     # With labels dealt at random, a classifier remembers those it was fitted to, and cannot guess those it was not.
     rng = np.random.default_rng(1)
     dealt = np.repeat(rng.permutation(np.repeat([0, 1], 20)), views.draws)
     shuffled = replace(views, labels=dealt)
-    detector, crossed = LayersDetector.fit_crossed(shuffled)
+    detector, crossed = LayersDetector.fit_crossed(pool, shuffled, FitOptions())
     assert auc(detector.raw_scores(views.images[1 :: views.draws]), dealt[:: views.draws]) > 0.9
     assert auc(crossed[1 :: views.draws], dealt[:: views.draws]) < 0.75
 
@@ -145,14 +150,14 @@ def test_ensemble_of_two_networks_end_to_end(pool: Pool, tmp_path: Path) -> None
         "ensemble",
         pool,
         tmp_path / "out",
-        Options(tmp_path / "work", synthetic_past=75, parts=("layers", "layers_2")),
+        TrainingOptions(tmp_path / "work", jpeg_before=75, parts=("layers", "layers_2")),
     )
     assert isinstance(detector, EnsembleDetector)
     assert [part.config["variants"] for part in detector.parts] == [[0], [2]]
-    assert detector.card["data"]["training"]["images"] == 40
-    assert detector.card["data"]["calibration"]["sources"] == {"real": 16, "stylegan2": 8, "stylegan3": 8}
-    assert detector.card["domain"]["min_side_px"] == 64
-    assert detector.thresholds["n"] == 40
+    assert detector.card.training.images == 40
+    assert detector.card.calibration.sources == {"real": 16, "stylegan2": 8, "stylegan3": 8}
+    assert detector.domain.min_side_px == 64
+    assert detector.thresholds.n == 40
     assert not (tmp_path / "work" / "crossed").exists()  # hundreds of MB that nobody needs again
     again = load_detector(tmp_path / "out")
     images = [pool.images[0], pool.images[20], pool.images[39]]
@@ -168,46 +173,52 @@ def test_ensemble_of_two_networks_end_to_end(pool: Pool, tmp_path: Path) -> None
 def test_statistics_that_were_kept_are_not_computed_again(
     pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    views = cross_views(pool.take([0, 1, 16, 17, 24, 32]), seed=0, synthetic_past=75)
-    first, crossed = LayersDetector.fit_crossed(views, work=tmp_path)
+    views = crossed_views(pool.take([0, 1, 16, 17, 24, 32]), seed=0, jpeg_before=75)
+    first, crossed = LayersDetector.fit_crossed(pool, views, FitOptions(work=tmp_path))
     assert list(tmp_path.glob("layers-*.safetensors"))
 
     def fail(*_: object) -> None:
         raise AssertionError("computed again")
 
     monkeypatch.setattr(LayerStatistics, "__call__", fail)
-    again, repeated = LayersDetector.fit_crossed(views, work=tmp_path)
+    again, repeated = LayersDetector.fit_crossed(pool, views, FitOptions(work=tmp_path))
     assert np.array_equal(first.weights, again.weights)
     assert np.array_equal(crossed, repeated)
     other = replace(views, images=[*views.images[:-1], views.images[0]])
     with pytest.raises(AssertionError, match="computed again"):
-        LayersDetector.fit_crossed(other, work=tmp_path)
+        LayersDetector.fit_crossed(pool, other, FitOptions(work=tmp_path))
 
 
-class _Remembers:
+@dataclass
+class _Remembers(Detector):
     """A kind that knows the images it was fitted to, and nothing else."""
 
-    def __init__(self, pool: Pool) -> None:
-        self.known = {image.tobytes() for image in pool.images}
+    known: frozenset[bytes] = frozenset()
+
+    kind: ClassVar[str] = "remembers"
 
     @classmethod
-    def fit(cls, pool: Pool, *, seed: int) -> _Remembers:
-        return cls(pool)
+    def fit(cls, pool: Pool, options: FitOptions) -> Self:
+        return cls({}, known=frozenset(image.tobytes() for image in pool.images))
 
-    def raw_scores(self, images: list[np.ndarray]) -> np.ndarray:
+    @classmethod
+    def from_arrays(cls, config: Json, arrays: Mapping[str, np.ndarray]) -> Self:
+        return cls({})
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def raw_scores(self, images: Sequence[np.ndarray]) -> np.ndarray:
         return np.array([float(image.tobytes() in self.known) for image in images])
 
 
-def test_a_part_that_fits_to_a_pool_scores_no_image_it_was_fitted_to(
-    pool: Pool, views: CrossViews, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(crossfit, "detector_class", lambda kind: _Remembers)
-    part, crossed = crossfit.fit_part("remembers", pool, views, crossfit.Crossing())
-    equal = views.images[1 :: views.draws]
+def test_a_part_that_fits_to_a_pool_scores_no_image_it_was_fitted_to(pool: Pool, views: Views) -> None:
+    equal = views.with_equal_history()
+    part, crossed = _Remembers.fit_crossed(replace(pool, images=equal), views, FitOptions())
     assert part.raw_scores(equal).all()
     assert not crossed[1 :: views.draws].any()
     fake = pool.sources.index("stylegan3")
-    assert not part.raw_scores([pool.images[fake]]).any()  # learned from with the photographs' past only
+    assert not part.raw_scores([pool.images[fake]]).any()  # learned from with the photographs' history only
 
 
 def test_other_networks_are_refused() -> None:

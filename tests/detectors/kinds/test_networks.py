@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from forensics.backbones.efficientnet_lite import EfficientNetLite, FoldedLite, load_imagenet
+from forensics.backbones.inputs import as_tensor
 from forensics.core.errors import DetectorError
 from forensics.detectors.calibration import Calibration
 from forensics.detectors.kinds.cnn import CnnDetector
-from forensics.detectors.kinds.network import NetworkDetector, as_tensor
 from forensics.detectors.kinds.npr import NprDetector, neighbouring_pixel_residual
+from forensics.detectors.networks.detector import NetworkDetector
 from forensics.images import decode
 
 KINDS: list[type[NetworkDetector]] = [CnnDetector, NprDetector]

@@ -14,9 +14,9 @@ from forensics.core.errors import DetectorError
 from forensics.corpus.pools.pool import Pool
 from forensics.corpus.pools.reading import read_pool
 from forensics.detectors.calibration import Calibration
-from forensics.detectors.contract import load_detector
-from forensics.detectors.fitting.engine import SCHEDULES, Options, train_detector
+from forensics.detectors.fitting.engine import TrainingOptions, train_detector
 from forensics.detectors.kinds.patch import CELL_PX, RECEPTIVE_FIELD_PX, PatchDetector
+from forensics.detectors.loading import load_detector
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +66,8 @@ def test_it_starts_from_the_first_blocks_of_imagenet() -> None:
 
 
 def test_it_trains_and_is_loaded_as_it_was_saved(faces: Pool, tmp_path: Path) -> None:
-    quick = replace(SCHEDULES["patch"], epochs=1, batch=8, crops_px=(96,), warmup_steps=2)
-    options = Options(tmp_path / "work", schedules={"patch": quick})
+    quick = replace(PatchDetector.schedule, epochs=1, batch=8, crops_px=(96,), warmup_steps=2)
+    options = TrainingOptions(tmp_path / "work", settings={"patch": {"schedule": quick}})
     detector = train_detector("patch", faces, tmp_path / "out", options)
     again = load_detector(tmp_path / "out")
     assert np.array_equal(detector.score(faces.images[:4]), again.score(faces.images[:4]))

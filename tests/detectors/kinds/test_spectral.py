@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from forensics.detectors.kinds.spectral import (
+from forensics.detectors.features.spectral import (
     SETS,
     azimuthal,
     block_cosine,

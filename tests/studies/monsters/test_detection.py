@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from forensics.detectors.thresholds import Thresholds
 from forensics.metrics.detection import wilson
 from forensics.studies.monsters.detection import comparison, of_parts, rates, verdict
 
-LIMITS = {"synthetic_at": 0.5, "authentic_at": -0.3}
+LIMITS = Thresholds(0.5, -0.3, 0.05, 0.1, 10, 10, "by hand")
 
 
 def scan(effect: float, n: int = 60) -> list[dict[str, Any]]:
@@ -69,7 +71,7 @@ def test_rates_count_images_and_carry_their_intervals() -> None:
 
 
 def test_no_width_is_claimed_where_all_images_are_called_alike() -> None:
-    (found,) = comparison(scan(0.0), 0.5, {"synthetic_at": 9.0, "authentic_at": -0.3})
+    (found,) = comparison(scan(0.0), 0.5, replace(LIMITS, synthetic_at=9.0))
     assert (found["called_synthetic"], found["called_synthetic_low"]) == (0.0, None)
     assert found["called_synthetic_images"] == 0
     assert found["called_authentic_low"] is not None

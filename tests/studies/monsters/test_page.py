@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from forensics.detectors.contract import Detector, load_detector
+from forensics.detectors.contract import Detector
+from forensics.detectors.loading import load_detector
 from forensics.faces.analyser import FaceAnalyser, load_faces
 from forensics.generators.base import load_generator
 from forensics.images import decode

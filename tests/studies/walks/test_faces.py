@@ -191,7 +191,7 @@ def test_the_next_chunk_is_made_while_one_is_examined(
 
 
 def test_the_score_of_a_detector_is_a_column(generator: Generator, faces: FaceAnalyser, shared: Path) -> None:
-    from forensics.detectors.contract import load_detector
+    from forensics.detectors.loading import load_detector
 
     detector = load_detector("default")
     images = list(generator.to_uint8(generator.synthesize(generator.map(generator.sample_z(2)))))

@@ -8,42 +8,26 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from forensics.detectors.contract import Detector, Floats, Pixels, expect_shapes
-from forensics.images.views import working_view
+from forensics.backbones.inputs import as_tensor
+from forensics.core.errors import DetectorError
+from forensics.corpus.pools.pool import Pool
+from forensics.detectors.calibration import Floats
+from forensics.detectors.checked import Json
+from forensics.detectors.contract import Detector, FitOptions
+from forensics.detectors.description import expect_shapes
+from forensics.detectors.networks.local_logits import LocalLogits
+from forensics.detectors.networks.schedule import Schedule
+from forensics.images.views import Pixels, working_view
 
-_BATCH_PX = 8 * 256 * 256  # pixels in a batch when scoring
-
-
-class LocalLogits(nn.Module):
-    """A trunk and a linear classifier: uint8 [n, 3, h, w] → logits [n, h', w']."""
-
-    def __init__(self, trunk: nn.Module, n_features: int, dropout: float = 0.2) -> None:
-        super().__init__()
-        self.trunk = trunk
-        self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Linear(n_features, 1)
-        nn.init.normal_(self.classifier.weight, 0, 0.01)
-        nn.init.zeros_(self.classifier.bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits [n] of float images as the trunk wants them (for training: dropout after pooling)."""
-        pooled = self.trunk(x).float().mean((2, 3))
-        logits: Tensor = self.classifier(self.dropout(pooled))
-        return logits[:, 0]
-
-    def local(self, x: Tensor) -> Tensor:
-        """Logits [n, h', w'], whose mean over the places is `forward` without dropout."""
-        features = self.trunk(x).float()
-        logits = torch.einsum("nchw,c->nhw", features, self.classifier.weight[0])
-        return logits + self.classifier.bias
+_BATCH_PX: Final = 8 * 256 * 256  # pixels in a batch when scoring
 
 
 @dataclass
@@ -53,13 +37,35 @@ class NetworkDetector(Detector):
     network: LocalLogits = field(default_factory=lambda: LocalLogits(nn.Identity(), 3))
     device: str = "cpu"
 
+    schedule: ClassVar[Schedule]
+    fits_in_seconds: ClassVar[bool] = False
+
+    @classmethod
+    def fit(cls, pool: Pool, options: FitOptions) -> Self:
+        """Trained from `starting_network`; resumes in `options.work`. Settings: `schedule`, and `epochs` of it."""
+        from forensics.detectors.networks.trainer import Trainer, TrainingRun
+
+        if options.work is None:
+            raise DetectorError(
+                f"a {cls.kind} detector is trained with a folder for its checkpoints; name one"
+            )
+        torch.manual_seed(options.seed)
+        schedule = options.settings.get("schedule", cls.schedule)
+        if (epochs := options.settings.get("epochs")) is not None:
+            schedule = replace(schedule, epochs=epochs)
+        run = TrainingRun(schedule, options.seed, options.work, options.device)
+        trainer = Trainer(cls.starting_network({}), cls.prepare, pool, run)
+        with options.progress(f"train {options.work.name}", trainer.steps) as meter:
+            trained = cls({}, network=trainer.run(meter.advance))
+        return cls.from_arrays({}, trained.arrays())  # with the weights as they will be read from disk
+
     @classmethod
     @abstractmethod
-    def build(cls, config: Mapping[str, Any]) -> LocalLogits:
+    def build(cls, config: Json) -> LocalLogits:
         """The network of a configuration, with untrained weights."""
 
     @classmethod
-    def starting_network(cls, config: Mapping[str, Any]) -> LocalLogits:
+    def starting_network(cls, config: Json) -> LocalLogits:
         """The network that training starts from."""
         return cls.build(config)
 
@@ -69,13 +75,15 @@ class NetworkDetector(Detector):
         """uint8 [n, 3, h, w] → the float32 input of the trunk, same n, h, w."""
 
     @classmethod
-    def from_arrays(cls, config: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Detector:
+    def from_arrays(cls, config: Json, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """The network with exactly these arrays (float16 on disk, float32 in use)."""
         network = cls.build(config)
-        own = network.state_dict()
-        expect_shapes(arrays, {key: tuple(value.shape) for key, value in own.items()}, f"{cls.kind} network")
+        state = network.state_dict()
+        expect_shapes(
+            arrays, {key: tuple(value.shape) for key, value in state.items()}, f"{cls.kind} network"
+        )
         network.load_state_dict(
-            {key: torch.from_numpy(value.copy()).to(own[key].dtype) for key, value in arrays.items()}
+            {key: torch.from_numpy(value.copy()).to(state[key].dtype) for key, value in arrays.items()}
         )
         return cls(config, network=network.eval().to(memory_format=torch.channels_last))
 
@@ -84,7 +92,7 @@ class NetworkDetector(Detector):
         state = {key: value.detach().cpu() for key, value in self.network.state_dict().items()}
         return {k: (v.half() if v.is_floating_point() else v).contiguous().numpy() for k, v in state.items()}
 
-    def to(self, device: str) -> NetworkDetector:
+    def to(self, device: str) -> Self:
         """Score on `device` (cpu, cuda, cuda:1, mps) from now on."""
         self.network.to(device)
         self.device = device
@@ -100,14 +108,14 @@ class NetworkDetector(Detector):
         groups: dict[tuple[int, ...], list[int]] = {}
         for index, view in enumerate(views):
             groups.setdefault(view.shape, []).append(index)
-        found: dict[int, NDArray[np.float32]] = {}
+        by_index: dict[int, NDArray[np.float32]] = {}
         for shape, members in groups.items():
             step = max(1, _BATCH_PX // (shape[0] * shape[1]))
             for start in range(0, len(members), step):
                 chunk = members[start : start + step]
                 logits = self._forward(np.stack([views[i] for i in chunk]))
-                found.update(zip(chunk, logits, strict=True))
-        return [found[i] for i in range(len(images))]
+                by_index.update(zip(chunk, logits, strict=True))
+        return [by_index[i] for i in range(len(images))]
 
     def _forward(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         with torch.inference_mode():
@@ -117,9 +125,4 @@ class NetworkDetector(Detector):
 
     def evidence_map(self, image: Pixels) -> NDArray[np.float32] | None:
         """float32 [h', w'] local log10 LR; its mean is the image's log10 LR before the bounds."""
-        return self._calibrated().uncapped(self.local_logits([image])[0]).astype(np.float32)
-
-
-def as_tensor(batch: NDArray[np.uint8]) -> Tensor:
-    """uint8 [n, h, w, 3] → uint8 tensor [n, 3, h, w] in channels_last layout: a copy, as images may be read-only."""
-    return torch.from_numpy(np.array(batch, order="C")).permute(0, 3, 1, 2)
+        return self.calibrated.uncapped(self.local_logits([image])[0]).astype(np.float32)

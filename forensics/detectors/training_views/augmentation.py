@@ -14,19 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from forensics.core.files import sha256_bytes
+
 Pixels = NDArray[np.uint8]
 
 _FILTERS: Final = (Image.Resampling.BICUBIC, Image.Resampling.BILINEAR, Image.Resampling.LANCZOS)
 _CHROMA: Final = ("4:4:4", "4:2:0")
+SMALLEST_DEGRADED_PX: Final = 96
 
 
 @dataclass(frozen=True)
 class Augmentation:
     """Probabilities and ranges. Each step is drawn by itself; the order is the order of the fields."""
 
-    past_p: float = 0.35  # a JPEG file at a larger size, as photographs and downloads have been
-    past_scale: tuple[float, float] = (1.5, 3.0)
-    past_quality: tuple[int, int] = (60, 98)
+    history_p: float = 0.35  # a JPEG file at a larger size, as photographs and downloads have been
+    history_scale: tuple[float, float] = (1.5, 3.0)
+    history_quality: tuple[int, int] = (60, 98)
     resize_p: float = 0.4
     resize_scale: tuple[float, float] = (0.5, 1.25)
     resize_back_p: float = 0.6  # after resizing, back to the old size
@@ -42,8 +45,8 @@ class Augmentation:
     def degrade(self, pixels: Pixels, rng: np.random.Generator, smallest_px: int) -> Pixels:
         """`pixels` uint8 [h, w, 3] degraded by the draws of `rng`; its shorter side stays at least `smallest_px`."""
         image = Image.fromarray(pixels)
-        if rng.random() < self.past_p:
-            image = self._with_a_past(image, rng)
+        if rng.random() < self.history_p:
+            image = self._with_history(image, rng)
         if rng.random() < self.resize_p:
             image = self._resized(image, rng, smallest_px)
         if rng.random() < self.blur_p:
@@ -69,10 +72,10 @@ class Augmentation:
         cut = pixels[top : top + crop_px, left : left + crop_px]
         return np.ascontiguousarray(cut[:, ::-1] if rng.random() < 0.5 else cut)
 
-    def _with_a_past(self, image: Image.Image, rng: np.random.Generator) -> Image.Image:
-        scale = rng.uniform(*self.past_scale)
+    def _with_history(self, image: Image.Image, rng: np.random.Generator) -> Image.Image:
+        scale = rng.uniform(*self.history_scale)
         size = round(image.width * scale), round(image.height * scale)
-        larger = _through_jpeg(image.resize(size, Image.Resampling.LANCZOS), self.past_quality, rng)
+        larger = _through_jpeg(image.resize(size, Image.Resampling.LANCZOS), self.history_quality, rng)
         return larger.resize(image.size, Image.Resampling.BICUBIC)
 
     def _resized(self, image: Image.Image, rng: np.random.Generator, smallest_px: int) -> Image.Image:
@@ -91,6 +94,18 @@ class Augmentation:
     def _grained(self, image: Image.Image, rng: np.random.Generator) -> Image.Image:
         grain = rng.normal(0, rng.uniform(0, self.grain_levels), (image.height, image.width, 3))
         return Image.fromarray(np.clip(np.rint(np.asarray(image) + grain), 0, 255).astype(np.uint8))
+
+
+def degraded(pixels: Pixels, sha256: str, draw: int, seed: int, augmentation: Augmentation) -> Pixels:
+    """uint8 [h, w, 3]: draw 0 is the image as it is, any other passes `augmentation`, the same for both classes.
+
+    The draws depend on (seed, draw, sha256) and on nothing else.
+    """
+    if draw == 0:
+        return pixels
+    digest = sha256_bytes(f"{seed} {draw} {sha256}".encode())
+    rng = np.random.default_rng(int(digest[:16], 16))
+    return augmentation.degrade(pixels, rng, min(SMALLEST_DEGRADED_PX, *pixels.shape[:2]))
 
 
 def _a_filter(rng: np.random.Generator) -> Image.Resampling:

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from forensics.backbones.efficientnet_lite import FoldedLite, load_imagenet
-from forensics.detectors.kinds.network import as_tensor
+from forensics.backbones.inputs import as_tensor, lite_input
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -88,7 +88,7 @@ class LayerStatistics:
         return total.numpy().astype(np.float32)
 
     def _prepared(self, batch: Pixels) -> Tensor:
-        return (as_tensor(batch).to(self.device).float() - 127.0) / 128.0
+        return lite_input(as_tensor(batch).to(self.device))
 
 
 def _mean_and_spread(y: Tensor) -> Tensor:

@@ -11,9 +11,9 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import numpy as np
 import torch
@@ -24,66 +24,53 @@ from safetensors.torch import save as tensors_to
 from torch import Tensor
 from torch.nn import functional
 
+from forensics.backbones.inputs import as_tensor
 from forensics.core.devices import uses_bfloat16
 from forensics.core.differences import differences, in_a_line
 from forensics.core.errors import DetectorError
 from forensics.core.files import sha256_bytes, write_bytes
 from forensics.corpus.pools.pool import Pool
-from forensics.detectors.fitting.augmentation import Augmentation
-from forensics.detectors.kinds.network import LocalLogits, as_tensor
+from forensics.detectors.networks.local_logits import LocalLogits
+from forensics.detectors.networks.schedule import Schedule
 
-_CHECKPOINT_EVERY_S = 60.0
+_CHECKPOINT_EVERY_S: Final = 60.0
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """How long and how fast. An epoch is as many images as the pool holds."""
+class TrainingRun:
+    """What a run is: its schedule and seed, the folder its checkpoint lies in, and the device it computes on."""
 
-    epochs: float = 20.0
-    batch: int = 24
-    learning_rate: float = 5e-4
-    weight_decay: float = 0.02
-    warmup_steps: int = 30
-    average_decay: float = 0.98
-    label_smoothing: float = 0.02
-    crops_px: tuple[int, ...] = (224, 224, 224, 112)  # one is drawn for each batch
-    shrink_p: float = 0.5  # in batches of the smallest crop: how often a larger image is first shrunk to it
-    augmentation: Augmentation = field(default_factory=Augmentation)
-
-    def steps(self, n_images: int) -> int:
-        """Number of steps for a pool of `n_images`."""
-        return max(1, round(self.epochs * n_images / self.batch))
-
-    def rate(self, step: int, steps: int) -> float:
-        """Learning rate: linear warm-up, then half a cosine to zero."""
-        cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
-        return self.learning_rate * min(1.0, (step + 1) / self.warmup_steps) * cosine
+    schedule: Schedule
+    seed: int
+    work: Path
+    device: str = "cpu"
 
 
 class Trainer:
-    """One run. `work` is where its checkpoint lies; a run with other options in it is a DetectorError."""
+    """One run on a pool. `prepare` makes the network's input of uint8 [n, 3, h, w].
+
+    DetectorError where another run's checkpoint lies in the folder of this one.
+    """
 
     def __init__(
         self,
         network: LocalLogits,
         prepare: Callable[[Tensor], Tensor],
         pool: Pool,
-        schedule: Schedule,
-        *,
-        seed: int,
-        work: Path,
-        device: str = "cpu",
+        run: TrainingRun,
     ) -> None:
-        self.network = network.to(memory_format=torch.channels_last).to(device)
+        self.schedule, self.seed, self.device = run.schedule, run.seed, run.device
+        schedule = run.schedule
+        self.network = network.to(memory_format=torch.channels_last).to(run.device)
         self.average = copy.deepcopy(network).requires_grad_(False)
-        self.prepare, self.pool, self.schedule, self.seed, self.device = prepare, pool, schedule, seed, device
+        self.prepare, self.pool = prepare, pool
         self.steps = schedule.steps(len(pool))
         self.optimizer = torch.optim.AdamW(network.parameters(), weight_decay=schedule.weight_decay)
         self.step, self.loss = 0, math.log(2.0)
-        self.checkpoint = work / "checkpoint.safetensors"
+        self.checkpoint = run.work / "checkpoint.safetensors"
         self.how = {
             "schedule": json.loads(json.dumps(asdict(schedule))),
-            "seed": seed,
+            "seed": run.seed,
             "pool": pool.fingerprint(),
             "network": sha256_bytes(
                 repr([(k, tuple(v.shape)) for k, v in network.state_dict().items()]).encode()
@@ -192,7 +179,7 @@ class Trainer:
             parts[part][name] = value
         self.network.load_state_dict(parts["network"])
         self.average.load_state_dict(parts["average"])
-        state: dict[int, dict[str, Any]] = {}
+        state: dict[int, dict[str, Tensor]] = {}
         for key, value in parts["optimizer"].items():
             index, _, name = key.partition(".")
             state.setdefault(int(index), {})[name] = value
@@ -203,7 +190,7 @@ def _chances(pool: Pool, crop_px: int) -> list[NDArray[np.float64]]:
     """For authentic, then synthetic: the chance [n] of each image. Sources count by the square root of their size,
     times the weight of their images; images smaller than the crop are left out."""
     fits = np.array([min(image.shape[:2]) >= crop_px for image in pool.images])
-    found = []
+    by_label = []
     for label in (0, 1):
         chances = np.zeros(len(pool))
         for source in set(pool.sources):
@@ -215,5 +202,5 @@ def _chances(pool: Pool, crop_px: int) -> list[NDArray[np.float64]]:
             raise DetectorError(
                 f"no {kind} image is at least {crop_px} px on its shorter side: nothing to train on"
             )
-        found.append(chances / chances.sum())
-    return found
+        by_label.append(chances / chances.sum())
+    return by_label

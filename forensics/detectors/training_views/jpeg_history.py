@@ -1,10 +1,10 @@
-"""A JPEG past at a larger size, given to an image without changing anything else.
+"""A history as a JPEG file at a larger size, given to an image without changing anything else.
 
 Photographs have mostly been JPEG files before, at the size of the original; samples of a generator often have not.
-Where such originals were then reduced, the photographs keep what the compression left. To give an image that same past
-it is enlarged so that reducing it again (Pillow's bicubic filter) returns it to the last level, compressed there, and
-reduced. An ordinary enlargement would not do: down and up again is a blur, and a blur of one class alone is a trace of
-its own, plainer than the one it was to remove.
+Where such originals were then reduced, the photographs keep what the compression left. To give an image that same
+history it is enlarged so that reducing it again (Pillow's bicubic filter) returns it to the last level, compressed
+there, and reduced. An ordinary enlargement would not do: down and up again is a blur, and a blur of one class alone is
+a trace of its own, plainer than the one it was to remove.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ Floats = NDArray[np.float32]
 ORIGINAL_PX: Final = 1024
 
 
-def with_past(pixels: Pixels, quality: int, chroma: str = "4:2:0", scale: float | None = None) -> Pixels:
+def with_jpeg_history(
+    pixels: Pixels, quality: int, chroma: str = "4:2:0", scale: float | None = None
+) -> Pixels:
     """uint8 [h, w, 3] as if it had been a JPEG file `scale` times as large; by default 1024 px on its longer side."""
     height, width = pixels.shape[:2]
     if scale is None:
