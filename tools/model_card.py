@@ -10,20 +10,31 @@ from forensics.generators.training.options import DESCRIPTORS
 _WIDTH = 118
 
 
-def card(name: str, facts: dict[str, Any], summary: dict[str, Any], notes: str) -> str:
-    """The card of the generator `name`.
+# What `quality.json` holds (see `release.release`), as blocks that `python -m tools.generated_blocks` fills.
+_MEASURED = """## Measured
 
-    `facts` is the card inside its weights file, `summary` what `quality.json` holds (see `release.release`), `notes`
-    Markdown on data, licence, compute and faults.
+<!-- generated: generator-quality -->
+<!-- end -->
+
+<!-- generated: generator-faces -->
+<!-- end -->
+
+Cosines are of face embeddings: between samples, and from a sample to the nearest training photograph.
+
+Measured by `python -m tools.release RUN OUT --notes NOTES.md --pack P --pack-root R`, which wrote `quality.json`."""
+
+
+def card(name: str, facts: dict[str, Any], notes: str) -> str:
+    """The card of the generator `name`, its generated blocks still empty.
+
+    `facts` is the card inside its weights file, `notes` Markdown on data, licence, compute and faults.
     """
     parts = [
         f"# `{name}`: a StyleGAN2-ADA of {facts['options']['resolution']} x {facts['options']['resolution']} px faces",
         _filled(f"{_age(facts)} Research use only."),
         notes.strip(),
         "\n".join(["## How it was trained", *_training(facts)]),
-        "\n".join(["## Measured", *_measured(summary)]),
-        "\n".join(_table(summary["faces"])),
-        "Again: `python -m tools.release RUN OUT --notes NOTES.md --pack P --pack-root R`",
+        _MEASURED,
         "![samples at psi 0.5, 0.7 and 1.0, two rows each](sheet.jpg)",
         "![losses, outputs of D, augmentation and what is beside D, by kimg of the run](curves.png)",
     ]
@@ -58,47 +69,6 @@ def _training(facts: dict[str, Any]) -> list[str]:
         *_as_spread(facts),
         "`weights.safetensors` holds G_ema and D, float16.",
     ]
-
-
-def _measured(summary: dict[str, Any]) -> list[str]:
-    scores = summary["scores"]
-    drawn = next((row for row in summary["faces"].values() if "draws" in row), {"draws": 0, "n": 0})
-    by_draw = ", ".join(f"{value:.4f}" for value in scores["kid_by_draw"])
-    return [
-        _filled(
-            f"KID {scores['kid']:.4f} ({by_draw}; sd of each {scores['kid_sd']:.4f}), precision "
-            f"{scores['precision']:.2f}, recall {scores['recall']:.2f}: {scores['extractor']}, psi 1, "
-            f"{len(scores['kid_by_draw'])} draws of n = {scores['n_fake']} against {scores['n_real']} training "
-            f"photographs. Faces by InsightFace pack `{summary['pack']}` at 256 px; cosines of embeddings between "
-            f"samples, and to the nearest training photograph. {drawn['draws']} draws of {drawn['n']} samples a psi: "
-            "means, of largest cosines the largest, and in brackets each draw's mean cosine:"
-        )
-    ]
-
-
-def _table(faces: dict[str, dict[str, Any]]) -> list[str]:
-    head = ["", "face found (score >= 0.5)", "median score", "mean cosine", "largest", "largest to training"]
-    return [_line(head), _line(["---"] * len(head)), *(_line(_cells(*item)) for item in faces.items())]
-
-
-def _line(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |".replace("|  |", "| |")
-
-
-def _cells(label: str, row: dict[str, Any]) -> list[str]:
-    mean = _cosine(row.get("pairwise_cosine_mean"), 3)
-    each = ", ".join(_cosine(value, 3) for value in row.get("pairwise_cosine_mean_by_draw", []))
-    return [
-        label,
-        f"{100 * row['yield']:.1f} %",
-        f"{row['median_score']:.2f}",
-        f"{mean} ({each})" if each else mean,
-        *(_cosine(row.get(name), 2) for name in ("pairwise_cosine_max", "nearest_training_cosine_max")),
-    ]
-
-
-def _cosine(value: float | None, places: int) -> str:
-    return "" if value is None else f"{value:.{places}f}"
 
 
 def _as_mean(facts: dict[str, Any]) -> list[str]:

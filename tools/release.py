@@ -28,6 +28,8 @@ from forensics.generators.checkpoints import read_checkpoint
 from forensics.generators.training.monitoring.image_quality import GeneratorQuality
 from forensics.images import contact_sheet, encode_jpeg, resize
 from forensics.metrics.image_sets import ImageSetScores
+from tools.documentation.blocks import rewritten
+from tools.documentation.providers import PROVIDERS
 from tools.model_card import card
 
 _CANDIDATES = 3
@@ -112,7 +114,8 @@ def release(
     write_json(out / "quality.json", summary)
     write_bytes(out / "sheet.jpg", sheet(generator))
     write_bytes(out / _CURVES, curves)
-    write_text(out / "MODEL_CARD.md", card(out.name, facts, summary, notes))
+    text = rewritten(card(out.name, facts, notes), out / "MODEL_CARD.md", PROVIDERS)
+    write_text(out / "MODEL_CARD.md", text)
     return summary
 
 

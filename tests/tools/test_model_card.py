@@ -1,4 +1,4 @@
-"""What a model card says of a run's options, of means and of psi, and how it lays out what was measured."""
+"""What a model card says of a run's options, of means and of psi."""
 
 from __future__ import annotations
 
@@ -33,16 +33,3 @@ def test_a_card_counts_the_runs_before() -> None:
     facts = {"kimg": 16.0, "options": {"transfer_kimg": 249.0}}
     assert model_card._age(facts) == "16 kimg of its last run, after 249 kimg of earlier ones."
     assert model_card._age({"kimg": 16.0, "options": {}}) == "16 kimg of its run."
-
-
-def test_every_row_of_the_table_has_every_column() -> None:
-    photographs = {"yield": 1.0, "median_score": 0.89, "n": 375}
-    drawn = photographs | {
-        "pairwise_cosine_mean": 0.1327,
-        "pairwise_cosine_mean_by_draw": [0.1244, 0.141],
-        "pairwise_cosine_max": 0.76,
-        "nearest_training_cosine_max": 0.57,
-    }
-    lines = model_card._table({"photographs": photographs, "psi 0.7": drawn})
-    assert {line.count("|") for line in lines} == {7}
-    assert lines[-1] == "| psi 0.7 | 100.0 % | 0.89 | 0.133 (0.124, 0.141) | 0.76 | 0.57 |"

@@ -44,7 +44,7 @@ def test_a_run_is_chosen_measured_and_written(
     assert "0 kimg of its run. Research use only." in text
     assert "Twelve photographs." in text
     assert len(summary["scores"]["kid_by_draw"]) == 2
-    assert f"KID {summary['scores']['kid']:.4f}" in text
+    assert f"| KID | {summary['scores']['kid']:.4f}" in text
     assert (out / "sheet.jpg").read_bytes()[:2] == b"\xff\xd8"
     assert (out / "curves.png").read_bytes() == (run / "curves.png").read_bytes()
     assert "](curves.png)" in text

@@ -14,6 +14,7 @@ Provider = Callable[[Path, Sequence[str]], str]
 _BLOCK = re.compile(
     r"^<!-- generated: (?P<words>[^\n]+?) -->\n(?P<body>.*?)^<!-- end -->$", re.DOTALL | re.MULTILINE
 )
+_BREAKS = re.compile(r"[ \t\n]+")
 _OPENING = re.compile(r"^<!-- generated: ", re.MULTILINE)
 
 
@@ -45,4 +46,4 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())
+    return _BREAKS.sub(" ", text.replace("|", "\\|")).strip()

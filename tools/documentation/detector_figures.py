@@ -32,8 +32,8 @@ class Rate:
     n_synthetic: int
 
     def __str__(self) -> str:
-        """As in 0.995 [0.986, 1.000]."""
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        """As in 0.995 [0.986, 1.000], which breaks before the bracket only."""
+        return f"{self.value:.3f} [{self.low:.3f},\N{NO-BREAK SPACE}{self.high:.3f}]"
 
 
 @dataclass(frozen=True)

@@ -80,10 +80,15 @@ def _faces_line(label: str, row: dict[str, Any]) -> list[str]:
         label,
         f"{100 * row['yield']:.1f} %",
         f"{row['median_score']:.2f}",
-        f"{row['pairwise_cosine_mean']:.3f}",
-        f"{row['pairwise_cosine_max']:.2f}",
-        f"{row['nearest_training_cosine_max']:.2f}" if "nearest_training_cosine_max" in row else "",
+        _cosine(row.get("pairwise_cosine_mean"), 3),
+        _cosine(row.get("pairwise_cosine_max"), 2),
+        _cosine(row.get("nearest_training_cosine_max"), 2),
     ]
+
+
+def _cosine(value: float | None, places: int) -> str:
+    """Empty where there was no pair of faces to compare."""
+    return "" if value is None else f"{value:.{places}f}"
 
 
 def _count(row: dict[str, Any]) -> str:

@@ -38,7 +38,7 @@ def shrunk(png: Path) -> bytes:
     if not isinstance(image, DecodedImage):
         raise SystemExit(f"{png}: {image}")
     height, width = image.pixels.shape[:2]
-    size = (_SHOWN_WIDTH_PX, round(height * _SHOWN_WIDTH_PX / width))
+    size = (round(height * _SHOWN_WIDTH_PX / width), _SHOWN_WIDTH_PX)
     return encode_jpeg(resize(image.pixels, size, "lanczos"), _JPEG_QUALITY)
 
 
