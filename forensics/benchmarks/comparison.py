@@ -33,7 +33,7 @@ _FEWEST: Final = 10  # images of a class
 
 
 @dataclass(frozen=True)
-class Scored:
+class ComparedScore:
     """One image under one perturbation, as one benchmark saw it."""
 
     sha256: str
@@ -45,13 +45,13 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class Results:
+class BenchmarkResults:
     """One finished benchmark: its deciding detector, thresholds, and perturbation → sha256 → what was scored."""
 
     folder: Path
     detector: str
     thresholds: Thresholds
-    scored: Mapping[str, Mapping[str, Scored]]
+    scored: Mapping[str, Mapping[str, ComparedScore]]
 
 
 @dataclass(frozen=True)
@@ -85,28 +85,28 @@ class Difference:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, rounded."""
-        own = {k: round(v, 6) if isinstance(v, float) else v for k, v in asdict(self).items()}
-        return own | {"difference": round(self.b - self.a, 6), "change": self.change}
+        rounded = {k: round(v, 6) if isinstance(v, float) else v for k, v in asdict(self).items()}
+        return rounded | {"difference": round(self.b - self.a, 6), "change": self.change}
 
 
 @dataclass(frozen=True)
-class Comparison:
+class BenchmarkComparison:
     """`left_out` says what could not be compared, a line each."""
 
-    a: Results
-    b: Results
+    a: BenchmarkResults
+    b: BenchmarkResults
     n_images: int
     left_out: tuple[str, ...]
     differences: tuple[Difference, ...]
 
 
-def read_results(folder: Path) -> Results:
+def read_results(folder: Path) -> BenchmarkResults:
     """A benchmark's folder. ForensicsError: it is none, or is not finished."""
     try:
         summary = json.loads((folder / "results.json").read_text("utf-8"))
         detector = summary["measured"][0]["detector"]
         limits = Thresholds.from_json({k: v for k, v in summary["thresholds"].items() if k != "n"})
-        scored: dict[str, dict[str, Scored]] = {}
+        scored: dict[str, dict[str, ComparedScore]] = {}
         with (folder / "scores.csv").open(encoding="utf-8", newline="") as stream:
             for row in csv.DictReader(stream):
                 if row["detector"] == detector:
@@ -115,24 +115,26 @@ def read_results(folder: Path) -> Results:
         raise ForensicsError(
             f"{printable(folder)}: holds no finished benchmark ({printable(repr(error))}); name two --out folders"
         ) from error
-    return Results(folder, detector, limits, scored)
+    return BenchmarkResults(folder, detector, limits, scored)
 
 
-def _scored(row: Mapping[str, str]) -> Scored:
+def _scored(row: Mapping[str, str]) -> ComparedScore:
     value = float(row["log10_lr"])
     if row["label"] not in ("0", "1") or not np.isfinite(value):
         raise ValueError("a label or score that is none")
-    return Scored(row["sha256"], int(row["label"]), row["source"], row["draws"], bool(row["withheld"]), value)
+    return ComparedScore(
+        row["sha256"], int(row["label"]), row["source"], row["draws"], bool(row["withheld"]), value
+    )
 
 
 def compare(
-    a: Results,
-    b: Results,
+    a: BenchmarkResults,
+    b: BenchmarkResults,
     *,
     seed: int = 0,
     n_bootstrap: int = N_BOOTSTRAP,
     on_done: Callable[[int], None] = lambda n: None,
-) -> Comparison:
+) -> BenchmarkComparison:
     """Everything both have, in the order of A. ForensicsError where they have too few images in common."""
     names = [name for name in a.scored if name in b.scored]
     left_out = list(_left_out(a, b))
@@ -155,10 +157,10 @@ def compare(
         else:
             found += [*_measured(name, pairs, seed, n_bootstrap), *_verdicts(name, pairs, a, b)]
         on_done(1)
-    return Comparison(a, b, len(common), tuple(left_out), tuple(_adjusted(found)))
+    return BenchmarkComparison(a, b, len(common), tuple(left_out), tuple(_adjusted(found)))
 
 
-def _left_out(a: Results, b: Results) -> Iterator[str]:
+def _left_out(a: BenchmarkResults, b: BenchmarkResults) -> Iterator[str]:
     mine, theirs = a.scored.get("none", {}).keys(), b.scored.get("none", {}).keys()
     for folder, only in ((a.folder, mine - theirs), (b.folder, theirs - mine)):
         if only:
@@ -169,7 +171,7 @@ def _left_out(a: Results, b: Results) -> Iterator[str]:
 
 
 def _measured(
-    name: str, pairs: Sequence[tuple[Scored, Scored]], seed: int, n_bootstrap: int
+    name: str, pairs: Sequence[tuple[ComparedScore, ComparedScore]], seed: int, n_bootstrap: int
 ) -> Iterator[Difference]:
     sources = sorted({x.source for x, _ in pairs if x.label == 1})
     for part in ("", *(sources if len(sources) > 1 else ())):
@@ -206,7 +208,7 @@ def _paired(
 
 
 def _verdicts(
-    name: str, pairs: Sequence[tuple[Scored, Scored]], a: Results, b: Results
+    name: str, pairs: Sequence[tuple[ComparedScore, ComparedScore]], a: BenchmarkResults, b: BenchmarkResults
 ) -> Iterator[Difference]:
     """Images called synthetic, each side at its own shipped threshold; a withheld verdict calls nothing."""
     from scipy.stats import binomtest
@@ -228,7 +230,7 @@ def _verdicts(
         )
 
 
-def _flags(image: Scored, limits: Thresholds) -> bool:
+def _flags(image: ComparedScore, limits: Thresholds) -> bool:
     return not image.withheld and limits.verdict(image.log10_lr) == "synthetic"
 
 

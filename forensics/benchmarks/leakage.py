@@ -10,17 +10,19 @@ fall under a common past shows it (`past_warning`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from forensics.benchmarks.rows import FileFacts, ScoredImage
 from forensics.metrics.detection import Estimate, auc, evaluate
 
 LEAKING_AUC = 0.6
 _FOLDS = 5
 # Half of the features a split: one that leaks must be found among the 128 values of two quantisation tables.
-_FOREST: dict[str, Any] = {
+_FOREST: Final = {
     "n_estimators": 50,
     "min_samples_leaf": 3,
     "max_features": 0.5,
@@ -29,31 +31,41 @@ _FOREST: dict[str, Any] = {
 _LOSSLESS = frozenset({"PNG", "BMP", "TIFF", "GIF"})
 
 
-def metadata_baseline(
-    metadata: Sequence[Mapping[str, Any]], labels: NDArray[np.int64], *, seed: int, n_bootstrap: int = 1000
-) -> dict[str, Any]:
-    """AUC of files' metadata alone, in all and for each kind of it, and the words of the warning.
+@dataclass(frozen=True)
+class Leakage:
+    """What the metadata of the files tell of the classes.
 
-    Keys: auc (an estimate), leaking, by_kind {kind: AUC}, words. With fewer than five images in a class nothing can
-    be cross-validated: auc is None and leaking False, and the words say so.
+    `auc` of metadata alone, None with fewer than five images in a class; `by_kind`: kind of metadata → AUC by itself.
+    `words`: the warning, or why there is no number; `past`: what a common JPEG past takes from a detector, if it does.
     """
-    kinds = _features(metadata)
+
+    auc: Estimate | None
+    leaking: bool
+    by_kind: Mapping[str, float]
+    words: str
+    past: str = ""
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values."""
+        return {**vars(self), "auc": self.auc and self.auc.to_json(), "by_kind": dict(self.by_kind)}
+
+
+def metadata_baseline(rows: Sequence[ScoredImage], *, seed: int, n_bootstrap: int = 1000) -> Leakage:
+    """How well files' metadata alone tell the classes, in all and for each kind of it, by cross-validation."""
+    labels = np.array([row.label for row in rows], dtype=np.int64)
+    files = [row.file_facts for row in rows if row.file_facts is not None]
+    kinds = _features(files)
     folds = min(_FOLDS, *np.bincount(labels, minlength=2).tolist())
     if folds < _FOLDS:
-        return {"auc": None, "leaking": False, "by_kind": {}, "words": f"too few images for {_FOLDS} folds"}
+        return Leakage(None, False, {}, f"too few images for {_FOLDS} folds")
     out_of_fold = _cross_validated(np.concatenate(list(kinds.values()), axis=1), labels, seed)
     estimate = evaluate(out_of_fold, labels, seed=seed, n_bootstrap=n_bootstrap)["auc"]
     by_kind = {name: round(auc(_cross_validated(x, labels, seed), labels), 6) for name, x in kinds.items()}
     leaking = estimate.value > LEAKING_AUC
-    return {
-        "auc": estimate.to_json(),
-        "leaking": leaking,
-        "by_kind": by_kind,
-        "words": _words(estimate.value, by_kind, metadata) if leaking else "",
-    }
+    return Leakage(estimate, leaking, by_kind, _words(estimate.value, by_kind, files) if leaking else "")
 
 
-def _words(value: float, by_kind: Mapping[str, float], metadata: Sequence[Mapping[str, Any]]) -> str:
+def _words(value: float, by_kind: Mapping[str, float], files: Sequence[FileFacts]) -> str:
     leaks = [
         f"{name} ({x:.2f})" for name, x in sorted(by_kind.items(), key=lambda i: -i[1]) if x > LEAKING_AUC
     ]
@@ -61,7 +73,7 @@ def _words(value: float, by_kind: Mapping[str, float], metadata: Sequence[Mappin
         f"This set leaks: metadata alone separates the classes with AUC {value:.2f}. What leaks (AUC by itself): "
         f"{', '.join(leaks) or 'only the combination'}."
     )
-    if all(m["format"] in _LOSSLESS for m in metadata) and by_kind["bytes"] > LEAKING_AUC:
+    if all(file.format in _LOSSLESS for file in files) and by_kind["bytes"] > LEAKING_AUC:
         words += (
             " All files are lossless: their bytes tell how detailed the pictures are, which pixels show too."
         )
@@ -85,14 +97,15 @@ def past_warning(aucs: Mapping[str, Estimate]) -> str:
     return ""
 
 
-def _features(metadata: Sequence[Mapping[str, Any]]) -> dict[str, NDArray[np.float64]]:
-    size = np.array([[m["width"], m["height"]] for m in metadata], dtype=np.float64)
-    n_bytes = np.array([m["n_bytes"] for m in metadata], dtype=np.float64)
-    stored = [f"{m['format']} {m['mode']}" for m in metadata]
+def _features(files: Sequence[FileFacts]) -> dict[str, NDArray[np.float64]]:
+    """Kind of metadata → float64 [n, d]."""
+    size = np.array([[file.width, file.height] for file in files], dtype=np.float64)
+    n_bytes = np.array([file.n_bytes for file in files], dtype=np.float64)
+    stored = [f"{file.format} {file.mode}" for file in files]
     names = sorted(set(stored))
-    tables = np.zeros((len(metadata), 128))
-    for k, m in enumerate(metadata):
-        flat = np.ravel((m["jpeg_tables"] or [])[:2]).astype(np.float64)
+    tables = np.zeros((len(files), 128))
+    for k, file in enumerate(files):
+        flat = np.ravel(file.jpeg_tables[:2]).astype(np.float64)
         tables[k, : flat.size] = flat
     return {
         "pixel size": size,

@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from forensics.benchmarks.tables import unreachable
+from forensics.benchmarks.verdicts import unreachable
 from forensics.core.errors import CorpusError, ForensicsError
 from forensics.core.files import sha256_bytes, write_json
 from forensics.core.terminal import Progress, printable
@@ -43,7 +43,7 @@ _DIGITS: Final = 6
 
 
 @dataclass(frozen=True)
-class Row:
+class TrainingSet:
     """What one detector is trained on: `sources` of the training pool, and in words."""
 
     name: str
@@ -69,9 +69,9 @@ class Cell:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, with the Wilson interval of the share called synthetic."""
-        own = {k: getattr(self, k) for k in ("row", "source", "label", "trained_on", "flagged", "n")}
         interval = [round(x, _DIGITS) for x in wilson(self.flagged, self.n)]
-        return own | {
+        names = ("row", "source", "label", "trained_on", "flagged", "n")
+        return {name: getattr(self, name) for name in names} | {
             "flagged_interval": interval,
             "measures": {name: e.to_json() for name, e in self.estimates.items()},
         }
@@ -82,7 +82,7 @@ class Matrix:
     """All cells, row by row; `left_out` says which rows could not be trained, and why."""
 
     kind: str
-    rows: tuple[Row, ...]
+    rows: tuple[TrainingSet, ...]
     columns: tuple[tuple[str, int], ...]  # source, label
     cells: tuple[Cell, ...]
     left_out: tuple[str, ...]
@@ -101,7 +101,7 @@ class Matrix:
 
 
 @dataclass(frozen=True)
-class Task:
+class MatrixPlan:
     """What a matrix is made of: images, the pool of each, the kind to train, and how."""
 
     kind: str
@@ -111,7 +111,7 @@ class Task:
     seed: int = 0
     device: str = "cpu"
     n_bootstrap: int = 1000
-    synthetic_past: int = 0  # see `forensics.detectors.training_views.views`
+    jpeg_before: int = 0  # see `forensics.detectors.training_views.views`
 
     def how(self) -> dict[str, Any]:
         """What is compared before cells are reused."""
@@ -119,21 +119,23 @@ class Task:
         return {
             "format_version": 1,
             "kind": self.kind,
-            "synthetic_past": self.synthetic_past,
+            "jpeg_before": self.jpeg_before,
             "images": self.pool.fingerprint(),
             "pools": sha256_bytes(json.dumps(places).encode()),
             "seed": self.seed,
         }
 
 
-def rows_of(pool: Pool) -> tuple[list[Row], list[str]]:
+def rows_of(pool: Pool) -> tuple[list[TrainingSet], list[str]]:
     """The rows a training pool allows, no two the same, and which it does not, in words."""
     names = {y: sorted({s for s, k in zip(pool.sources, pool.labels, strict=True) if k == y}) for y in (0, 1)}
     everything = tuple(names[0] + names[1])
-    wanted = [Row("all", everything)]
-    wanted += [Row(f"without {s}", tuple(x for x in everything if x != s)) for s in names[1] + names[0]]
-    wanted += [Row(f"only {s}", (*names[0], s)) for s in names[1]]
-    rows, left_out = dict[tuple[str, ...], Row](), []
+    wanted = [TrainingSet("all", everything)]
+    wanted += [
+        TrainingSet(f"without {s}", tuple(x for x in everything if x != s)) for s in names[1] + names[0]
+    ]
+    wanted += [TrainingSet(f"only {s}", (*names[0], s)) for s in names[1]]
+    rows, left_out = dict[tuple[str, ...], TrainingSet](), []
     for row in wanted:
         if not set(row.sources) & set(names[0]) or not set(row.sources) & set(names[1]):
             left_out.append(f"{row.name}: it is the only source of its class")
@@ -142,11 +144,11 @@ def rows_of(pool: Pool) -> tuple[list[Row], list[str]]:
     return list(rows.values()), left_out
 
 
-def run_matrix(task: Task, progress: Progress) -> Matrix:
+def run_matrix(plan: MatrixPlan, progress: Progress) -> Matrix:
     """Train what is not yet trained, score what is not yet scored. ForensicsError: `out` holds something else."""
-    _check_plan(task)
-    fitted = task.pool.placed(task.places, FITTED)
-    tested = task.pool.placed(task.places, ("test",))
+    _check_plan(plan)
+    fitted = plan.pool.placed(plan.places, FITTED)
+    tested = plan.pool.placed(plan.places, ("test",))
     _check_classes(fitted, tested)
     rows, left_out = rows_of(fitted)
     columns = sorted(
@@ -156,27 +158,27 @@ def run_matrix(task: Task, progress: Progress) -> Matrix:
         scored = {}
         for row in rows:
             for source, _ in columns:
-                scored[row.name, source] = _cell_scores(task, row, source, fitted, tested, progress)
+                scored[row.name, source] = _cell_scores(plan, row, source, fitted, tested, progress)
                 meter.advance(1, row.name)
-    cells = tuple(cell for row in rows for cell in _cells(task, row, columns, scored))
-    notes = (*_notes(columns), *_unreachable(task, rows))
-    return Matrix(task.kind, tuple(rows), tuple(columns), cells, tuple(left_out), notes)
+    cells = tuple(cell for row in rows for cell in _cells(plan, row, columns, scored))
+    notes = (*_notes(columns), *_unreachable(plan, rows))
+    return Matrix(plan.kind, tuple(rows), tuple(columns), cells, tuple(left_out), notes)
 
 
-def _check_plan(task: Task) -> None:
-    file, now = task.out / PLAN, task.how()
+def _check_plan(plan: MatrixPlan) -> None:
+    file, now = plan.out / PLAN, plan.how()
     if not file.exists():
-        strange = [p.name for p in task.out.iterdir() if p.name != "pools.json"] if task.out.exists() else []
+        strange = [p.name for p in plan.out.iterdir() if p.name != "pools.json"] if plan.out.exists() else []
         if strange:
             raise ForensicsError(
-                f"{printable(task.out)}: is not empty and holds no matrix; name another --out"
+                f"{printable(plan.out)}: is not empty and holds no matrix; name another --out"
             )
         write_json(file, now)
         return
     before = json.loads(file.read_text("utf-8"))
     if differing := [key for key in now if before.get(key) != now[key]]:
         raise ForensicsError(
-            f"{printable(task.out)}: holds a matrix with other {', '.join(differing)}; name another --out"
+            f"{printable(plan.out)}: holds a matrix with other {', '.join(differing)}; name another --out"
         )
 
 
@@ -186,65 +188,66 @@ def _check_classes(fitted: Pool, tested: Pool) -> None:
             raise CorpusError(f"the pools leave images of one class only {name}; give more, or other pools")
 
 
+@dataclass(frozen=True)
+class CellScores:
+    """log10 LRs of a source's test images, in order, and how many of them are called synthetic."""
+
+    scores: tuple[float, ...]
+    flagged: int
+
+
 def _cell_scores(
-    task: Task, row: Row, source: str, fitted: Pool, tested: Pool, progress: Progress
-) -> dict[str, Any]:
-    """{scores: log10 LRs of the source's test images in order, flagged: how many are called synthetic}."""
-    place = task.out / "cells" / row.folder
-    file = place / f"{sha256_bytes(source.encode())[:16]}.json"
-    if file.exists():
-        found: dict[str, Any] = json.loads(file.read_text("utf-8"))
-        return found
-    detector = _trained(task, row, fitted, progress)
-    images = [image for image, name in zip(tested.images, tested.sources, strict=True) if name == source]
-    scores = [round(float(x), _DIGITS) for x in detector.score(images)]
-    found = {
-        "row": row.name,
-        "source": source,
-        "scores": scores,
-        "flagged": sum(detector.verdict(x) == "synthetic" for x in scores),
-    }
-    write_json(file, found)
-    return found
+    plan: MatrixPlan, row: TrainingSet, source: str, fitted: Pool, tested: Pool, progress: Progress
+) -> CellScores:
+    """What the row's detector says of a source; kept as a file."""
+    file = plan.out / "cells" / row.folder / f"{sha256_bytes(source.encode())[:16]}.json"
+    if not file.exists():
+        detector = _trained(plan, row, fitted, progress)
+        images = [image for image, name in zip(tested.images, tested.sources, strict=True) if name == source]
+        scores = [round(float(x), _DIGITS) for x in detector.score(images)]
+        flagged = sum(detector.verdict(x) == "synthetic" for x in scores)
+        write_json(file, {"row": row.name, "source": source, "scores": scores, "flagged": flagged})
+    stored = json.loads(file.read_text("utf-8"))
+    return CellScores(tuple(stored["scores"]), int(stored["flagged"]))
 
 
-def _trained(task: Task, row: Row, fitted: Pool, progress: Progress) -> Detector:
-    folder = task.out / "detectors" / row.folder
+def _trained(plan: MatrixPlan, row: TrainingSet, fitted: Pool, progress: Progress) -> Detector:
+    folder = plan.out / "detectors" / row.folder
     if not (folder / DESCRIPTION).exists():
-        own = fitted.take([i for i, source in enumerate(fitted.sources) if source in row.sources])
-        work = task.out / "work" / row.folder
+        training = fitted.take([i for i, source in enumerate(fitted.sources) if source in row.sources])
+        work = plan.out / "work" / row.folder
         options = TrainingOptions(
             work=work,
-            seed=task.seed,
-            device=task.device,
-            jpeg_before=task.synthetic_past,
+            seed=plan.seed,
+            device=plan.device,
+            jpeg_before=plan.jpeg_before,
             progress=progress,
         )
-        train_detector(task.kind, own, folder, options)
+        train_detector(plan.kind, training, folder, options)
     return load_detector(folder)
 
 
 def _cells(
-    task: Task,
-    row: Row,
+    plan: MatrixPlan,
+    row: TrainingSet,
     columns: Sequence[tuple[str, int]],
-    scored: Mapping[tuple[str, str], Mapping[str, Any]],
+    scored: Mapping[tuple[str, str], CellScores],
 ) -> Iterator[Cell]:
     """Each source against all test images of the other class."""
     for source, label in columns:
-        own = np.array(scored[row.name, source]["scores"])
-        others = np.concatenate([scored[row.name, s]["scores"] for s, y in columns if y != label])
-        labels: NDArray[np.int64] = np.repeat([label, 1 - label], [len(own), len(others)])
-        estimates = evaluate(
-            np.concatenate([own, others]), labels, seed=task.seed, n_bootstrap=task.n_bootstrap
-        )
-        flagged = int(scored[row.name, source]["flagged"])
-        yield Cell(row.name, source, label, source in row.sources, estimates, flagged, len(own))
+        of_source = scored[row.name, source]
+        of_class = np.array(of_source.scores)
+        opposite = np.concatenate([scored[row.name, s].scores for s, y in columns if y != label])
+        labels: NDArray[np.int64] = np.repeat([label, 1 - label], [len(of_class), len(opposite)])
+        scores = np.concatenate([of_class, opposite])
+        estimates = evaluate(scores, labels, seed=plan.seed, n_bootstrap=plan.n_bootstrap)
+        in_training = source in row.sources
+        yield Cell(row.name, source, label, in_training, estimates, of_source.flagged, len(of_class))
 
 
-def _unreachable(task: Task, rows: Sequence[Row]) -> Iterator[str]:
+def _unreachable(plan: MatrixPlan, rows: Sequence[TrainingSet]) -> Iterator[str]:
     for row in rows:
-        description = read_description(task.out / "detectors" / row.folder)
+        description = read_description(plan.out / "detectors" / row.folder)
         if words := unreachable(description, f"The detector trained on {row.name!r}"):
             yield words
 

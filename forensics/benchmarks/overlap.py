@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from forensics.core.errors import CorpusError
 from forensics.core.files import sha256_file
@@ -48,7 +48,7 @@ class Exposure:
         for detector, fitted in self.fitted.items():
             refuse_fitted(detector, overlaps(listing.items, traces, fitted or (), places))
 
-    def to_json(self, detectors: Sequence[str]) -> dict[str, Any]:
+    def to_json(self, detectors: Sequence[str]) -> dict[str, object]:
         """Detector's id → how many images it was fitted on, null where it does not say; and the hash of the pools."""
         known = {detector: self.fitted.get(detector) for detector in detectors}
         return {

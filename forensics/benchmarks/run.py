@@ -15,13 +15,14 @@ from forensics.benchmarks.learning_curve.run import (
     curve_summary,
     run_learning_curve,
 )
+from forensics.benchmarks.outcome import BenchmarkOutcome
 from forensics.benchmarks.overlap import Exposure
-from forensics.benchmarks.pages.benchmark import benchmark_page, slice_name
+from forensics.benchmarks.pages.benchmark import benchmark_page, headline
 from forensics.benchmarks.pages.comparison import compare_benchmarks, comparison_lines, to_json
-from forensics.benchmarks.pages.matrix import Asked, matrix_lines, matrix_of
+from forensics.benchmarks.pages.heat import slice_name
+from forensics.benchmarks.pages.matrix import MatrixOptions, matrix_lines, matrix_of
 from forensics.benchmarks.perturbations.named import parse
-from forensics.benchmarks.protocol import Outcome, run_benchmark
-from forensics.benchmarks.tables import unequal_psi
+from forensics.benchmarks.protocol import Protocol, run_benchmark
 from forensics.core.devices import pick_device
 from forensics.core.errors import ForensicsError
 from forensics.core.evidence import evidence, recorded
@@ -31,7 +32,7 @@ from forensics.detectors.contract import Detector
 from forensics.detectors.fitting.fitted_on import read_fitted_on
 from forensics.detectors.loading import default_folder, load_on_device
 
-_SHOWN = ("auc", "eer", "tpr_at_fpr_0.05", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001", "cllr", "min_cllr", "ece")
+_COLUMNS = ("auc", "eer", "tpr_at_fpr_0.05", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001", "cllr", "min_cllr", "ece")
 
 
 DEFAULT_PERTURB = "jpeg90,jpeg70,resize75,history75,messenger"
@@ -87,8 +88,8 @@ def run_command(options: BenchmarkOptions) -> Printout:
 def _matrix(options: BenchmarkOptions, kind: str, out: Path) -> Printout:
     _refuse_beside(options, "--matrix", ("detectors", "perturb", "learning_curve"))
     training = options.trim_bottom, options.seed, str(pick_device(options.device)), options.jpeg_before
-    asked = Asked(options.corpora, kind, out, options.pools, *training)
-    matrix, n_failed = matrix_of(asked, progress)
+    matrix_options = MatrixOptions(options.corpora, kind, out, options.pools, *training)
+    matrix, n_failed = matrix_of(matrix_options, progress)
     where = {"out": str(out), "report": str(out / "report.html")}
     return Printout(matrix.to_json() | where, matrix_lines(matrix, out), n_failed)
 
@@ -122,7 +123,7 @@ def _refuse_beside(options: BenchmarkOptions, option: str, others: Sequence[str]
             raise ForensicsError(f"{option} does not go with {name}; leave one of them out")
 
 
-def _speed(outcome: Outcome, elapsed_s: float) -> dict[str, Any]:
+def _speed(outcome: BenchmarkOutcome, elapsed_s: float) -> dict[str, Any]:
     """Views scored in this run (images × perturbations) a second, all in all, and the most memory the process held.
 
     For stdout only: the files of two runs are the same bytes.
@@ -153,36 +154,30 @@ def speed_line(speed: dict[str, Any]) -> str:
 
 
 @recorded
-def benchmark_corpora(options: BenchmarkOptions, out: Path) -> Outcome:
+def benchmark_corpora(options: BenchmarkOptions, out: Path) -> BenchmarkOutcome:
     """Run the benchmark and write everything below `out`. ForensicsError: bad input, one line."""
     names = options.detectors or ("default",)
     perturb = DEFAULT_PERTURB if options.perturb is None else options.perturb
-    perturbations = parse(perturb)
+    parse(perturb)  # an unknown name is said before the long work
     detectors = [load_on_device(name, options.device) for name in names]
-    outcome = run_benchmark(
-        options.corpora,
-        detectors,
-        out,
-        perturbations=perturbations,
-        seed=options.seed,
-        exposure=exposure_of(names, detectors, options.pools),
-        progress=progress,
-    )
+    exposure = exposure_of(names, detectors, options.pools)
+    protocol = Protocol(options.corpora, detectors, parse(perturb), options.seed, exposure)
+    outcome = run_benchmark(protocol, out, progress)
     for line in outcome.failures:
         note(f"error: {line}")
-    if outcome.leakage["leaking"]:
-        note(f"WARNING: {outcome.leakage['words']}")
-    if outcome.leakage["past"]:
-        note(f"WARNING: {outcome.leakage['past']}")
+    if outcome.leakage.leaking:
+        note(f"WARNING: {outcome.leakage.words}")
+    if outcome.leakage.past:
+        note(f"WARNING: {outcome.leakage.past}")
     for words in outcome.unreachable():
         note(f"WARNING: {words}")
-    if words := unequal_psi(outcome.rows):
+    if words := outcome.comparability():
         note(words)
     inputs = {f"detector {d.id}": d.weights_sha256 for d in detectors}
     if options.pools is not None:
         inputs["pools"] = sha256_file(options.pools)
-    inputs["images"] = outcome.plan.to_json()["images"]["sha256"]
-    settings: dict[str, Any] = {"detectors": names, "perturb": perturb, "device": options.device}
+    inputs["images"] = outcome.plan.images_sha256()
+    settings = {"detectors": names, "perturb": perturb, "device": options.device}
     record = evidence(inputs, {"seed": options.seed}, settings)
     write_text(out / "report.html", benchmark_page(outcome, record.lines()))
     record.write(out)
@@ -201,31 +196,30 @@ def exposure_of(names: Sequence[str], detectors: Sequence[Detector], pools: Path
     return Exposure(fitted, pools)
 
 
-def summary(outcome: Outcome, out: Path) -> dict[str, Any]:
+def summary(outcome: BenchmarkOutcome, out: Path) -> dict[str, Any]:
     """The summary as plain values: counts, leakage, and the measures on all images under each perturbation."""
     return {
         "out": str(out),
         "detector": {"id": outcome.detector.id, "weights_sha256": outcome.detector.weights_sha256},
         "counts": outcome.counts(),
-        "leaking": outcome.leakage["leaking"],
-        "metadata_auc": outcome.leakage["auc"],
-        "measured": [m.to_json() for m in outcome.measured if m.detector == outcome.detector.id],
+        "leaking": outcome.leakage.leaking,
+        "metadata_auc": outcome.leakage.auc and outcome.leakage.auc.to_json(),
+        "measured": [m.to_json() for m in outcome.of_detector()],
         "report": str(out / "report.html"),
     }
 
 
-def summary_lines(outcome: Outcome, out: Path) -> Iterator[str]:
+def summary_lines(outcome: BenchmarkOutcome, out: Path) -> Iterator[str]:
     """The table of all images, a line a perturbation, then where the report is."""
     counts = outcome.counts()
     yield (
         f"{counts['in']} images in = {counts['scored']} scored + {counts['failed']} failed + "
         f"{counts['duplicates']} duplicates; detector {outcome.detector.id}"
     )
-    yield f"{'':<14}{'slice':<20}" + "".join(f"{name.replace('_at_fpr_', '@'):>22}" for name in _SHOWN)
-    for m in outcome.measured:
-        if m.detector == outcome.detector.id:
-            cells = (f"{e.value:.3f} [{e.low:.3f}, {e.high:.3f}]" for e in map(m.estimates.get, _SHOWN) if e)
-            yield f"{m.perturbation:<14}{printable(slice_name(m.kind, m.name))[:19]:<20}" + "".join(
-                f"{c:>22}" for c in cells
-            )
+    yield f"{'':<14}{'slice':<20}" + "".join(f"{name.replace('_at_fpr_', '@'):>22}" for name in _COLUMNS)
+    for m in outcome.of_detector():
+        cells = (f"{e.value:.3f} [{e.low:.3f}, {e.high:.3f}]" for e in map(m.estimates.get, _COLUMNS) if e)
+        start = f"{m.perturbation:<14}{printable(slice_name(m.kind, m.name))[:19]:<20}"
+        yield start + "".join(f"{cell:>22}" for cell in cells)
+    yield headline(outcome)
     yield f"report: {printable(out / 'report.html')}"

@@ -7,6 +7,8 @@ Count in = scored + listed failures: an image is never dropped silently.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 
 from forensics.benchmarks.perturbations.contract import Draws
 from forensics.benchmarks.perturbations.named import Perturbation, perturb
+from forensics.benchmarks.rows import ITEM_FIELDS, PerturbedScores, ScoredImage, item_values
 from forensics.core.differences import differences, in_a_line
 from forensics.core.errors import ForensicsError
 from forensics.core.files import sha256_bytes, write_json, write_text
@@ -34,11 +37,11 @@ CHUNK = 25
 PLAN = "plan.json"
 _CHUNKS = ".chunks"
 _DIGITS = 6
-_FIELDS = ("corpus", "file", "sha256", "label", "source", "recipe", "psi", "radius")
+Scores = dict[str, PerturbedScores]
 
 
 @dataclass(frozen=True)
-class Plan:
+class ScoringPlan:
     """Everything the scores depend on."""
 
     listing: Listing
@@ -46,33 +49,36 @@ class Plan:
     perturbations: Sequence[Perturbation]
     seed: int
 
+    def images_sha256(self) -> str:
+        """Hash of what is known of the images beforehand, in order."""
+        return sha256_bytes(json.dumps([item_values(item) for item in self.listing.items]).encode())
+
     def to_json(self) -> dict[str, Any]:
         """What is compared before a run is resumed."""
-        rows = [[getattr(i, key) for key in _FIELDS] for i in self.listing.items]
         return {
-            "format_version": 1,
+            "format_version": 2,
             "chunk": CHUNK,
-            "images": {"n": len(rows), "sha256": sha256_bytes(json.dumps(rows).encode())},
+            "images": {"n": len(self.listing.items), "sha256": self.images_sha256()},
             "detectors": {detector.id: detector.weights_sha256 for detector in self.detectors},
             "perturbations": [p.name for p in self.perturbations],
             "seed": self.seed,
         }
 
 
-def score_all(plan: Plan, out: Path, on_done: Callable[[int], None]) -> list[dict[str, Any]]:
-    """Score whatever is not yet scored in `out`; the rows of all images in order. `on_done` hears of n images done.
+def score_all(plan: ScoringPlan, out: Path, on_done: Callable[[int], None]) -> list[ScoredImage]:
+    """Score whatever is not yet scored in `out`; all images in order. `on_done` hears of n images done.
 
-    A row: the item's fields, `failure` (None or one line), `metadata`, and `scores`: perturbation → {draws, withheld
-    (reasons to give no verdict), log10_lr: detector id → value}. ForensicsError: `out` holds another benchmark.
+    ForensicsError: `out` holds another benchmark.
     """
     _check_plan(plan, out)
-    rows: list[dict[str, Any]] = []
+    rows: list[ScoredImage] = []
     for start in range(0, len(plan.listing.items), CHUNK):
         items = plan.listing.items[start : start + CHUNK]
         file = out / _CHUNKS / f"{start:06d}.json"
         if not file.exists():
-            write_text(file, json.dumps(list(_score_chunk(plan, items)), ensure_ascii=False))  # in order
-        rows += json.loads(file.read_text("utf-8"))
+            chunk = [row.to_json() for row in _score_chunk(plan, items)]
+            write_text(file, json.dumps(chunk, ensure_ascii=False))  # in order
+        rows += map(ScoredImage.from_json, json.loads(file.read_text("utf-8")))
         on_done(len(items))
     return rows
 
@@ -82,7 +88,7 @@ def n_scored(out: Path) -> int:
     return sum(len(json.loads(f.read_text("utf-8"))) for f in sorted((out / _CHUNKS).glob("*.json")))
 
 
-def _check_plan(plan: Plan, out: Path) -> None:
+def _check_plan(plan: ScoringPlan, out: Path) -> None:
     file, now = out / PLAN, plan.to_json()
     if not file.exists():
         if out.exists() and any(out.iterdir()):
@@ -97,7 +103,7 @@ def _check_plan(plan: Plan, out: Path) -> None:
         )
 
 
-def _score_chunk(plan: Plan, items: Sequence[Item]) -> Iterator[dict[str, Any]]:
+def _score_chunk(plan: ScoringPlan, items: Sequence[Item]) -> Iterator[ScoredImage]:
     decoded = [_checked(item, d) for item, d in zip(items, decode_many(i.path for i in items), strict=True)]
     good = [(i, d) for i, d in zip(items, decoded, strict=True) if isinstance(d, DecodedImage)]
     groups = grouped(good, lambda pair: pair[1].width * pair[1].height)
@@ -105,28 +111,22 @@ def _score_chunk(plan: Plan, items: Sequence[Item]) -> Iterator[dict[str, Any]]:
     scores = [entry for _, entries in done for entry in entries]
     by_sha256 = {i.sha256: s for (i, _), s in zip(good, scores, strict=True)}
     for item, image in zip(items, decoded, strict=True):
-        row = {key: getattr(item, key) for key in _FIELDS}
-        failed = isinstance(image, ImageFailure)
-        yield row | {
-            "failure": image.message if isinstance(image, ImageFailure) else None,
-            "metadata": {} if isinstance(image, ImageFailure) else _metadata(image),
-            "scores": {} if failed else by_sha256[item.sha256],
-        }
+        if isinstance(image, ImageFailure):
+            yield ScoredImage.failed(item, image.message)
+        else:
+            yield ScoredImage.scored(item, image, by_sha256[item.sha256])
 
 
-def _scored(plan: Plan, group: Sequence[tuple[Item, DecodedImage]]) -> list[dict[str, Any]]:
-    """For each image what `score_all` calls its scores."""
-    scores: list[dict[str, Any]] = [{} for _ in group]
+def _scored(plan: ScoringPlan, group: Sequence[tuple[Item, DecodedImage]]) -> list[Scores]:
+    """For each image its scores by perturbation."""
+    scores: list[Scores] = [{} for _ in group]
     for perturbation in plan.perturbations:
         done = [perturb(d.pixels, perturbation, seed=plan.seed, sha256=i.sha256) for i, d in group]
         values = _log10_lrs(plan.detectors, [pixels for pixels, _ in done])
         for k, (pixels, draws) in enumerate(done):
-            own = {name: round(float(column[k]), _DIGITS) for name, column in values.items()}
-            scores[k][perturbation.name] = {
-                "draws": draws,
-                "withheld": list(_withheld(plan.detectors[0], group[k][1], pixels, draws, own)),
-                "log10_lr": own,
-            }
+            of_image = {name: round(float(column[k]), _DIGITS) for name, column in values.items()}
+            withheld = _withheld(plan.detectors[0], group[k][1], pixels, draws, of_image)
+            scores[k][perturbation.name] = PerturbedScores(draws, withheld, of_image)
     return scores
 
 
@@ -143,7 +143,11 @@ def _log10_lrs(
 
 
 def _withheld(
-    detector: Detector, image: DecodedImage, pixels: NDArray[np.uint8], draws: Draws, own: dict[str, float]
+    detector: Detector,
+    image: DecodedImage,
+    pixels: NDArray[np.uint8],
+    draws: Draws,
+    log10_lr: Mapping[str, float],
 ) -> tuple[str, ...]:
     """Why `forensics detect` would give no verdict on the image as the perturbation left it (faces not looked for)."""
     as_file = replace(image, pixels=pixels, width=pixels.shape[1], height=pixels.shape[0])
@@ -151,35 +155,22 @@ def _withheld(
         as_file = replace(
             as_file, format="JPEG", mode="RGB", jpeg_tables=(jpeg_table(int(draws["quality"])),)
         )
-    of_parts = [own[part.id] for part in detector.parts]
+    of_parts = [log10_lr[part.id] for part in detector.parts]
     return (*detector.domain.reasons_outside(as_file), *disagreement(detector, of_parts))
 
 
-def _metadata(image: DecodedImage) -> dict[str, Any]:
-    return {
-        "format": image.format,
-        "mode": image.mode,
-        "width": image.width,
-        "height": image.height,
-        "n_bytes": image.n_bytes,
-        "jpeg_tables": image.jpeg_tables,
-    }
-
-
-def write_table(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+def write_table(rows: Sequence[ScoredImage], path: Path) -> None:
     """The scores as CSV, a line for each image, perturbation and detector; a failed image has one line."""
-    import csv
-    import io
-
     buffer = io.StringIO()
     table = csv.writer(buffer, lineterminator="\n")
-    table.writerow((*_FIELDS, "perturbation", "draws", "withheld", "detector", "log10_lr", "failure"))
+    table.writerow((*ITEM_FIELDS, "perturbation", "draws", "withheld", "detector", "log10_lr", "failure"))
     for row in rows:
-        start = [printable(row[k]) if isinstance(row[k], str) else row[k] for k in _FIELDS]
-        if row["failure"] is not None:
-            table.writerow((*start, *[""] * 5, row["failure"]))
-        for name, entry in row["scores"].items():
-            draws = json.dumps(entry["draws"], sort_keys=True) if entry["draws"] else ""
-            for detector, value in entry["log10_lr"].items():
-                table.writerow((*start, name, draws, "; ".join(entry["withheld"]), detector, value, ""))
+        values = (getattr(row, name) for name in ITEM_FIELDS)
+        start = [printable(value) if isinstance(value, str) else value for value in values]
+        if row.failure is not None:
+            table.writerow((*start, *[""] * 5, row.failure))
+        for name, entry in row.scores.items():
+            draws = json.dumps(entry.draws, sort_keys=True) if entry.draws else ""
+            for detector, value in entry.log10_lr.items():
+                table.writerow((*start, name, draws, "; ".join(entry.withheld), detector, value, ""))
     write_text(path, buffer.getvalue())

@@ -9,6 +9,7 @@ from pathlib import Path
 from forensics.core.errors import CorpusError
 from forensics.core.terminal import printable
 from forensics.corpus import Corpus, Row
+from forensics.corpus.families import family_of
 from forensics.corpus.likeness import origins
 
 
@@ -26,6 +27,7 @@ class Item:
     psi: float | None
     radius: float | None
     origins: tuple[str, ...]
+    family: str = ""  # see `forensics.corpus.families`
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ def _item(corpus: Corpus, row: Row) -> Item:
         psi=_number(row, "psi"),
         radius=_number(row, "radius"),
         origins=origins(row),
+        family=family_of(row),
     )
 
 

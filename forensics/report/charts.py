@@ -35,7 +35,7 @@ def roc(curves: Curves) -> str:
         axes.set(xscale="log", xlim=(floor, 1), ylim=(0, 1.005), title="ROC (area under it in the legend)")
         axes.set(xlabel="false positive rate", ylabel="true positive rate")
         axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
-        axes.legend(loc="lower right")
+        drawing.legend(loc="outside lower center", ncols=1)
         return plots.svg_uri(drawing)
 
 
@@ -55,7 +55,7 @@ def det(curves: Curves) -> str:
         axes.set_yticks(ticks, [f"{100 * t:g}" for t in _SHARE_TICKS])
         axes.set(xlim=limits, ylim=limits, xlabel="false positives, %", ylabel="misses, %")
         axes.set(title="DET (equal error rate in the legend)")
-        axes.legend(loc="upper right")
+        drawing.legend(loc="outside lower center", ncols=1)
         return plots.svg_uri(drawing)
 
 
@@ -75,7 +75,7 @@ def histogram(scores: ArrayLike, labels: ArrayLike, thresholds: Sequence[float] 
             axes.hist(values, edges, weights=weights, color=colour, histtype="step", lw=1.2, label=legend)
         _mark(axes, thresholds)
         axes.set(xlabel="log10 LR, higher = more likely synthetic", ylabel="% of class", title="Scores")
-        axes.legend(loc="best")
+        drawing.legend(loc="outside lower center", ncols=1)
         return plots.svg_uri(drawing)
 
 
@@ -94,7 +94,7 @@ def tippett(scores: ArrayLike, labels: ArrayLike) -> str:
             axes.step(np.append(x, x[-1]), np.append(share, 0), color=colour, where="pre", label=legend)
         _mark(axes, (0.0,))
         axes.set(xlabel="log10 LR", ylabel="% of class at or above", ylim=(0, 101), title="Tippett plot")
-        axes.legend(loc="best")
+        drawing.legend(loc="outside lower center", ncols=1)
         return plots.svg_uri(drawing)
 
 
@@ -127,7 +127,7 @@ def cross_entropy(scores: ArrayLike, labels: ArrayLike) -> str:
         )
         axes.set(ylim=(0, min(1.4, 1.1 * max(1.0, float(stated.max())))), title="Empirical cross-entropy")
         axes.set(xlabel="prior odds of synthetic, log10", ylabel="bits")
-        axes.legend(loc="upper right")
+        drawing.legend(loc="outside lower center", ncols=1)
         return plots.svg_uri(drawing)
 
 

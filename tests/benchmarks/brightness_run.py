@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from forensics.benchmarks import protocol
+from forensics.benchmarks.leakage import Leakage
+from forensics.benchmarks.outcome import BenchmarkOutcome
 from forensics.benchmarks.perturbations.named import parse
-from forensics.benchmarks.protocol import Outcome, run_benchmark
+from forensics.benchmarks.protocol import Protocol, run_benchmark
 from tests.benchmarks.brightness import Brightness, brightness
 
 
@@ -21,10 +23,13 @@ class Silent:
 
 def run(
     folder: Path, out: Path, perturb: str = "", detector: Brightness | None = None, **more: Any
-) -> Outcome:
+) -> BenchmarkOutcome:
     """A benchmark; the metadata baseline, which costs most of the time here, only where `metadata` is given."""
-    own: dict[str, Any] = {"progress": lambda title, n: nullcontext(Silent()), "n_bootstrap": 50} | more
+    metadata = more.pop("metadata", False)
+    protocol_of = Protocol(
+        [folder], [detector or brightness()], parse(perturb), **({"n_bootstrap": 50} | more)
+    )
     with pytest.MonkeyPatch.context() as patch:
-        if not own.pop("metadata", False):
-            patch.setattr(protocol, "metadata_baseline", lambda *_, **__: {"leaking": False})
-        return run_benchmark([folder], [detector or brightness()], out, perturbations=parse(perturb), **own)
+        if not metadata:
+            patch.setattr(protocol, "metadata_baseline", lambda *_, **__: Leakage(None, False, {}, ""))
+        return run_benchmark(protocol_of, out, lambda title, n: nullcontext(Silent()))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from forensics.benchmarks.comparison import Comparison, Difference, _adjusted, compare, read_results
+from forensics.benchmarks.comparison import BenchmarkComparison, Difference, _adjusted, compare, read_results
 from forensics.benchmarks.pages.comparison import compare_benchmarks, comparison_lines
 from forensics.core.errors import ForensicsError
 from forensics.metrics.detection import auc, cllr
@@ -55,7 +55,7 @@ def shifted(scores: Scores, by: Callable[[int, float], float]) -> Scores:
     return {k: (y, source, by(y, x)) for k, (y, source, x) in scores.items()}
 
 
-def find(comparison: Comparison, measure: str, part: str = "") -> Difference:
+def find(comparison: BenchmarkComparison, measure: str, part: str = "") -> Difference:
     (found,) = [d for d in comparison.differences if (d.measure, d.part) == (measure, part)]
     return found
 

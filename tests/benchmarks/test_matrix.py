@@ -15,7 +15,7 @@ from PIL import Image
 
 from forensics.benchmarks import matrix as room
 from forensics.benchmarks.matrix import Matrix, rows_of
-from forensics.benchmarks.pages.matrix import Asked, matrix_lines, matrix_of
+from forensics.benchmarks.pages.matrix import MatrixOptions, matrix_lines, matrix_of
 from forensics.core.errors import DetectorError, ForensicsError
 from forensics.corpus.pools.five_pools import read_pools
 from forensics.corpus.pools.reading import read_pool
@@ -45,7 +45,7 @@ def small(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(small: Path, out: Path, progress: Any = silent, **more: Any) -> Matrix:
-    return matrix_of(Asked((small,), "frequency", out, **more), progress)[0]
+    return matrix_of(MatrixOptions((small,), "frequency", out, **more), progress)[0]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -179,7 +179,7 @@ def test_another_matrix_is_not_mixed_in(done: tuple[Matrix, Path], small: Path, 
     with pytest.raises(ForensicsError, match="not empty"):
         run(small, tmp_path / "mine", pools=done[1] / "pools.json")
     with pytest.raises(DetectorError, match="unknown kind"):
-        matrix_of(Asked((small,), "oracle", tmp_path / "out"), silent)
+        matrix_of(MatrixOptions((small,), "oracle", tmp_path / "out"), silent)
 
 
 def test_a_class_with_one_source_cannot_be_left_out(small: Path) -> None:

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from forensics.benchmarks import scoring
+from forensics.benchmarks.outcome import BenchmarkOutcome
 from forensics.benchmarks.perturbations.named import parse
-from forensics.benchmarks.protocol import Outcome, run_benchmark
+from forensics.benchmarks.protocol import Protocol, run_benchmark
 from forensics.core.errors import CorpusError, ForensicsError
 from forensics.detectors.contract import Detector
 from forensics.detectors.loading import load_detector
@@ -39,9 +40,12 @@ def tree(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(detector: Detector, corpora: list[Path], out: Path, perturb: str = "", **more: Any) -> Outcome:
-    options: dict[str, Any] = {"progress": lambda title, n: nullcontext(Silent()), "n_bootstrap": 50} | more
-    return run_benchmark(corpora, [detector], out, perturbations=parse(perturb), **options)
+def run(
+    detector: Detector, corpora: list[Path], out: Path, perturb: str = "", **more: Any
+) -> BenchmarkOutcome:
+    progress = more.pop("progress", lambda title, n: nullcontext(Silent()))
+    protocol = Protocol(corpora, [detector], parse(perturb), **({"n_bootstrap": 50} | more))
+    return run_benchmark(protocol, out, progress)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -51,29 +55,33 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def done(detector: Detector, tree: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, Path]:
+def done(
+    detector: Detector, tree: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[BenchmarkOutcome, Path]:
     out = tmp_path_factory.mktemp("done") / "out"
     return run(detector, [tree], out, "jpeg70,crop"), out
 
 
-def test_scores_are_the_detectors_own(done: tuple[Outcome, Path], detector: Detector, tree: Path) -> None:
+def test_scores_are_the_detectors_own(
+    done: tuple[BenchmarkOutcome, Path], detector: Detector, tree: Path
+) -> None:
     outcome, _ = done
-    assert [row["label"] for row in outcome.rows].count(1) == 16
+    assert [row.label for row in outcome.rows].count(1) == 16
     for row in outcome.rows[::7]:
-        score = detector.score([decode(tree / row["file"]).pixels])[0]
-        assert row["scores"]["none"]["log10_lr"][detector.id] == pytest.approx(score, abs=2e-3)
+        score = detector.score([decode(tree / row.file).pixels])[0]
+        assert row.scores["none"].log10_lr[detector.id] == pytest.approx(score, abs=2e-3)
 
 
-def test_the_synthetic_score_higher(done: tuple[Outcome, Path]) -> None:
+def test_the_synthetic_score_higher(done: tuple[BenchmarkOutcome, Path]) -> None:
     (whole, *_) = done[0].measured
     assert (whole.perturbation, whole.kind) == ("none", "all")
     assert whole.estimates["auc"].value > 0.8
 
 
-def test_what_is_written(done: tuple[Outcome, Path], detector: Detector) -> None:
+def test_what_is_written(done: tuple[BenchmarkOutcome, Path], detector: Detector) -> None:
     outcome, out = done
     rows = list(csv.DictReader((out / "scores.csv").open()))
-    n_detectors = len(outcome.rows[0]["scores"]["none"]["log10_lr"])
+    n_detectors = len(outcome.rows[0].scores["none"].log10_lr)
     assert len(rows) == 32 * 3 * n_detectors
     assert {r["perturbation"] for r in rows} == {"none", "jpeg70", "crop"}
     crops = {r["draws"] for r in rows if r["perturbation"] == "crop"}
@@ -87,30 +95,26 @@ def test_what_is_written(done: tuple[Outcome, Path], detector: Detector) -> None
     assert {m["name"] for m in summary["measured"]} == {"", "fake_sg2", "fake_sg3"}
 
 
-def test_both_classes_meet_the_same_perturbation(done: tuple[Outcome, Path]) -> None:
+def test_both_classes_meet_the_same_perturbation(done: tuple[BenchmarkOutcome, Path]) -> None:
     """Draws depend on the file's hash, not its label: the spread of crops is alike, and jpeg70 is 70 for all."""
     for row in done[0].rows:
-        assert row["scores"]["jpeg70"]["draws"]["quality"] == 70
-    sizes = {
-        y: [r["scores"]["crop"]["draws"]["percent"] for r in done[0].rows if r["label"] == y] for y in (0, 1)
-    }
+        assert row.scores["jpeg70"].draws["quality"] == 70
+    sizes = {y: [r.scores["crop"].draws["percent"] for r in done[0].rows if r.label == y] for y in (0, 1)}
     assert abs(np.mean(sizes[0]) - np.mean(sizes[1])) < 15
 
 
 def test_thresholds_do_not_follow_the_test_images(
-    detector: Detector, tree: Path, tmp_path: Path, done: tuple[Outcome, Path]
+    detector: Detector, tree: Path, tmp_path: Path, done: tuple[BenchmarkOutcome, Path]
 ) -> None:
     """Trap 7: leaving out the images that score worst changes no verdict of the others."""
     easy = tmp_path / "easy"
     shutil.copytree(tree, easy)
-    scores = {r["file"]: r["scores"]["none"]["log10_lr"][detector.id] for r in done[0].rows}
+    scores = {r.file: r.scores["none"].log10_lr[detector.id] for r in done[0].rows}
     for file in sorted((f for f in scores if f.startswith("real")), key=lambda f: -scores[f])[:6]:
         (easy / file).unlink()
     outcome = run(detector, [easy], tmp_path / "out")
-    synthetic = [v["counts"] for v in outcome.verdicts if v["label"] == 1]
-    assert synthetic == [
-        v["counts"] for v in done[0].verdicts if v["label"] == 1 and v["perturbation"] == "none"
-    ]
+    synthetic = [v.counts for v in outcome.verdicts if v.label == 1]
+    assert synthetic == [v.counts for v in done[0].verdicts if v.label == 1 and v.perturbation == "none"]
 
 
 def test_nothing_is_lost_silently(detector: Detector, tree: Path, tmp_path: Path) -> None:
@@ -160,7 +164,7 @@ def test_interrupted_and_run_again_it_is_the_same(
     detector: Detector,
     tree: Path,
     tmp_path: Path,
-    done: tuple[Outcome, Path],
+    done: tuple[BenchmarkOutcome, Path],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
@@ -176,7 +180,7 @@ def test_interrupted_and_run_again_it_is_the_same(
 
 
 def test_another_benchmark_is_not_mixed_in(
-    detector: Detector, tree: Path, tmp_path: Path, done: tuple[Outcome, Path]
+    detector: Detector, tree: Path, tmp_path: Path, done: tuple[BenchmarkOutcome, Path]
 ) -> None:
     shutil.copytree(done[1], tmp_path / "out")
     with pytest.raises(ForensicsError, match="perturbations"):

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from forensics.benchmarks.tables import measure, slices, unequal_psi, unreachable, verdicts
+from forensics.benchmarks.measured import measure
+from forensics.benchmarks.rows import FileFacts, PerturbedScores, ScoredImage
+from forensics.benchmarks.slices import slices, unequal_psi
+from forensics.benchmarks.verdicts import unreachable, verdicts
 from forensics.detectors.calibration import Calibration
 from forensics.detectors.description import Description
 from forensics.detectors.thresholds import Thresholds
 from forensics.metrics.detection import wilson
 
 
-def row(label: int, source: str, value: float, **more: Any) -> dict[str, Any]:
-    scored = {"draws": {}, "withheld": more.pop("withheld", []), "log10_lr": {"d": value, "d/part": -value}}
-    return {
-        "label": label,
-        "source": source,
-        "psi": None,
-        "recipe": None,
-        "radius": None,
-        "scores": {"none": scored},
-    } | more
+def row(label: int, source: str, value: float, **more: Any) -> ScoredImage:
+    scored = PerturbedScores({}, tuple(more.pop("withheld", ())), {"d": value, "d/part": -value})
+    return ScoredImage("c", "f", "0" * 64, label, source, scores={"none": scored}, **more)
 
 
 ROWS = [
@@ -68,13 +66,14 @@ def test_verdicts_are_counted_by_class_and_source() -> None:
         return "synthetic" if x >= 1 else "authentic" if x <= -1 else "inconclusive"
 
     rows = [*ROWS, row(1, "gan", 5.0, withheld=["too small"])]
-    table = {(v["label"], v["source"]): v for v in verdicts(rows, "d", verdict, "none")}
-    assert table[0, ""]["counts"] == {"synthetic": 0, "inconclusive": 1, "authentic": 2}
-    assert table[1, "gan"]["counts"] == {"synthetic": 1, "inconclusive": 2, "authentic": 0}
-    assert table[1, "gan"]["withheld"] == 1
-    assert table[1, "other"]["counts"] == {"synthetic": 0, "inconclusive": 0, "authentic": 1}
-    assert table[1, "gan"]["intervals"]["synthetic"] == pytest.approx(wilson(1, 3), abs=1e-6)
-    assert all(sum(v["counts"].values()) == v["n"] for v in table.values())
+    table = {(v.label, v.source): v for v in verdicts(rows, "d", verdict, "none")}
+    assert table[0, ""].counts == {"synthetic": 0, "inconclusive": 1, "authentic": 2}
+    assert table[1, "gan"].counts == {"synthetic": 1, "inconclusive": 2, "authentic": 0}
+    assert table[1, "gan"].withheld == 1
+    assert table[1, "other"].counts == {"synthetic": 0, "inconclusive": 0, "authentic": 1}
+    assert table[1, "gan"].share("synthetic") == pytest.approx((1 / 3, *wilson(1, 3)), abs=1e-6)
+    assert table[1, "gan"].to_json()["intervals"]["synthetic"] == pytest.approx(wilson(1, 3), abs=1e-6)
+    assert all(sum(v.counts.values()) == v.n for v in table.values())
 
 
 def test_many_values_of_radius_are_taken_together_in_bins_that_sort_as_numbers() -> None:
@@ -90,7 +89,7 @@ def test_many_values_of_radius_are_taken_together_in_bins_that_sort_as_numbers()
 
 
 def test_generators_are_compared_at_equal_psi_only() -> None:
-    def rows(**psi: list[float | None]) -> list[dict[str, Any]]:
+    def rows(**psi: list[float | None]) -> list[ScoredImage]:
         return [row(0, "camera", 0.0), *(row(1, s, 0.0, psi=v) for s, values in psi.items() for v in values)]
 
     assert unequal_psi(rows(a=[0.5, 1.0], b=[1.0, 0.5])) == ""
@@ -109,3 +108,17 @@ def test_a_threshold_beyond_the_scores_is_said() -> None:
     assert said(0.61, -0.5).startswith("d can never say synthetic (from +0.61, its scores end at +0.60)")
     assert "authentic (up to -0.90" in said(0.5, -0.9)
     assert unreachable(Description("d", {}), "d") == ""
+
+
+def test_families_are_slices_where_there_are_several() -> None:
+    rows = [row(0, "camera", 0.0), row(1, "a", 0.0, family="swapped"), row(1, "b", 0.0, family="sampled:gan")]
+    assert [s.name for s in slices(rows) if s.kind == "family"] == ["sampled:gan", "swapped"]
+    alike = [row(0, "camera", 0.0), row(1, "a", 0.0, family="swapped")]
+    assert [s for s in slices(alike) if s.kind == "family"] == []
+
+
+def test_an_image_survives_its_file() -> None:
+    image = row(1, "gan", 0.25, psi=0.5, family="swapped")
+    facts = FileFacts("JPEG", "RGB", 8, 9, 100, ((1, 2), (3, 4)))
+    for one in (image, replace(image, file_facts=facts), replace(image, failure="gone", scores={})):
+        assert ScoredImage.from_json(json.loads(json.dumps(one.to_json()))) == one

@@ -51,12 +51,12 @@ def test_01_format_jpeg_photographs_against_png_samples(faces: Path, tmp_path: P
         file.unlink()
 
     leaking = run(edited(faces, tmp_path / "jpeg", as_jpeg), tmp_path / "a", metadata=True).leakage
-    assert leaking["leaking"]
-    assert leaking["by_kind"]["format"] == 1.0
-    assert "This set leaks" in leaking["words"]
-    assert run(faces, tmp_path / "b", metadata=True).leakage["by_kind"]["format"] == 0.5
+    assert leaking.leaking
+    assert leaking.by_kind["format"] == 1.0
+    assert "This set leaks" in leaking.words
+    assert run(faces, tmp_path / "b", metadata=True).leakage.by_kind["format"] == 0.5
     scores = [
-        {Path(r["file"]).stem: r["scores"] for r in run(folder, out).rows if r["label"] == 0}
+        {Path(r.file).stem: r.scores for r in run(folder, out).rows if r.label == 0}
         for folder, out in (
             (faces, tmp_path / "c"),
             (edited(faces, tmp_path / "bmp", as_bmp), tmp_path / "d"),
@@ -77,10 +77,10 @@ def test_02_resizing_one_class_only(faces: Path, tmp_path: Path) -> None:
     outcome = run(
         edited(faces, tmp_path / "larger", larger), tmp_path / "out", "resize75", detector, metadata=True
     )
-    assert outcome.leakage["leaking"]
-    assert outcome.leakage["by_kind"]["pixel size"] == 1.0
+    assert outcome.leakage.leaking
+    assert outcome.leakage.by_kind["pixel size"] == 1.0
     assert {image.shape for image in detector.seen} == {(300, 300, 3), (256, 256, 3)}
-    assert len({r["scores"]["resize75"]["draws"]["percent"] for r in outcome.rows}) == 1
+    assert len({r.scores["resize75"].draws["percent"] for r in outcome.rows}) == 1
     assert list(inspect.signature(working_view).parameters) == ["image"]  # no label, no source, no name
 
 
@@ -121,10 +121,10 @@ def test_04_images_without_a_face_are_scored_and_counted(faces: Path, tmp_path: 
     shutil.copytree(faces, folder)
     Image.fromarray(coffee()[:256, :256]).save(folder / "real" / "cup.png")
     outcome = run(folder, tmp_path / "out")
-    (cup,) = [r for r in outcome.rows if r["file"].endswith("cup.png")]
-    assert np.isfinite(cup["scores"]["none"]["log10_lr"]["brightness-00000000"])
+    (cup,) = [r for r in outcome.rows if r.file.endswith("cup.png")]
+    assert np.isfinite(cup.scores["none"].log10_lr["brightness-00000000"])
     assert outcome.counts()["scored"] == 25
-    assert {v["label"]: v["n"] for v in outcome.verdicts if v["source"] == ""} == {0: 13, 1: 12}
+    assert {v.label: v.n for v in outcome.verdicts if v.source == ""} == {0: 13, 1: 12}
 
 
 def test_09_truncation_psi(shared: Path, tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_09_truncation_psi(shared: Path, tmp_path: Path) -> None:
         "1": 13,
     }
     assert "not sampled at the same psi" in outcome.to_json()["comparability"]
-    assert {r["psi"] for r in outcome.rows if r["source"] == "stylegan2"} == {None}
+    assert {r.psi for r in outcome.rows if r.source == "stylegan2"} == {None}
 
 
 def test_10_duplicates_and_identities_across_pools(faces: Path, tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_10_duplicates_and_identities_across_pools(faces: Path, tmp_path: Path) 
     with pytest.raises(CorpusError, match=rf"{file.name} looks like an image it was trained on"):
         run(faces, tmp_path / "out", exposure=Exposure({"brightness-00000000": fitted}))
     assert not (tmp_path / "out").exists()
-    named = [r["file"] for r in run(faces, tmp_path / "out").rows if r["file"].endswith("/0000.png")]
+    named = [r.file for r in run(faces, tmp_path / "out").rows if r.file.endswith("/0000.png")]
     assert named == ["fake_sg2/0000.png", "fake_sg3/0000.png", "real/0000.png"]
 
 
@@ -178,6 +178,6 @@ def test_14_samples_lost_silently(faces: Path, tmp_path: Path) -> None:
     assert outcome.counts() == {"in": 26, "scored": 24, "failed": 1, "duplicates": 1}
     assert "broken.png" in outcome.failures[0]
     assert "twice.png" in outcome.plan.listing.duplicates[0]
-    assert "real/a.b.png.c.png" in [r["file"] for r in outcome.rows]
+    assert "real/a.b.png.c.png" in [r.file for r in outcome.rows]
     whole = outcome.measured[0].estimates["auc"]
     assert whole.n_authentic + whole.n_synthetic == 24

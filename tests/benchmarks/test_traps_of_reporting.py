@@ -44,8 +44,8 @@ def test_07_threshold_tuned_on_the_test_set(faces: Path, tmp_path: Path) -> None
     shipped = brightness().thresholds
     for outcome in (before, after):
         assert outcome.to_json()["thresholds"] == shipped
-    assert all(v["counts"]["authentic"] == v["n"] for v in after.verdicts)
-    assert any(v["counts"]["authentic"] < v["n"] for v in before.verdicts)
+    assert all(v.counts["authentic"] == v.n for v in after.verdicts)
+    assert any(v.counts["authentic"] < v.n for v in before.verdicts)
 
 
 def test_08_auc_hides_the_operating_point(faces: Path, tmp_path: Path) -> None:
@@ -58,8 +58,8 @@ def test_08_auc_hides_the_operating_point(faces: Path, tmp_path: Path) -> None:
     assert {"tpr_at_fpr_0.01", "tpr_at_fpr_0.001", "fpr_reached_0.01", "fpr_reached_0.001", "cllr"} <= set(
         first
     )
-    alarms = [v for v in shifted.verdicts if v["label"] == 0]
-    assert all(v["counts"]["synthetic"] == v["n"] for v in alarms)
+    alarms = [v for v in shifted.verdicts if v.label == 0]
+    assert all(v.counts["synthetic"] == v.n for v in alarms)
     page = (Path(__file__).parents[2] / "forensics" / "report" / "templates" / "benchmark.html").read_text()
     assert all(name in page for name in ("tpr_at_fpr_0.01", "tpr_at_fpr_0.001", "fpr_reached", "cllr"))
 

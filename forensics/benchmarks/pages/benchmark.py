@@ -1,194 +1,199 @@
-"""The page of `forensics benchmark`: tables first, then curves, then the images that were judged worst."""
+"""The page of `forensics benchmark`: the result in one sentence, tables, curves, then the images judged worst."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from forensics.benchmarks.tables import Measured, scores_and_labels, unequal_psi
+from forensics.benchmarks.measured import Measured
+from forensics.benchmarks.outcome import BenchmarkOutcome
+from forensics.benchmarks.pages.heat import heat_table
+from forensics.benchmarks.perturbations.named import UNCHANGED
+from forensics.benchmarks.rows import scores_and_labels
+from forensics.benchmarks.verdicts import VerdictCounts
+from forensics.core.terminal import printable
 from forensics.images import DecodedImage, decode_many
+from forensics.metrics.detection import Estimate
 from forensics.report import charts, images
 from forensics.report.page import render
 
-if TYPE_CHECKING:
-    from forensics.benchmarks.protocol import Outcome
-
 _GALLERY = 7
 _GALLERY_PX = 200
-_HEAT_LOW, _HEAT_HIGH = np.array([247, 236, 214]), np.array([23, 97, 127])  # AUC ½ and 1
+_WORST = (
+    (0, -1, "Authentic images that look most synthetic"),
+    (1, 1, "Synthetic images that look most authentic"),
+)
 
 
-def benchmark_page(outcome: Outcome, evidence: Sequence[tuple[str, str]]) -> str:
+@dataclass(frozen=True)
+class VerdictLine:
+    """A line of the table of verdicts: the counts, the class and source in words, and whether it begins a group."""
+
+    verdict: VerdictCounts
+    name: str
+    first: bool
+
+
+@dataclass(frozen=True)
+class DetectorLine:
+    """A detector, and its AUC on all images under each perturbation."""
+
+    name: str
+    aucs: tuple[Estimate, ...]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture as a data: URI, its title, and what to look for."""
+
+    uri: str
+    title: str
+    words: str
+
+
+@dataclass(frozen=True)
+class GalleryImage:
+    """A thumbnail as a data: URI, the image's score and its file's name."""
+
+    uri: str
+    log10_lr: float
+    name: str
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Some images under one title."""
+
+    title: str
+    images: tuple[GalleryImage, ...]
+
+
+def benchmark_page(outcome: BenchmarkOutcome, evidence: Sequence[tuple[str, str]]) -> str:
     """The page as HTML; `evidence` is names and values that are needed to repeat the benchmark."""
-    main = outcome.detector.id
-    whole = [m for m in outcome.measured if m.detector == main and m.kind == "all"]
-    n = whole[0].estimates["auc"]
+    whole = [m for m in outcome.of_detector() if m.kind == "all"]
     context = {
-        "title": f"Benchmark on {n.n_authentic + n.n_synthetic} images",
+        "title": f"Benchmark of {corpora_in_words(outcome)}",
+        "headline": headline(outcome),
         "detector": outcome.detector,
-        "n_authentic": n.n_authentic,
-        "n_synthetic": n.n_synthetic,
+        "n_authentic": whole[0].auc.n_authentic,
+        "n_synthetic": whole[0].auc.n_synthetic,
         "leakage": outcome.leakage,
         "counts": outcome.counts(),
         "unchecked": _unchecked(outcome),
         "unreachable": outcome.unreachable(),
-        "comparability": unequal_psi(outcome.rows) if outcome.rows else "",
+        "comparability": outcome.comparability(),
         "failures": outcome.failures,
         "duplicates": outcome.plan.listing.duplicates,
         "whole": whole,
-        "heat": _heat([m for m in outcome.measured if m.detector == main]),
+        "heat": heat_table(outcome.of_detector()),
         "detectors": _detectors(outcome.measured),
-        "thresholds": outcome.detector.thresholds,
-        "verdicts": _verdict_rows(outcome.verdicts),
+        "thresholds": outcome.detector.thresholds.to_json(),
+        "verdicts": _verdict_lines(outcome.verdicts),
         "figures": _figures(outcome),
-        "gallery": _gallery(outcome),
+        "galleries": [_gallery(outcome, *group) for group in _WORST],
         "evidence": evidence,
-        "perturbations": [(p.name, p.meaning) for p in outcome.plan.perturbations if p.kind != "none"],
+        "perturbations": [(p.name, p.meaning) for p in outcome.plan.perturbations if p.kind != UNCHANGED],
         "perturbation_name": perturbation_name,
     }
     return render("benchmark.html", context)
 
 
-def _unchecked(outcome: Outcome) -> list[str]:
-    """Detectors that do not say what they were fitted on."""
-    known = outcome.exposure.to_json([d.id for d in outcome.plan.detectors])["fitted_on"]
-    return [name for name, n in known.items() if n is None]
+def corpora_in_words(outcome: BenchmarkOutcome) -> str:
+    """The names of the folders that were measured on."""
+    return ", ".join(
+        dict.fromkeys(printable(Path(item.corpus).resolve().name) for item in outcome.plan.listing.items)
+    )
 
 
-def _heat(measured: Sequence[Measured]) -> dict[str, Any]:
-    """AUC by slice (rows) and perturbation (columns), with colours."""
-    columns = list(dict.fromkeys(m.perturbation for m in measured))
-    rows: dict[tuple[str, str], list[Measured]] = {}
-    for m in measured:
-        rows.setdefault((m.kind, m.name), []).append(m)
-    return {
-        "columns": columns,
-        "rows": [
-            {
-                "name": slice_name(kind, name),
-                "n": min(cells[0].estimates["auc"].n_authentic, cells[0].estimates["auc"].n_synthetic)
-                if kind != "all"
-                else cells[0].estimates["auc"].n_authentic + cells[0].estimates["auc"].n_synthetic,
-                "cells": [_cell(m) for m in cells],
-            }
-            for (kind, name), cells in rows.items()
-        ],
-    }
+def headline(outcome: BenchmarkOutcome) -> str:
+    """The result in one sentence: separation, and what the shipped thresholds catch and accuse."""
+    whole = next(m for m in outcome.of_detector() if m.kind == "all" and m.perturbation == UNCHANGED)
+    caught, accused = (_called_synthetic(outcome, label) for label in (1, 0))
+    return (
+        f"{printable(outcome.detector.id)} tells the {whole.auc.n_synthetic} synthetic from the "
+        f"{whole.auc.n_authentic} authentic images of {corpora_in_words(outcome)} with an AUC of "
+        f"{whole.auc.value:.3f} [{whole.auc.low:.3f}, {whole.auc.high:.3f}]; at its shipped threshold it calls "
+        f"{100 * caught:.0f} % of the synthetic and {100 * accused:.1f} % of the authentic ones synthetic."
+    )
 
 
-def slice_name(kind: str, name: str) -> str:
-    """A slice in words."""
-    words = {
-        "all": "all",
-        "source": name,
-        "psi": f"psi {name}",
-        "recipe": f"recipe {name}",
-        "radius": f"radius {name}",
-    }
-    return words.get(kind, f"{name} (authentic)")
+def _called_synthetic(outcome: BenchmarkOutcome, label: int) -> float:
+    of_class = [v for v in outcome.verdicts if (v.label, v.source, v.perturbation) == (label, "", UNCHANGED)]
+    return of_class[0].share("synthetic")[0]
 
 
 def perturbation_name(name: str) -> str:
     """As the page says it: `none` is "as it is"."""
-    return "as it is" if name == "none" else name
+    return "as it is" if name == UNCHANGED else name
 
 
-def _cell(m: Measured) -> dict[str, Any]:
-    return heat_cell(m.estimates["auc"].value, m.estimates["auc"].low, m.estimates["auc"].high)
+def _unchecked(outcome: BenchmarkOutcome) -> list[str]:
+    """Detectors that do not say what they were fitted on."""
+    return [d.id for d in outcome.plan.detectors if outcome.exposure.fitted.get(d.id) is None]
 
 
-def heat_cell(value: float, low: float, high: float, chance: float = 0.5) -> dict[str, Any]:
-    """A value in [0, 1] with its interval and colours; at `chance` and below the colour is that of nothing."""
-    share = float(np.clip((value - chance) / (1 - chance), 0, 1)) ** 2  # most of the scale for the upper end
-    r, g, b = _HEAT_LOW + share * (_HEAT_HIGH - _HEAT_LOW)
-    return {
-        "value": value,
-        "low": low,
-        "high": high,
-        "background": f"rgb({r:.0f} {g:.0f} {b:.0f})",
-        "ink": "#fff" if share > 0.55 else "#1f2125",
-    }
-
-
-def _detectors(measured: Sequence[Measured]) -> list[dict[str, Any]]:
-    rows: dict[str, list[Any]] = {}
+def _detectors(measured: Sequence[Measured]) -> list[DetectorLine]:
+    rows: dict[str, list[Estimate]] = {}
     for m in measured:
         if m.kind == "all":
-            rows.setdefault(m.detector, []).append(m.estimates["auc"])
-    return [{"name": name, "aucs": aucs} for name, aucs in rows.items()]
+            rows.setdefault(m.detector, []).append(m.auc)
+    return [DetectorLine(name, tuple(aucs)) for name, aucs in rows.items()]
 
 
-def _verdict_rows(verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _verdict_lines(verdicts: Sequence[VerdictCounts]) -> list[VerdictLine]:
     """Class totals are left out where the class has one source only."""
-    rows = []
-    for p in dict.fromkeys(v["perturbation"] for v in verdicts):
-        here = [v for v in verdicts if v["perturbation"] == p]
-        n_sources = {label: sum(v["label"] == label and v["source"] != "" for v in here) for label in (0, 1)}
-        kept = [v for v in here if v["source"] != "" or n_sources[v["label"]] != 1]
-        for v in kept:
-            of_class = "authentic" if v["label"] == 0 else "synthetic"
-            name = f"{of_class}, {v['source']}" if v["source"] else f"{of_class}, all"
-            rows.append({**v, "name": name, "first": v is kept[0]})
-    return rows
+    lines = []
+    for perturbation in dict.fromkeys(v.perturbation for v in verdicts):
+        here = [v for v in verdicts if v.perturbation == perturbation]
+        n_sources = {label: sum(v.label == label and v.source != "" for v in here) for label in (0, 1)}
+        listed = [v for v in here if v.source != "" or n_sources[v.label] != 1]
+        for v in listed:
+            of_class = "authentic" if v.label == 0 else "synthetic"
+            lines.append(VerdictLine(v, f"{of_class}, {v.source or 'all'}", v is listed[0]))
+    return lines
 
 
-def _figures(outcome: Outcome) -> list[dict[str, str]]:
-    ids = list(outcome.rows[0]["scores"]["none"]["log10_lr"])
-    curves = {id: scores_and_labels(outcome.rows, "none", id) for id in ids}
+def _figures(outcome: BenchmarkOutcome) -> list[Figure]:
+    detectors = list(outcome.rows[0].scores[UNCHANGED].log10_lr)
+    curves = {name: scores_and_labels(outcome.rows, UNCHANGED, name) for name in detectors}
     scores, labels = curves[outcome.detector.id]
     thresholds = outcome.detector.thresholds
     limits = [thresholds.authentic_at, thresholds.synthetic_at]
     return [
-        {"uri": uri, "title": title, "words": words}
-        for uri, title, words in (
-            (
-                charts.roc(curves),
-                "ROC",
-                "False positives on a logarithmic axis: low rates are what decides in use.",
-            ),
-            (
-                charts.det(curves),
-                "DET",
-                "Both error rates on normal deviate axes; nearer the corner is better.",
-            ),
-            (charts.histogram(scores, labels, limits), "Scores", "Dashed: the shipped thresholds."),
-            (charts.tippett(scores, labels), "Tippett plot", "Misleading: evidence for the wrong side of 0."),
-            (
-                charts.reliability(scores, labels),
-                "Reliability",
-                "On the diagonal, what is stated is what is found.",
-            ),
-            (
-                charts.cross_entropy(scores, labels),
-                "Empirical cross-entropy",
-                "Cost over all priors; above the dashed line the detector does harm.",
-            ),
-        )
-    ]
+        Figure(charts.roc(curves), "ROC",
+               "False positives on a logarithmic axis: low rates are what decides in use."),
+        Figure(charts.det(curves), "DET",
+               "Both error rates on normal deviate axes; nearer the corner is better."),
+        Figure(charts.histogram(scores, labels, limits), "Scores", "Dashed: the shipped thresholds."),
+        Figure(charts.tippett(scores, labels), "Tippett plot",
+               "Misleading: evidence for the wrong side of 0."),
+        Figure(charts.reliability(scores, labels), "Reliability",
+               "On the diagonal, what is stated is what is found."),
+        Figure(charts.cross_entropy(scores, labels), "Empirical cross-entropy",
+               "Cost over all priors; above the dashed line the detector does harm."),
+    ]  # fmt: skip
 
 
-def _gallery(outcome: Outcome) -> list[dict[str, Any]]:
-    """The authentic images with the highest and the synthetic ones with the lowest scores."""
-    scores, labels = scores_and_labels(outcome.rows, "none", outcome.detector.id)
+def _gallery(outcome: BenchmarkOutcome, label: int, sign: int, title: str) -> Gallery:
+    """The images of a class whose scores, times `sign`, are lowest."""
+    scores, labels = scores_and_labels(outcome.rows, UNCHANGED, outcome.detector.id)
     paths = {(i.corpus, i.file): i.path for i in outcome.plan.listing.items}
-    groups = []
-    for label, sign, title in ((0, -1, "Authentic images that look most synthetic"),
-                               (1, 1, "Synthetic images that look most authentic")):  # fmt: skip
-        of_class = np.flatnonzero(labels == label)
-        worst = of_class[np.argsort(sign * scores[of_class], kind="stable")][:_GALLERY]
-        rows = [outcome.rows[k] for k in worst]
-        decoded = decode_many(paths[row["corpus"], row["file"]] for row in rows)
-        items = [
-            {
-                "uri": images.jpeg_uri(images.thumbnail(image.pixels, _GALLERY_PX)),
-                "log10_lr": float(scores[k]),
-                "name": Path(row["file"]).name,
-            }
+    of_class = np.flatnonzero(labels == label)
+    worst = of_class[np.argsort(sign * scores[of_class], kind="stable")][:_GALLERY]
+    rows = [outcome.rows[k] for k in worst]
+    decoded = decode_many(paths[row.corpus, row.file] for row in rows)
+    return Gallery(
+        title,
+        tuple(
+            GalleryImage(
+                images.jpeg_uri(images.thumbnail(image.pixels, _GALLERY_PX)),
+                float(scores[k]),
+                Path(row.file).name,
+            )
             for k, row, image in zip(worst, rows, decoded, strict=True)
             if isinstance(image, DecodedImage)
-        ]
-        groups.append({"title": title, "items": items})
-    return groups
+        ),
+    )

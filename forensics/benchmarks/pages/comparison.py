@@ -15,7 +15,7 @@ from forensics.benchmarks.comparison import (
     MEASURES,
     N_BOOTSTRAP,
     SIGNIFICANT,
-    Comparison,
+    BenchmarkComparison,
     Difference,
     compare,
     read_results,
@@ -40,7 +40,7 @@ WORDS = {
 @recorded
 def compare_benchmarks(
     a: Path, b: Path, out: Path | None, seed: int = 0, n_bootstrap: int = N_BOOTSTRAP
-) -> Comparison:
+) -> BenchmarkComparison:
     """Compare two result folders; where `out` is given, write report.html, comparison.json and .csv, and evidence."""
     results = read_results(a), read_results(b)
     with progress("comparing", len(results[0].scored)) as meter:
@@ -52,7 +52,7 @@ def compare_benchmarks(
     return comparison
 
 
-def _write(comparison: Comparison, out: Path, seed: int, n_bootstrap: int) -> None:
+def _write(comparison: BenchmarkComparison, out: Path, seed: int, n_bootstrap: int) -> None:
     folders = comparison.a.folder, comparison.b.folder
     inputs = {
         f"{side} {name}": sha256_file(folder / name)
@@ -66,7 +66,7 @@ def _write(comparison: Comparison, out: Path, seed: int, n_bootstrap: int) -> No
     record.write(out)
 
 
-def to_json(comparison: Comparison) -> dict[str, Any]:
+def to_json(comparison: BenchmarkComparison) -> dict[str, Any]:
     """comparison.json."""
     return {
         "format_version": 1,
@@ -88,7 +88,7 @@ def _table(differences: Sequence[Difference]) -> str:
     return buffer.getvalue()
 
 
-def comparison_lines(comparison: Comparison, out: Path | None) -> Iterator[str]:
+def comparison_lines(comparison: BenchmarkComparison, out: Path | None) -> Iterator[str]:
     """What changed beyond chance, then everything as a table."""
     yield (
         f"A {comparison.a.detector}, B {comparison.b.detector}; {comparison.n_images} images in common, "
@@ -106,14 +106,16 @@ def comparison_lines(comparison: Comparison, out: Path | None) -> Iterator[str]:
         yield f"report: {printable(out / 'report.html')}"
 
 
-def _in_short(comparison: Comparison) -> str:
+def _in_short(comparison: BenchmarkComparison) -> str:
     better, worse = (sum(d.change == word for d in comparison.differences) for word in ("better", "worse"))
     if not better + worse:
         return "nothing changed beyond chance"
     return f"beyond chance: {better} better, {worse} worse, of {len(comparison.differences)}"
 
 
-def comparison_page(comparison: Comparison, record: Sequence[tuple[str, str]], n_bootstrap: int) -> str:
+def comparison_page(
+    comparison: BenchmarkComparison, record: Sequence[tuple[str, str]], n_bootstrap: int
+) -> str:
     """The page as HTML; `record` is names and values that are needed to repeat it."""
     kinds = {"measures": [d for d in comparison.differences if d.measure in MEASURES]}
     kinds["verdicts"] = [d for d in comparison.differences if d.measure not in MEASURES]

@@ -7,12 +7,11 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from forensics.benchmarks.matrix import SHARES, Cell, Matrix, Task, run_matrix
+from forensics.benchmarks.matrix import SHARES, Cell, Matrix, MatrixPlan, run_matrix
 from forensics.benchmarks.overlap import Exposure
-from forensics.benchmarks.pages.benchmark import heat_cell
-from forensics.benchmarks.tables import unequal_psi
+from forensics.benchmarks.pages.heat import HeatCell, heat_cell
+from forensics.benchmarks.slices import unequal_psi
 from forensics.core.evidence import evidence, recorded
 from forensics.core.files import sha256_file, write_json, write_text
 from forensics.core.terminal import Progress, note, printable
@@ -21,14 +20,14 @@ from forensics.corpus.pools.five_pools import Rules, make_pools, read_pools
 from forensics.corpus.pools.reading import read_pool
 from forensics.detectors.loading import detector_class
 from forensics.images import ImageFailure
-from forensics.metrics.detection import wilson
+from forensics.metrics.detection import Estimate, wilson
 from forensics.report.page import render
 
 POOLS = "pools.json"
 
 
 @dataclass(frozen=True)
-class Asked:
+class MatrixOptions:
     """What a matrix is asked for with. `pools`: a split to obey instead of making one below `out`."""
 
     corpora: tuple[Path, ...]
@@ -38,56 +37,89 @@ class Asked:
     trim_bottom: float = 0.0
     seed: int = 0
     device: str = "cpu"
-    synthetic_past: int = 0
+    jpeg_before: int = 0
+
+
+@dataclass(frozen=True)
+class MatrixColumn:
+    """A source of the test pool: its class, its images, and those of the other class."""
+
+    name: str
+    label: int
+    n: int
+    others: int
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share with its Wilson 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class MatrixCell:
+    """A cell as the page shows it: `called` is the share called synthetic, `right` that of right verdicts."""
+
+    auc: HeatCell
+    cllr: Estimate
+    called: Share
+    right: HeatCell
+    unseen: bool
+    label: int
 
 
 @recorded
-def matrix_of(asked: Asked, progress: Progress) -> tuple[Matrix, int]:
+def matrix_of(options: MatrixOptions, progress: Progress) -> tuple[Matrix, int]:
     """Split (unless pools are given), train, score, write all below `out`; and how many files could not be read."""
-    detector_class(asked.kind)  # an unknown kind is said before the long work
-    listing = list_items(asked.corpora)
-    pools = asked.pools or asked.out / POOLS
-    if asked.pools is not None:
+    detector_class(options.kind)  # an unknown kind is said before the long work
+    listing = list_items(options.corpora)
+    pools = options.pools or options.out / POOLS
+    if options.pools is not None:
         with progress("looking for overlap", len(listing.items)) as meter:
             Exposure({}, pools).refuse(listing, meter.advance)
     elif not pools.exists():
-        make_pools(asked.corpora, pools, Rules(asked.seed, SHARES))
+        make_pools(options.corpora, pools, Rules(options.seed, SHARES))
     failures: list[ImageFailure] = []
-    pool = read_pool(asked.corpora, trim_bottom=asked.trim_bottom, on_failure=failures.append)
+    pool = read_pool(options.corpora, trim_bottom=options.trim_bottom, on_failure=failures.append)
     for failure in failures:
         note(f"error: {failure.message}")
-    task = Task(
-        asked.kind,
+    plan = MatrixPlan(
+        options.kind,
         pool,
         read_pools(pools),
-        asked.out,
-        asked.seed,
-        asked.device,
-        synthetic_past=asked.synthetic_past,
+        options.out,
+        options.seed,
+        options.device,
+        jpeg_before=options.jpeg_before,
     )
-    matrix = run_matrix(task, progress)
-    if words := unequal_psi([vars(item) for item in listing.items]):
+    matrix = run_matrix(plan, progress)
+    if words := unequal_psi(listing.items):
         matrix = replace(matrix, notes=(*matrix.notes, words))
     for line in (*matrix.notes, *(f"left out: {line}" for line in matrix.left_out)):
         note(line)
     inputs = {"images": pool.fingerprint(), "pools": sha256_file(pools)}
     counts = {"in": len(listing.items), "decoded": len(pool), "failed": len(failures)}
-    _write(matrix, asked, inputs, counts)
+    _write(matrix, options, inputs, counts)
     return matrix, len(failures)
 
 
-def _write(matrix: Matrix, asked: Asked, inputs: Mapping[str, str], counts: Mapping[str, int]) -> None:
-    options: dict[str, Any] = {
-        "kind": asked.kind,
-        "trim_bottom": asked.trim_bottom,
-        "synthetic_past": asked.synthetic_past,
-        "device": asked.device,
+def _write(
+    matrix: Matrix, options: MatrixOptions, inputs: Mapping[str, str], counts: Mapping[str, int]
+) -> None:
+    settings = {
+        "kind": options.kind,
+        "trim_bottom": options.trim_bottom,
+        "jpeg_before": options.jpeg_before,
+        "device": options.device,
     }
-    record = evidence(inputs, {"seed": asked.seed}, options)
-    write_json(asked.out / "matrix.json", matrix.to_json() | {"counts": counts})
-    write_text(asked.out / "matrix.csv", _table(matrix.cells))
-    write_text(asked.out / "report.html", matrix_page(matrix, record.lines()))
-    record.write(asked.out)
+    record = evidence(inputs, {"seed": options.seed}, settings)
+    write_json(options.out / "matrix.json", matrix.to_json() | {"counts": counts})
+    write_text(options.out / "matrix.csv", _table(matrix.cells))
+    write_text(options.out / "report.html", matrix_page(matrix, record.lines()))
+    record.write(options.out)
 
 
 def _table(cells: Sequence[Cell]) -> str:
@@ -137,23 +169,16 @@ def matrix_page(matrix: Matrix, record: Sequence[tuple[str, str]]) -> str:
     return render("benchmark_matrix.html", context)
 
 
-def _column(matrix: Matrix, name: str, label: int) -> dict[str, Any]:
+def _column(matrix: Matrix, name: str, label: int) -> MatrixColumn:
     cell = next(c for c in matrix.cells if c.source == name)
     e = cell.estimates["auc"]
-    others = e.n_synthetic if label == 0 else e.n_authentic
-    return {"name": name, "label": label, "n": cell.n, "others": others}
+    return MatrixColumn(name, label, cell.n, e.n_synthetic if label == 0 else e.n_authentic)
 
 
-def _cell(cell: Cell) -> dict[str, Any]:
+def _cell(cell: Cell) -> MatrixCell:
     low, high = wilson(cell.flagged, cell.n)
-    share = cell.flagged / cell.n
-    right = (share, low, high) if cell.label == 1 else (1 - share, 1 - high, 1 - low)
+    called = Share(cell.flagged / cell.n, low, high)
+    right = (called.value, low, high) if cell.label == 1 else (1 - called.value, 1 - high, 1 - low)
     e = cell.estimates["auc"]
-    return {
-        "auc": heat_cell(e.value, e.low, e.high),
-        "cllr": cell.estimates["cllr"],
-        "called": {"value": share, "low": low, "high": high},
-        "right": heat_cell(*right, chance=0.0),
-        "unseen": not cell.trained_on,
-        "label": cell.label,
-    }
+    auc, verdicts = heat_cell(e.value, e.low, e.high), heat_cell(*right, chance=0.0)
+    return MatrixCell(auc, cell.estimates["cllr"], called, verdicts, not cell.trained_on, cell.label)
