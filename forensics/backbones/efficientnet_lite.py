@@ -79,6 +79,7 @@ class EfficientNetLite(nn.Module):
         self._fc = nn.Linear(_FEATURES, 1000)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Logits float32 [n, 1000], of any value, of images float32 [n, 3, h, w] in [-1, 1]."""
         x = functional.relu6(self._bn0(self._conv_stem(x)))
         for block in self._blocks:
             x = block(x)
@@ -142,6 +143,10 @@ class FoldedConv(nn.Module):
                 self.conv.bias.copy_(norm.bias - mean * gain)
 
     def forward(self, x: Tensor) -> Tensor:
+        """float [n, c, h, w], of any value → [n, c_out, h_out, w_out] of the same dtype, in [0, 6] where it activates.
+
+        float32, or bfloat16 under autocast.
+        """
         if torch.is_inference_mode_enabled() and x.device.type == "cpu" and x.dtype == torch.float32:
             return self._inferred(x)
         if self.conv.groups > 1 and x.dtype != torch.float32:
@@ -210,11 +215,16 @@ class FoldedLite(nn.Module):
         self.head.absorb(network._conv_head, network._bn1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features float32 [n, 1280, ceil(h / 32), ceil(w / 32)] in [0, 6] of images float32 [n, 3, h, w] in [-1,
+        1].
+        """
         features: Tensor = self.head(self.blocks(self.stem(x)))
         return features
 
     def layers(self, x: Tensor) -> list[Tensor]:
-        """What the stem, every block and the head say: [n, c, h', w'] each."""
+        """What the stem, every block and the head say of images float32 [n, 3, h, w] in [-1, 1]: [n, c, h', w']
+        each.
+        """
         found = [self.stem(x)]
         for block in self.blocks:
             found.append(block(found[-1]))

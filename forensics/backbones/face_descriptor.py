@@ -76,11 +76,15 @@ class FaceDescriptor(nn.Module):
         self.register_buffer("mean", torch.tensor(_MEAN)[:, None, None], persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Descriptors float32 [n, 128], finite, of images float32 [n, 3, h, w] in [-1, 1]."""
         descriptors: Tensor = self.head(self.blocks(self._stemmed(images)).mean(dim=(2, 3)))
         return descriptors
 
     def tapped(self, images: Tensor) -> list[Tensor]:
-        """What its first three stages make of the images: [n, 32, 35, 35], [n, 64, 17, 17], [n, 128, 8, 8]."""
+        """What its first three stages make of images float32 [n, 3, h, w] in [-1, 1], each ≥ 0.
+
+        [n, 32, 35, 35], [n, 64, 17, 17], [n, 128, 8, 8].
+        """
         x, tapped = self._stemmed(images), []
         for block, following in pairwise(self.blocks):
             x = block(x)

@@ -14,7 +14,10 @@ IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 
 
 def as_tensor(batch: NDArray[np.uint8]) -> Tensor:
-    """uint8 [n, h, w, 3] → uint8 tensor [n, 3, h, w] in channels_last layout: a copy, as images may be read-only."""
+    """uint8 [n, h, w, 3] in [0, 255] → uint8 tensor [n, 3, h, w] in channels_last layout.
+
+    A copy, as images may be read-only.
+    """
     return torch.from_numpy(np.array(batch, order="C")).permute(0, 3, 1, 2)
 
 

@@ -68,9 +68,10 @@ class LayerStatistics:
         return found
 
     def local(self, view: Pixels, slopes: Floats, statistics: Floats) -> Floats:
-        """float32 [h / 32, w / 32]: where Σ slope · statistic of a view comes from; its mean is that sum.
+        """float32 [h / 32, w / 32], of any value: where Σ slope · statistic of a view uint8 [h, w, 3] comes from.
 
-        A mean is the mean of its channel; a standard deviation s the mean of ((x − m)² / s + s) / 2 over the places.
+        Its mean is that sum. A mean is the mean of its channel; a standard deviation s the mean of ((x − m)² / s + s) /
+        2 over the places.
         """
         rows, columns = (-(-side // MAP_CELL_PX) for side in view.shape[:2])
         total = torch.zeros(rows, columns, dtype=torch.float64)

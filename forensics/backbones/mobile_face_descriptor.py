@@ -64,6 +64,7 @@ class MobileDescriptor(nn.Module):
         self.head = nn.Linear(_STAGES[-1] * 4 * 4, SIZE)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Descriptors float32 [n, 256], of unit length, of images float32 [n, 3, h, w] in [-1, 1]."""
         h, w = images.shape[2:]
         top, left = round(_TOP * h), round(_LEFT * w)
         face = images[:, :, top : top + round(_SQUARE * h), left : left + round(_SQUARE * w)]

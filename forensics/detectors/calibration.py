@@ -33,11 +33,11 @@ class Calibration:
     highest: float
 
     def __call__(self, raw: ArrayLike) -> Floats:
-        """float64 [n] log10 LR of raw scores [n]."""
+        """float64 [n] log10 LR within the bounds, of raw scores [n] of any value."""
         return np.clip(self.uncapped(raw), self.lowest, self.highest)
 
     def uncapped(self, raw: ArrayLike) -> Floats:
-        """The same without the bounds (for maps, whose mean is the score)."""
+        """float64 [n], of any value: the same without the bounds (for maps, whose mean is the score)."""
         return np.asarray(self.slope * np.asarray(raw, np.float64) + self.offset)
 
     def to_json(self) -> dict[str, float]:
@@ -77,7 +77,10 @@ def fit_calibration(
 def fit_logistic(
     features: Floats, labels: ArrayLike, weights: Floats, ridge: float = _RIDGE
 ) -> tuple[Floats, float]:
-    """Coefficients [d] and offset of a logistic regression (natural log odds at even prior), each class weighing ½."""
+    """Coefficients float64 [d] and offset of a logistic regression on features float64 [n, d] of any value.
+
+    Natural log odds at even prior, each class (labels [n], 0 or 1) weighing ½.
+    """
     from sklearn.linear_model import LogisticRegression
 
     y = np.asarray(labels)

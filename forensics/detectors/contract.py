@@ -82,7 +82,8 @@ class Detector(ABC):
 
     @classmethod
     def fit_crossed(cls, pool: Pool, views: Views, options: FitOptions) -> tuple[Self, Floats]:
-        """One fitted to all of a pool, and the raw score of every view float64 [n] by one fitted without its fold.
+        """One fitted to all of a pool, and the raw score of every view float64 [n], finite, by one fitted without its
+        fold.
 
         `views` are those of the pool, draw by draw; `pool` has the JPEG history already that `options` ask for.
         """
@@ -96,17 +97,22 @@ class Detector(ABC):
 
     @abstractmethod
     def raw_scores(self, images: Sequence[Pixels]) -> Floats:
-        """float64 [n] uncalibrated scores, higher = more likely synthetic. Images uint8 [H, W, 3] of any size;
-        each is scored by itself, so neither order nor batch matters."""
+        """float64 [n] uncalibrated scores of any value, higher = more likely synthetic.
+
+        Images uint8 [H, W, 3] of any size; each is scored by itself, so neither order nor batch matters.
+        """
 
     @abstractmethod
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The weights, as they are stored."""
+        """The weights by name, as they are stored: arrays of any shape, float16 to float64 [d, …], all finite."""
 
     @classmethod
     @abstractmethod
     def from_arrays(cls, config: Json, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """A detector with exactly these weights; DetectorError where they do not fit `config`."""
+        """A detector with exactly these weights, finite arrays by name (float16 to float64 [d, …]).
+
+        DetectorError where they do not fit `config`.
+        """
 
     @property
     def id(self) -> str:
@@ -140,7 +146,10 @@ class Detector(ABC):
         return self.calibrated(self.finite(self.raw_scores(images)))
 
     def score_parts(self, images: Sequence[Pixels]) -> tuple[Floats, tuple[Floats, ...]]:
-        """`score`, and that of each part float64 [n] in the order of `parts`, at the price of one."""
+        """`score`, float64 [n] log10 LR, and that of each part in the order of `parts`, at the price of one.
+
+        Images uint8 [H, W, 3] of any size.
+        """
         return self.score(images), ()
 
     def evidence_map(self, image: Pixels) -> NDArray[np.float32] | None:
@@ -201,7 +210,9 @@ class Detector(ABC):
         self.card = description.card
 
     def finite(self, scores: Floats) -> Floats:
-        """The raw scores [n] or [n, k] themselves; DetectorError, which names the detector, where one is no number."""
+        """The raw scores float64 [n] or [n, k] themselves, finite; DetectorError, which names it, where one is no
+        number.
+        """
         if not np.isfinite(scores).all():
             raise DetectorError(
                 f"{self.id}: gave a score that is no number; its weights are damaged, train it again"

@@ -90,7 +90,10 @@ def read_description(folder: Path) -> Description:
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of a safetensors file, all finite; DetectorError where it is missing or damaged."""
+    """The arrays of a safetensors file by name, each of any shape, float16 to int64 [d, …], all finite.
+
+    DetectorError where it is missing or damaged.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
@@ -122,7 +125,10 @@ def folder_sha256(folder: Path, parts: Sequence[str] = ()) -> str:
 def expect_shapes(
     arrays: Mapping[str, NDArray[Any]], shapes: Mapping[str, tuple[int, ...]], what: str
 ) -> None:
-    """DetectorError naming missing, surplus and misshapen keys (the first few of each)."""
+    """DetectorError naming missing, surplus and misshapen arrays (the first few of each).
+
+    Of arrays of any dtype, float16 to int64, and any value, whose shapes are to be `shapes`: name → [d, …].
+    """
     missing = sorted(shapes.keys() - arrays.keys())
     surplus = sorted(arrays.keys() - shapes.keys())
     wrong = [

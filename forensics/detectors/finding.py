@@ -146,7 +146,7 @@ def examine_each(
 
 
 def scores_of(detector: Detector, pixels: Sequence[NDArray[np.uint8]]) -> tuple[Scores, ...]:
-    """Of images uint8 [H, W, 3]: the scores of the detector itself, then those of its parts where it has any."""
+    """log10 LRs float64 [n] of images uint8 [H, W, 3]: of the detector itself, then of its parts where it has any."""
     log10_lrs, of_parts = detector.score_parts(pixels)
     pairs = zip((detector, *detector.parts), (log10_lrs, *of_parts), strict=True)
     return tuple(Scores(one.id, one.kind, one.weights_sha256, values) for one, values in pairs)

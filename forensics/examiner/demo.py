@@ -45,7 +45,7 @@ class Examined:
 
     @property
     def log10_lrs(self) -> np.ndarray:
-        """float64 [n]."""
+        """float64 [n] log10 LR of each image."""
         return np.array([f.log10_lr for f in self.findings])
 
     def row(self) -> dict[str, Any]:

@@ -42,9 +42,9 @@ class Reference:
 
 
 def log_spectrum(pixels: Pixels) -> Array:
-    """Hann-windowed power spectrum in dB, float32 [256, 256], of the luminance of the centre square at 256 px.
+    """float32 [256, 256] power in dB, finite: Hann-windowed, of the luminance of the centre square at 256 px.
 
-    0 dB is the power of white noise of one grey level (sd). ValueError: an image without an area.
+    Of uint8 [H, W, 3]. 0 dB is the power of white noise of one grey level (sd). ValueError: an image without an area.
     """
     height, width = pixels.shape[:2]
     side = min(height, width)
@@ -78,7 +78,7 @@ def radial_mean(spectrum_db: Array) -> Array:
 
 
 def fit_reference(photographs: Iterable[Pixels]) -> Reference:
-    """The reference of these authentic photographs. DetectorError: none given."""
+    """The reference of these authentic photographs uint8 [H, W, 3] in [0, 255]. DetectorError: none given."""
     total, radial = np.zeros((SIDE, SIDE)), []
     for pixels in photographs:
         spectrum = log_spectrum(pixels)

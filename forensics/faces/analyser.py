@@ -81,14 +81,17 @@ class FaceAnalyser:
         return {path.name: sha256_file(path) for path in sorted(self.folder.glob("*.onnx"))}
 
     def analyse(self, pixels: Pixels) -> list[Face]:
-        """Every face in uint8 [H, W, 3] RGB `pixels`, with its embedding, best score first; empty: there is none."""
+        """Every face in `pixels` uint8 [H, W, 3] RGB in [0, 255], with its embedding, best score first.
+
+        Empty where there is none.
+        """
         faces = self.find(pixels)
         bgr = np.ascontiguousarray(pixels[:, :, ::-1])
         with _stdout_to_stderr():
             return [replace(face, embedding=self._embed(bgr, face.landmarks)) for face in faces]
 
     def find(self, pixels: Pixels) -> list[Face]:
-        """The same without the embeddings, which take most of the time."""
+        """The same of uint8 [H, W, 3] RGB in [0, 255], without the embeddings, which take most of the time."""
         if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
             raise ValueError(f"expected uint8 [H, W, 3] pixels, got {pixels.dtype} {list(pixels.shape)}")
         if max(pixels.shape) > _LONGEST_SLIVER * min(pixels.shape[:2]):
@@ -101,11 +104,16 @@ class FaceAnalyser:
         return faces
 
     def best(self, pixels: Pixels) -> Face | None:
-        """The face that is meant where one is asked for, with its embedding; None where there is none."""
+        """The face that is meant where one is asked for, with its embedding, in uint8 [H, W, 3] RGB in [0, 255]; or
+        None.
+        """
         return best_face(self.analyse(pixels))
 
     def embedding(self, pixels: Pixels) -> NDArray[np.float32]:
-        """float32 [d] of the best face, not normalised; [0] where there is no face, or no recognition model."""
+        """float32 [d] of the best face in uint8 [H, W, 3], not normalised (of any value).
+
+        float32 [0] where there is no face, or the pack has no recognition model.
+        """
         face = self.best(pixels)
         return _NO_EMBEDDING if face is None else face.embedding
 

@@ -19,11 +19,11 @@ class LocatedFace(Protocol):
 
     @property
     def box(self) -> NDArray[np.float32]:
-        """float32 [4]."""
+        """float32 [4] x0, y0, x1, y1, of any value: a face may reach over the border."""
 
     @property
     def landmarks(self) -> NDArray[np.float32]:
-        """float32 [5, 2]."""
+        """float32 [5, 2] x and y, of any value, px."""
 
 
 AnyFace = TypeVar("AnyFace", bound=LocatedFace)
@@ -35,7 +35,7 @@ class FindsFaces(Protocol):
     name: str
 
     def find(self, pixels: NDArray[np.uint8]) -> Sequence[LocatedFace]:
-        """Every face in uint8 [H, W, 3] RGB `pixels`, best score first; empty where there is none."""
+        """Every face in uint8 [H, W, 3] RGB `pixels` in [0, 255], best score first; empty where there is none."""
 
 
 def best_face(faces: Sequence[AnyFace]) -> AnyFace | None:

@@ -74,7 +74,7 @@ class FaceFinder:
         self._short, self._full, self._mesh = short_range, full_range, mesh
 
     def find(self, pixels: Pixels) -> list[MeshFace]:
-        """Every face in uint8 [H, W, 3] RGB `pixels`, best score first; empty where there is none."""
+        """Every face in uint8 [H, W, 3] RGB `pixels` in [0, 255], best score first; empty where there is none."""
         if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
             raise ValueError(f"expected uint8 [H, W, 3] pixels, got {pixels.dtype} {list(pixels.shape)}")
         if max(pixels.shape[:2]) > _LONGEST_SLIVER * min(pixels.shape[:2]):

@@ -25,7 +25,7 @@ _LONGEST_SHAPE: Final = 4
 
 
 def working_view(image: Pixels) -> Pixels:
-    """The uint8 [h, w, 3] view of an image uint8 [H, W, 3] that is scored."""
+    """The view uint8 [h, w, 3] in [0, 255] of an image uint8 [H, W, 3] that is scored."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
         raise ValueError(f"expected uint8 [H, W, 3] pixels, got {image.dtype} {list(image.shape)}")
     view = _middle(image)

@@ -21,8 +21,11 @@ Residual = NDArray[np.float32]  # [h, w]
 
 
 def residual(image: Pixels) -> Residual:
-    """float32 [h, w] what the denoiser takes from the luminance of an image, at the size its frame is compared at
-    (longer side 256 px, from the upper left corner), after the same JPEG for all, without the borders."""
+    """float32 [h, w] in [-10, 10]: what the denoiser takes from the luminance of an image uint8 [H, W, 3].
+
+    At the size its frame is compared at (longer side 256 px, from the upper left corner), after the same JPEG for all,
+    without the borders.
+    """
     plane = laundered(framed(image)).astype(np.float32) @ _LUMA
     noise = np.clip(plane - wiener(plane.astype(np.float64)), -_LARGEST_LEVELS, _LARGEST_LEVELS)
     inner = np.s_[BORDER_PX:-BORDER_PX]
@@ -30,7 +33,9 @@ def residual(image: Pixels) -> Residual:
 
 
 def wiener(plane: Floats) -> Floats:
-    """float64 [h, w] of [h, w]: what `scipy.signal.wiener` gives over 5 × 5 px with noise of 3 levels, sooner."""
+    """float64 [h, w] in [0, 255] of [h, w]: what `scipy.signal.wiener` gives over 5 × 5 px with noise of 3 levels,
+    sooner.
+    """
     mean = _box_mean(plane)
     variance = _box_mean(plane * plane) - mean * mean
     noise = _NOISE_LEVELS**2
@@ -50,7 +55,10 @@ def _box_mean(plane: Floats) -> Floats:
 
 
 def framed(image: Pixels) -> Pixels:
-    """The working view uint8 [h, w, 3], its longer side 256 px: a fingerprint is about what lies where in the frame."""
+    """The working view uint8 [h, w, 3] in [0, 255], its longer side 256 px.
+
+    A fingerprint is about what lies where in the frame.
+    """
     from forensics.images import resize
 
     view = working_view(image)

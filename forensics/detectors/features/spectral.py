@@ -56,13 +56,17 @@ _YCC: Final = np.array(
 
 
 def features(pixels: NDArray[np.uint8]) -> Floats:
-    """The set `texture`: float32 [d] of uint8 [h, w, 3] RGB with both sides at least 64 px; d does not depend on the
-    size."""
+    """The set `texture`: float32 [d], finite, of uint8 [h, w, 3] RGB, both sides at least 64 px; d does not depend
+    on them.
+    """
     return features_of(pixels, (DEFAULT_SET,))
 
 
 def features_of(pixels: NDArray[np.uint8], names: Sequence[str]) -> Floats:
-    """float32 [d] the numbers of several sets, one behind the other; KeyError for a set that there is not."""
+    """float32 [d], finite: the numbers of several sets, one behind the other, of uint8 [h, w, 3] RGB in [0, 255].
+
+    KeyError for a set that there is not.
+    """
     planes = np.moveaxis(laundered(pixels).astype(np.float32) @ _YCC.T, 2, 0)
     return np.concatenate([SETS[name](planes) for name in names]).astype(np.float32)
 
@@ -75,9 +79,9 @@ def _texture(planes: Floats) -> Floats:
 
 
 def laundered(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """`pixels` after one JPEG of quality 75, 4:2:0.
+    """`pixels` uint8 [h, w, 3] in [0, 255] after one JPEG of quality 75, 4:2:0.
 
-    Photographs have been JPEG files before, often at a larger size; generated images often have not. That past is
+    Photographs have been JPEG files before, often at a larger size; generated images often have not. That history is
     plain to see in fine chroma and in flat areas: on lossless copies it separates the training images of the two
     classes perfectly, and it says nothing about who made the picture. So every image is given the same last step.
     """
@@ -90,7 +94,9 @@ def laundered(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def azimuthal(plane: Floats) -> Floats:
-    """float32 [32] mean log power on rings from 1 cycle a patch to the Nyquist frequency, averaged over patches."""
+    """float32 [32], finite: mean log power on rings from 1 cycle a patch to the Nyquist frequency, over patches of
+    [h, w].
+    """
     from scipy.fft import rfft2
 
     patches = _patches(plane, PATCH_PX, _PATCH_STEP_PX)
@@ -106,7 +112,7 @@ def azimuthal(plane: Floats) -> Floats:
 
 
 def block_cosine(plane: Floats) -> Floats:
-    """float32 [255] mean log |DCT-II| of 16 × 16 blocks, the constant left out, averaged over blocks."""
+    """float32 [255], finite: mean log |DCT-II| of 16 × 16 blocks of a plane [h, w], without the constant."""
     basis = _cosine_basis()
     blocks = _patches(plane, _BLOCK_PX, _BLOCK_STEP_PX)
     logs = np.log(np.abs(basis @ blocks @ basis.T) + np.float32(_FLOOR**0.5))
@@ -122,7 +128,9 @@ def _cosine_basis() -> Floats:
 
 
 def co_occurrence(plane: Floats) -> Floats:
-    """float32 [49] square roots of the frequencies of neighbouring pairs of differences, both directions pooled."""
+    """float32 [49] in [0, 1]: square roots of the frequencies of neighbouring pairs of differences, both directions
+    pooled.
+    """
     bins = 2 * _TRUNCATE + 1
     counts = np.zeros(bins * bins)
     for image in (plane, plane.T):
@@ -132,7 +140,9 @@ def co_occurrence(plane: Floats) -> Floats:
 
 
 def whole_cosine(plane: Floats) -> Floats:
-    """float32 [1023] log |DCT-II| of the whole plane, averaged over 32 × 32 equal bands, the lowest left out."""
+    """float32 [1023], finite: log |DCT-II| of the whole plane [h, w], averaged over 32 × 32 equal bands, without the
+    lowest.
+    """
     from scipy.fft import dctn
 
     logs = np.log(np.abs(dctn(plane, norm="ortho")) + np.float32(_FLOOR**0.5))
@@ -145,8 +155,10 @@ def whole_cosine(plane: Floats) -> Floats:
 
 
 def jpeg_blocks(plane: Floats) -> Floats:
-    """float32 [126] log magnitude of 63 DCT coefficients: mean and standard deviation over the 8 × 8 blocks that begin
-    in the upper left corner."""
+    """float32 [126], finite: log magnitude of 63 DCT coefficients, mean and standard deviation over the 8 × 8 blocks.
+
+    The blocks begin in the upper left corner of the plane [h, w].
+    """
     from scipy.fft import dctn
 
     rows, columns = (side // 8 * 8 for side in plane.shape)
@@ -156,7 +168,8 @@ def jpeg_blocks(plane: Floats) -> Floats:
 
 
 def peaks(plane: Floats) -> Floats:
-    """float32 [33] log power at cycles of N/2, N/4, N/8, N/16 and 0 a pixel row and column, over the median around it.
+    """float32 [33], finite: log power at cycles of N/2, N/4, N/8, N/16 and 0 a pixel row and column, over the median
+    near.
 
     Of the mean spectrum of patches; the pairs that are mirror images of others are left out, and (0, 0).
     """
@@ -175,9 +188,10 @@ def peaks(plane: Floats) -> Floats:
 
 
 def residual_pairs(plane: Floats) -> Floats:
-    """float32 [4096] square roots of the frequencies of neighbouring pairs of residuals in 64 levels, both directions.
+    """float32 [4096] in [0, 1]: square roots of the frequencies of neighbouring pairs of residuals in 64 levels.
 
-    The residual is a pixel less the mean of its four neighbours, in steps of half a level from -16 to 15.5.
+    Both directions. The residual is a pixel less the mean of its four neighbours, in steps of half a level from -16 to
+    15.5.
     """
     inner = plane[1:-1, 1:-1]
     mean = (plane[:-2, 1:-1] + plane[2:, 1:-1] + plane[1:-1, :-2] + plane[1:-1, 2:]) / 4

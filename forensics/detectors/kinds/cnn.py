@@ -56,5 +56,7 @@ class CnnDetector(NetworkDetector):
 
     @staticmethod
     def prepare(x: Tensor) -> Tensor:
-        """(pixel − 127) / 128, as the ImageNet weights were trained."""
+        """uint8 [n, 3, h, w] in [0, 255] → float32 of the same shape in [-1, 1], as the ImageNet weights were
+        trained.
+        """
         return lite_input(x)

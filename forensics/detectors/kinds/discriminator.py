@@ -96,7 +96,7 @@ class DiscriminatorDetector(Detector):
         return cls(config, network=network)
 
     def raw_scores(self, images: Sequence[Pixels]) -> Floats:
-        """float64 [n] logit, signed so that higher = more likely synthetic."""
+        """float64 [n] logits of any value, signed so that higher = more likely synthetic, of images uint8 [H, W, 3]."""
         resolution = int(self.network.img_resolution)  # type: ignore[arg-type]
         step = max(1, _BATCH_PX // resolution**2)
         logits = [np.zeros(0)]
@@ -123,13 +123,13 @@ class DiscriminatorDetector(Detector):
         return self
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The network's state, float32."""
+        """The arrays by name, all finite: the state of the network, float32 [d, …]."""
         state = self.network.state_dict()
         return {key: value.detach().cpu().contiguous().numpy() for key, value in state.items()}
 
     @classmethod
     def from_arrays(cls, config: Json, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """The discriminator with exactly these weights."""
+        """A detector with exactly these arrays, all finite: those of `arrays`, float32 [d, …]."""
         return cls._built(config, {key: torch.from_numpy(value.copy()) for key, value in arrays.items()})
 
 

@@ -68,17 +68,20 @@ class EnsembleDetector(Detector):
         return cls({"parts": list(part_names), "weights": rounded}, members=tuple(parts))
 
     def part_scores(self, images: Sequence[Pixels]) -> Floats:
-        """float64 [n, k] uncapped log10 LR of every part."""
+        """float64 [n, k] log10 LR of every part before its bounds, of images uint8 [H, W, 3]."""
         views = [working_view(image) for image in images]  # once for all parts; a view is its own view
         columns = [part.calibrated.uncapped(part.finite(part.raw_scores(views))) for part in self.members]
         return np.stack(columns, axis=1)
 
     def raw_scores(self, images: Sequence[Pixels]) -> Floats:
-        """float64 [n] weighted sum of the parts' scores."""
+        """float64 [n] weighted sum of the parts' log10 LRs, of images uint8 [H, W, 3]."""
         return self.part_scores(images) @ self.weights
 
     def score_parts(self, images: Sequence[Pixels]) -> tuple[Floats, tuple[Floats, ...]]:
-        """The scores float64 [n] and those of the parts, each within that part's bounds, at the price of one."""
+        """float64 [n] log10 LR, and those of the parts, each within that part's bounds, at the price of one.
+
+        Images uint8 [H, W, 3].
+        """
         table = self.part_scores(images)
         bounds = [part.calibrated for part in self.members]
         parts = tuple(np.clip(table[:, k], one.lowest, one.highest) for k, one in enumerate(bounds))
@@ -114,12 +117,14 @@ class EnsembleDetector(Detector):
             part.use_faces(analyser)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """An ensemble has no arrays of its own; its parts have."""
+        """No arrays: what an ensemble has of its own, weights float64 [k], is in its configuration."""
         return {}
 
     @classmethod
     def from_arrays(cls, config: Json, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Not possible: an ensemble is loaded from its parts' folders."""
+        """Not possible, whatever the arrays (any value, float16 [d, …]): an ensemble is loaded from its parts'
+        folders.
+        """
         raise DetectorError("an ensemble is loaded from a folder, with its parts")
 
     def save(self, folder: Path) -> None:
@@ -165,7 +170,7 @@ class EnsembleDetector(Detector):
 
 
 def fit_weights(table: Floats, labels: NDArray[np.int64], weights: Floats, ridge: float = 0.02) -> Floats:
-    """Weights float64 [k], none negative, of scores [n, k]: a part that would count against itself is dropped."""
+    """Weights float64 [k], each at least 0, of scores [n, k]: a part that would count against itself is dropped."""
     columns = list(range(table.shape[1]))
     while True:
         scale = table[:, columns].std(0) + 1e-9

@@ -71,14 +71,14 @@ class Gaussians:
     precisions: Floats
 
     def distances(self, rows: Floats) -> Floats:
-        """float64 [n, 2] mean squared Mahalanobis distance a dimension, of rows [n, d]."""
+        """float64 [n, 2], finite: mean squared Mahalanobis distance a dimension, of rows [n, d]."""
         away = rows[:, None, :] - self.means[None]
         squared: Floats = np.einsum("nci,cij,ncj->nc", away, self.precisions, away) / rows.shape[1]
         return squared
 
     @classmethod
     def fit(cls, rows: Floats, labels: NDArray[np.int64]) -> Gaussians:
-        """Of rows [n, d] with labels [n], with shrunken covariances."""
+        """Of rows float64 [n, d] of any value with labels [n], 0 or 1; with shrunken covariances."""
         from sklearn.covariance import LedoitWolf
 
         found = [LedoitWolf().fit(rows[labels == label]) for label in (0, 1)]
@@ -186,7 +186,9 @@ class FaceSignsDetector(Detector):
         return -line.offset / line.slope if line is not None and line.slope > 0 else 0.0
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The Gaussians float32, the linear map float64 [3, 9] and its offset float64 [1]."""
+        """The arrays by name, all finite: the Gaussians float32 [2, d] and [2, d, d], the linear map float64 [3, 9]
+        and its offset float64 [1].
+        """
         found: dict[str, NDArray[Any]] = {"linear": self.linear, "offset": np.array([self.offset])}
         for name, one in (("eyes", self.eyes), ("embedding", self.embedding)):
             found[f"{name}_means"] = one.means.astype(np.float32)
@@ -195,7 +197,7 @@ class FaceSignsDetector(Detector):
 
     @classmethod
     def from_arrays(cls, config: Json, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """A detector with exactly these arrays."""
+        """A detector with exactly these arrays, all finite: those of `arrays`, float32 [2, d] to float64 [3, 9]."""
         _pack_sha256(config)
         means = arrays.get("embedding_means", np.zeros((2, 0)))
         d = min(max(means.shape[1], 1), _LARGEST_EMBEDDING) if means.ndim == 2 else 1
@@ -218,7 +220,9 @@ class FaceSignsDetector(Detector):
 
 
 def look(analyser: FaceAnalyser, image: Pixels) -> Look | None:
-    """The best face of the working view of an image, as numbers; None where there is none."""
+    """The best face of the working view of an image uint8 [H, W, 3] in [0, 255], as numbers; None where there is
+    none.
+    """
     view = working_view(image)
     face = analyser.best(view)
     if face is None or not face.landmarks.any():

@@ -86,21 +86,21 @@ class FingerprintDetector(Detector):
         return cls(config, prints=means.prints(), linear=np.stack(rows))
 
     def raw_scores(self, images: Sequence[Pixels]) -> Floats:
-        """float64 [n] natural log odds."""
+        """float64 [n] natural log odds of any value, of images uint8 [H, W, 3]."""
         found: Floats = self.correlations(images) @ self.linear[0, :-1] + self.linear[0, -1]
         return found
 
     def correlations(self, images: Sequence[Pixels]) -> Floats:
-        """float64 [n, k] normalised correlation with every fingerprint, in [-1, 1]."""
+        """float64 [n, k] in [-1, 1]: normalised correlation of images uint8 [H, W, 3] with every fingerprint."""
         found = map(residual, images)
         rows = [[_correlation(plane, own) for own in self.prints] for plane in found]
         return np.array(rows, np.float64).reshape(len(images), len(self.prints))
 
     def attribute(self, images: Sequence[Pixels]) -> list[dict[str, float]]:
-        """For each image: source → log10 LR of "made by it" against "from any other source of the training corpus"
-        (the others, photographs among them, in equal shares); bounded by ELUB, best first.
+        """For each image uint8 [H, W, 3]: source → log10 LR of "made by it" against "from any other source".
 
-        `unknown` is the evidence against the likeliest of them. `named` says which of them is worth naming.
+        The others, photographs among them, are those of the training corpus in equal shares; bounded by ELUB, best
+        first. `unknown` is the evidence against the likeliest of them. `named` says which of them is worth naming.
         """
         calibrations = _attribution(self.config)
         logits = self.correlations(images) @ self.linear[1:, :-1].T + self.linear[1:, -1]
@@ -128,12 +128,16 @@ class FingerprintDetector(Detector):
         return self.calibrated.uncapped(raw).astype(np.float32)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The fingerprints float32 [k, h, w] and the linear maps float64 [1 + k, k + 1]."""
+        """The arrays by name, all finite: the fingerprints float32 [k, h, w] and the linear maps float64 [1 + k, k +
+        1].
+        """
         return {"prints": self.prints, "linear": self.linear}
 
     @classmethod
     def from_arrays(cls, config: Json, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """A detector with exactly these fingerprints."""
+        """A detector with exactly these arrays, all finite: those of `arrays`, float32 [k, h, w] and float64 [1 + k,
+        k + 1].
+        """
         n = len(_attribution(config))
         prints = arrays.get("prints", np.zeros(0))
         side = WORKING_PX - 2 * BORDER_PX

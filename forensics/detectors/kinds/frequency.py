@@ -69,7 +69,7 @@ class FrequencyDetector(Detector):
         return cls(config, mean=mean, scale=scale, weights=weights.astype(np.float32), offset=offset)
 
     def raw_scores(self, images: Sequence[Pixels]) -> Floats:
-        """float64 [n] natural log odds."""
+        """float64 [n] natural log odds of any value, of images uint8 [H, W, 3]."""
         return np.array([self._one(working_view(image)) for image in images], np.float64)
 
     def _one(self, view: Pixels) -> float:
@@ -78,13 +78,13 @@ class FrequencyDetector(Detector):
         return float(standard.astype(np.float64) @ self.weights.astype(np.float64) + self.offset)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Mean, scale, weights (float32 [d]) and offset (float64 [1])."""
+        """The arrays by name, all finite: mean, scale, weights (float32 [d]) and offset (float64 [1])."""
         offset = np.array([self.offset], np.float64)
         return {"mean": self.mean, "scale": self.scale, "weights": self.weights, "offset": offset}
 
     @classmethod
     def from_arrays(cls, config: Json, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """A classifier with exactly these arrays."""
+        """A detector with exactly these arrays, all finite: those of `arrays`, float32 [d] and float64 [1]."""
         names = _checked(config.get("features", (DEFAULT_SET,)))
         n = len(features_of(np.zeros((64, 64, 3), np.uint8), names))
         shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("mean", "scale", "weights"), (n,))

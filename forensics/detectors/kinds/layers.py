@@ -69,7 +69,8 @@ class LayersDetector(Detector):
 
     @classmethod
     def fit_crossed(cls, pool: Pool, views: Views, options: FitOptions) -> tuple[Self, Floats]:
-        """Fitted to all views, and the score float64 [n] of each by a classifier that was fitted without its fold.
+        """Fitted to all views, and the score float64 [n], finite, of each by a classifier that was fitted without its
+        fold.
 
         The statistics, nearly all of the time it takes, stay below `options.work` until somebody removes them.
         """
@@ -104,7 +105,7 @@ class LayersDetector(Detector):
         return self.statistics.device
 
     def raw_scores(self, images: Sequence[Pixels]) -> Floats:
-        """float64 [n]: about 1 for synthetic images, −1 for photographs."""
+        """float64 [n] of any value, about 1 for synthetic images and −1 for photographs; of images uint8 [H, W, 3]."""
         table = _standard(self.statistics([working_view(image) for image in images]), self.mean, self.scale)
         return np.asarray(table.astype(np.float64) @ self.weights.astype(np.float64) + self.offset)
 
@@ -125,7 +126,7 @@ class LayersDetector(Detector):
         return self
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The networks' weights as float16, the classifier as float32."""
+        """The arrays by name, all finite: the networks' as float16 [d, …], the classifier's as float32 [d]."""
         found: dict[str, NDArray[Any]] = {
             f"trunk{number}.{key}": value.detach().cpu().half().contiguous().numpy()
             for number, trunk in enumerate(self.statistics.trunks)
@@ -136,7 +137,7 @@ class LayersDetector(Detector):
 
     @classmethod
     def from_arrays(cls, config: Json, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """A detector with exactly these arrays."""
+        """A detector with exactly these arrays, all finite: those of `arrays`, float16 [d, …] and float32 [d]."""
         variants = config.get("variants")
         if not isinstance(variants, list) or not variants or not set(variants) <= set(VARIANTS):
             raise DetectorError(f"a layers detector has variants of {sorted(VARIANTS)}, not {variants!r}")
@@ -191,10 +192,11 @@ def ridge(
     rows: NDArray[np.int64],
     products: NDArray[np.float32],
 ) -> tuple[NDArray[np.float32], float]:
-    """Weights [d] and offset of a weighted ridge regression of `targets` [n] on the `rows` of `table` [n, d].
+    """Weights float32 [d] and offset of a weighted ridge regression of `targets` [n] on the `rows` of `table` [n, d].
 
     It is solved in its dual, from the inner `products` [n, n] of the table's rows, which several fits can share. The
     penalty is in units of the rows' mean square length, per image: views of one image (`group`) go together.
+    `importance` [n], each ≥ 0, is what a row counts.
     """
     from scipy.linalg import solve
 

@@ -32,7 +32,10 @@ _CONTRAST: Final = 0.226  # ImageNet's mean standard deviation of a channel
 
 
 def neighbouring_pixel_residual(x: Tensor) -> Tensor:
-    """float32 [n, c, h, w] minus its upper left pixel in every 2 × 2 cell (an odd last row or column is one)."""
+    """float32 [n, c, h, w], of any value, minus its upper left pixel in every 2 × 2 cell.
+
+    An odd last row or column is a cell of its own.
+    """
     height, width = x.shape[2:]
     corners = functional.interpolate(x[:, :, ::2, ::2], scale_factor=2.0, mode="nearest")
     return x - corners[:, :, :height, :width]
@@ -71,6 +74,7 @@ class ResidualTrunk(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features float32 [n, 4 · width, h / 16, w / 16], finite, of residuals float32 [n, 3, h, w]."""
         y = functional.max_pool2d(functional.relu(self.norm(self.stem(x))), 3, 2, 1)
         features: Tensor = self.blocks(y)
         return features
@@ -103,5 +107,7 @@ class NprDetector(NetworkDetector):
 
     @staticmethod
     def prepare(x: Tensor) -> Tensor:
-        """Two thirds of the residual of pixels in units of ImageNet's contrast, as published."""
+        """uint8 [n, 3, h, w] in [0, 255] → float32 in [-3, 3]: two thirds of the residual, in units of ImageNet's
+        contrast.
+        """
         return neighbouring_pixel_residual(x.float() / (255.0 * _CONTRAST)) * (2.0 / 3.0)

@@ -43,6 +43,7 @@ class PatchTrunk(nn.Module):
         self.head = nn.Sequential(nn.Conv2d(40, _FEATURES, 1), nn.ReLU6())
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features float32 [n, 256, ceil(h / 8), ceil(w / 8)] in [0, 6] of images float32 [n, 3, h, w] in [-1, 1]."""
         features: Tensor = self.head(self.blocks(self.stem(x)))
         return features
 
@@ -79,7 +80,9 @@ class PatchDetector(NetworkDetector):
 
     @staticmethod
     def prepare(x: Tensor) -> Tensor:
-        """(pixel − 127) / 128, as the ImageNet weights were trained."""
+        """uint8 [n, 3, h, w] in [0, 255] → float32 of the same shape in [-1, 1], as the ImageNet weights were
+        trained.
+        """
         return lite_input(x)
 
 

@@ -72,11 +72,11 @@ class NetworkDetector(Detector):
     @staticmethod
     @abstractmethod
     def prepare(x: Tensor) -> Tensor:
-        """uint8 [n, 3, h, w] → the float32 input of the trunk, same n, h, w."""
+        """uint8 [n, 3, h, w] in [0, 255] → the float32 input of the trunk, same n, h, w."""
 
     @classmethod
     def from_arrays(cls, config: Json, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """The network with exactly these arrays (float16 on disk, float32 in use)."""
+        """The network with exactly these arrays, finite: float16 [d, …] on disk, float32 in use."""
         network = cls.build(config)
         state = network.state_dict()
         expect_shapes(
@@ -88,7 +88,7 @@ class NetworkDetector(Detector):
         return cls(config, network=network.eval().to(memory_format=torch.channels_last))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The state of the network, floating point as float16."""
+        """The arrays by name, all finite: the state of the network, float16 [d, …]."""
         state = {key: value.detach().cpu() for key, value in self.network.state_dict().items()}
         return {k: (v.half() if v.is_floating_point() else v).contiguous().numpy() for k, v in state.items()}
 
@@ -99,11 +99,13 @@ class NetworkDetector(Detector):
         return self
 
     def raw_scores(self, images: Sequence[Pixels]) -> Floats:
-        """float64 [n] mean logit."""
+        """float64 [n] mean logits, of any value, of images uint8 [H, W, 3]."""
         return np.array([places.mean(dtype=np.float64) for places in self.local_logits(images)], np.float64)
 
     def local_logits(self, images: Sequence[Pixels]) -> list[NDArray[np.float32]]:
-        """float32 [h', w'] logits of each image. Images of one size go through the network together."""
+        """float32 [h', w'] logits of any value, of each image uint8 [h, w, 3]; those of one size go through
+        together.
+        """
         views = [working_view(image) for image in images]
         groups: dict[tuple[int, ...], list[int]] = {}
         for index, view in enumerate(views):

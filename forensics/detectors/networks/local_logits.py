@@ -18,13 +18,13 @@ class LocalLogits(nn.Module):
         nn.init.zeros_(self.classifier.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits [n] of float images as the trunk wants them (for training: dropout after pooling)."""
+        """Logits float32 [n], of any value, of images as the trunk takes them (for training: dropout after pooling)."""
         pooled = self.trunk(x).float().mean((2, 3))
         logits: Tensor = self.classifier(self.dropout(pooled))
         return logits[:, 0]
 
     def local(self, x: Tensor) -> Tensor:
-        """Logits [n, h', w'], whose mean over the places is `forward` without dropout."""
+        """Logits float32 [n, h', w'], of any value, whose mean over the places is `forward` without dropout."""
         features = self.trunk(x).float()
         logits = torch.einsum("nchw,c->nhw", features, self.classifier.weight[0])
         return logits + self.classifier.bias

@@ -97,7 +97,8 @@ class Augmentation:
 
 
 def degraded(pixels: Pixels, sha256: str, draw: int, seed: int, augmentation: Augmentation) -> Pixels:
-    """uint8 [h, w, 3]: draw 0 is the image as it is, any other passes `augmentation`, the same for both classes.
+    """uint8 [h, w, 3] in [0, 255]: draw 0 is the image as it is, any other passes `augmentation`, for both classes
+    alike.
 
     The draws depend on (seed, draw, sha256) and on nothing else.
     """

@@ -15,7 +15,7 @@ FOLDS: Final = 5
 
 
 def folds_of(pool: Pool, seed: int) -> NDArray[np.int64]:
-    """int64 [n] a fold for each image, 0 to 4."""
+    """int64 [n] in 0 to 4: a fold for each image of a pool."""
     traces = [
         Trace(sha256, pool.phash[i] if pool.phash else "", pool.origins[i] if pool.origins else ())
         for i, sha256 in enumerate(pool.sha256)

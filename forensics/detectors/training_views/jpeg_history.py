@@ -28,7 +28,9 @@ ORIGINAL_PX: Final = 1024
 def with_jpeg_history(
     pixels: Pixels, quality: int, chroma: str = "4:2:0", scale: float | None = None
 ) -> Pixels:
-    """uint8 [h, w, 3] as if it had been a JPEG file `scale` times as large; by default 1024 px on its longer side."""
+    """uint8 [h, w, 3] in [0, 255] as if it had been a JPEG file `scale` times as large; by default 1024 px on its
+    longer side.
+    """
     height, width = pixels.shape[:2]
     if scale is None:
         scale = max(1.0, ORIGINAL_PX / max(height, width))
@@ -38,7 +40,9 @@ def with_jpeg_history(
 
 
 def enlarged(pixels: Pixels, shape: tuple[int, int]) -> Pixels:
-    """uint8 [*shape, 3] whose bicubic reduction is `pixels` again, up to rounding (the least one in its norm)."""
+    """uint8 [*shape, 3] in [0, 255] whose bicubic reduction is `pixels` [h, w, 3] again, up to rounding (least in
+    its norm).
+    """
     rows = _inverse(pixels.shape[0], shape[0])
     columns = _inverse(pixels.shape[1], shape[1])
     planes = [rows @ pixels[:, :, c].astype(np.float32) @ columns.T for c in range(3)]

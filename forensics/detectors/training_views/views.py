@@ -61,12 +61,17 @@ class Views:
     share: Floats  # of its source's weight: 1, or less for self-made images and the photographs beside them
 
     def with_equal_history(self) -> tuple[Pixels, ...]:
-        """Of crossed views, those of each image with the photographs' JPEG history, if any is given."""
+        """Of crossed views, those uint8 [h, w, 3] in [0, 255] of each image with the photographs' JPEG history, if
+        any is given.
+        """
         return tuple(self.images[1 :: self.draws])
 
     def balanced(self) -> Floats:
         """float64 [n · draws] training weights: each class half of the sum, its sources by the square root of their
-        size, times their `share`."""
+        size.
+
+        Times their `share`; [n] is the number of images.
+        """
         weights = np.zeros(len(self.labels))
         for label in (0, 1):
             for source in np.unique(self.sources[self.labels == label]):
