@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,10 +20,10 @@ from forensics.core.devices import pick_device
 from forensics.core.errors import ForensicsError
 from forensics.core.terminal import print_line
 from forensics.corpus.photographs.loading import load_images
-from forensics.generators.base import Generator
 from forensics.generators.training import state
-from forensics.generators.training.losses.losses import Beside
-from forensics.generators.training.options import TrainingOptions
+from forensics.generators.training.losses.contract import LabelledImages
+from forensics.generators.training.losses.energy_distance import EnergyDistance
+from forensics.generators.training.options import read_options
 from forensics.generators.training.trainer import STATE_FILE, Trainer
 
 _DRAWS = 4
@@ -31,55 +32,55 @@ _DRAWS = 4
 def gradient_sizes(trainer: Trainer, draws: int = _DRAWS) -> dict[str, float]:
     """Norm of the gradient of each term the generator learns from, weighted; mean of `draws` batches.
 
-    `anchor persons` is the part of `anchors` that descriptors have. Moves the state of the distances: the trainer is
-    not to go on training.
+    `glo identity` is the part of `glo` that descriptors have. Moves the state of the distances: the trainer is not to
+    go on training.
     """
     sizes: dict[str, list[float]] = {}
     for draw in range(draws):
-        found = {name: _gradient(trainer, term, draw) for name, term in _terms(trainer).items()}
-        anchors = trainer.anchors
-        if anchors is not None and trainer.options.anchor_identity:
-            anchors.descriptor_weight = 0.0
-            found["anchor persons"] = found["anchors"] - _gradient(trainer, _terms(trainer)["anchors"], draw)
-            anchors.descriptor_weight = trainer.options.anchor_identity
-        for name, gradient in found.items():
+        gradients = {name: _gradient(trainer, term, draw) for name, term in _terms(trainer).items()}
+        codes = trainer.terms.codes
+        if codes is not None and codes.identity is not None:
+            identity, codes.identity = codes.identity, replace(codes.identity, weight=0.0)
+            without = _gradient(trainer, _terms(trainer)["glo"], draw)
+            codes.identity = identity
+            gradients["glo identity"] = gradients["glo"] - without
+        for name, gradient in gradients.items():
             sizes.setdefault(name, []).append(float(gradient.norm()))
     return {name: sum(values) / draws for name, values in sizes.items()}
 
 
 def _terms(trainer: Trainer) -> dict[str, Callable[[], Tensor]]:
     """Each weighted term, as a function that makes its images and says its value."""
-    o, loss, projected, anchors = trainer.options, trainer.loss, trainer.projected, trainer.anchors
-
-    def made() -> tuple[Tensor, Tensor]:
-        return loss.fakes(o.batch, trainer._fake_labels(o.batch, 0))
+    steps, batch = trainer.steps, trainer.options.batch
+    weights, projected, codes = steps.losses, trainer.terms.projected, trainer.terms.codes
+    labels = trainer.batches.fake_labels(batch, trainer.iteration, 0)
 
     def fakes() -> Tensor:
-        return made()[0]
+        return steps.fakes(batch, labels)[0]
 
-    labels = trainer._fake_labels(o.batch, 0)
-    terms = {"plain": lambda: o.plain_weight * loss.generator_loss(loss.logits(fakes(), labels))}
+    def adversarial() -> Tensor:
+        logits = steps.critic(LabelledImages(fakes(), labels))
+        return weights.adversarial_weight * steps.adversarial.generator_loss(logits)
+
+    terms = {"adversarial": adversarial}
     if projected is not None:
-        terms["projected"] = lambda: o.projected_weight * projected.generator_loss(fakes())
-    for name in loss.beside.distances:
-        weight = getattr(o, f"{name}_weight")
-        terms[name] = partial(_distance, loss.beside, name, weight, trainer.G, made)
-    if anchors is not None:
-        terms["anchors"] = lambda: o.anchor_weight * anchors.loss(trainer.G, o.anchor_count)
+        terms["projected"] = lambda: weights.projected_weight * projected.generator_loss(fakes())
+    for name, weight in steps.distance_weights().items():
+        terms[name] = partial(_distance, trainer.terms.distances[name], weight, fakes)
+    if codes is not None:
+        terms["glo"] = lambda: weights.glo_weight * codes.loss(trainer.G, weights.glo_batch)
     return terms
 
 
-def _distance(
-    beside: Beside, name: str, weight: float, generator: Generator, made: Callable[[], tuple[Tensor, Tensor]]
-) -> Tensor:
-    return weight * beside.distance(name, generator, *made())
+def _distance(distance: EnergyDistance, weight: float, fakes: Callable[[], Tensor]) -> Tensor:
+    return weight * distance.loss(fakes())
 
 
 def _gradient(trainer: Trainer, term: Callable[[], Tensor], draw: int) -> Tensor:
     trainer.ranks.seed(draw, trainer.iteration)
     parameters = [p for p in trainer.G.parameters() if p.requires_grad]
-    found = torch.autograd.grad(term(), parameters, allow_unused=True)
-    return torch.cat([g.flatten() for g in found if g is not None])
+    gradients = torch.autograd.grad(term(), parameters, allow_unused=True)
+    return torch.cat([g.flatten() for g in gradients if g is not None])
 
 
 def read_trainer(run: Path, data: Sequence[Path | str], leave_out: Path | None = None) -> Trainer:
@@ -87,13 +88,13 @@ def read_trainer(run: Path, data: Sequence[Path | str], leave_out: Path | None =
     path = run / STATE_FILE
     if not path.is_file():
         raise ForensicsError(f"{path}: is missing; name the folder of a training run")
-    options = TrainingOptions(**state.load(path).facts["options"])
+    options = read_options(state.load(path).facts.options)
     images = load_images(
         data,
-        options.resolution,
+        options.network.resolution,
         None,
-        framing=options.framing,
-        with_classes=options.c_dim > 0,
+        framing=options.images.framing,
+        with_classes=options.network.c_dim > 0,
         leave_out=leave_out,
     )
     trainer = Trainer(options, images, run, pick_device("cpu"))

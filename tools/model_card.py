@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from forensics.generators.training.options import DESCRIPTORS
+from forensics.generators.training.options import (
+    IDENTITY_NETWORKS,
+    TrainingOptions,
+    read_options,
+    without_effect,
+)
+from forensics.generators.training.steps import DISTANCE_INTERVAL
 
 _WIDTH = 118
 
@@ -63,7 +70,7 @@ def _training(facts: dict[str, Any]) -> list[str]:
             f"rate {o['lr_g']}, R1 {o['r1_gamma']}, style mixing {o['style_mixing_prob']}, EMA half-life "
             f"{o['ema_kimg']:.0f} kimg, augmentation `{o['augment']}` (p = {facts['augment_p']:.2f}), seed {o['seed']}."
         ),
-        *(f"- {line}" for line in _beside_the_discriminator(o)),
+        *(f"- {line}" for line in _generator_terms(o)),
         "",
         *_as_mean(facts),
         *_as_spread(facts),
@@ -88,38 +95,47 @@ def _as_spread(facts: dict[str, Any]) -> list[str]:
     return [f"Then psi was given other units (spread.py): psi 1 here is what was psi {share:g} in training."]
 
 
-def _beside_the_discriminator(o: dict[str, Any]) -> list[str]:
-    """What the generator learned from beside the plain discriminator (and how much from that), a line each."""
-    lines = []
-    if o.get("plain_weight", 1) != 1:
-        lines.append(f"Plain discriminator: what it says to the generator has weight {o['plain_weight']}.")
-    if o.get("projected_side"):
-        beside = ", of features of ImageNet and of `descriptor`" if o.get("projected_faces") else ""
-        lines.append(f"Projected discriminator: weight {o['projected_weight']}{beside}.")
-    if o.get("lowest_psi", 1) != 1:
-        lines.append(f"Faces that the discriminators see: psi drawn between {o['lowest_psi']} and 1.")
-    if o.get("matching_weight"):
-        lines.append(
-            f"Energy distance of features to those of all photographs: weight {o['matching_weight']}, every "
-            f"{o['matching_interval']} iterations."
+def _generator_terms(options: Mapping[str, object]) -> list[str]:
+    """What the generator learned from beside the adversarial loss (and how much from that), a line each.
+
+    Of options of earlier releases, too; what today's code cannot follow any more is named at the end.
+    """
+    o = read_options(options)
+    lines = [*_of_discriminators(o), *_of_distances(o), *_of_codes(o)]
+    return lines + [
+        f"`{name}` was {value}, an option that is no more." for name, value in without_effect(options).items()
+    ]
+
+
+def _of_discriminators(o: TrainingOptions) -> Iterator[str]:
+    losses = o.losses
+    if losses.adversarial_weight != 1:
+        yield f"Adversarial loss: weight {losses.adversarial_weight}."
+    if losses.projected_side:
+        beside = ", of features of ImageNet and of `descriptor`" if losses.vision_aided else ""
+        yield f"Projected discriminator: weight {losses.projected_weight}{beside}."
+    if o.sampling.lowest_psi != 1:
+        yield f"Faces that the discriminators see: psi drawn between {o.sampling.lowest_psi} and 1."
+
+
+def _of_distances(o: TrainingOptions) -> Iterator[str]:
+    losses = o.losses
+    if losses.matching_weight:
+        yield (
+            f"Energy distance of features to those of all photographs: weight {losses.matching_weight}, every "
+            f"{DISTANCE_INTERVAL} iterations."
         )
-    if o.get("inner_weight"):
-        lines.append(f"The same of the inner face, enlarged: weight {o['inner_weight']}.")
-    if o.get("identity_weight"):
-        used = " and ".join(f"`{DESCRIPTORS[name]}`" for name in o.get("descriptors", "dlib").split("+"))
-        lines.append(
-            f"The same of descriptors of persons ({used}, not the pack below): weight {o['identity_weight']}."
+    if losses.identity_weight:
+        used = " and ".join(f"`{IDENTITY_NETWORKS[name]}`" for name in losses.identity_networks.split("+"))
+        yield f"The same of face descriptors ({used}, not the pack below): weight {losses.identity_weight}."
+
+
+def _of_codes(o: TrainingOptions) -> Iterator[str]:
+    losses = o.losses
+    if losses.glo_weight:
+        alone = f"for the first {losses.glo_kimg:g} kimg these alone, then " if losses.glo_kimg else ""
+        yield (
+            f"Photographs as latents of their own: {alone}weight {losses.glo_weight}, {losses.glo_batch} an iteration."
         )
-    if o.get("truncation_weight"):
-        lines.append(f"Persons kept along truncation, by the same: weight {o['truncation_weight']}.")
-    if o.get("anchor_weight"):
-        alone = f"for the first {o['anchor_kimg']:g} kimg these alone, then " if o["anchor_kimg"] else ""
-        lines.append(
-            f"Photographs as latents of their own: {alone}weight {o['anchor_weight']}, {o['anchor_count']} an "
-            "iteration."
-        )
-    if o.get("anchor_identity"):
-        lines.append(
-            f"What is made of those latents is compared in persons, too: weight {o['anchor_identity']}."
-        )
-    return lines
+    if losses.glo_identity_weight:
+        yield f"What is made of those latents is compared in persons, too: weight {losses.glo_identity_weight}."

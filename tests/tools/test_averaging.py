@@ -10,7 +10,8 @@ import torch
 from forensics.core.errors import ForensicsError
 from forensics.generators.base import load_generator
 from forensics.generators.checkpoints import Checkpoint, read_checkpoint
-from tools.averaging import averaged, main
+from forensics.generators.training.averaging import averaged
+from tools.averaging import main
 
 SNAPSHOTS = Path(__file__).parents[2] / "snapshots"
 EARLY, LATER = (SNAPSHOTS / f"default-64-{kimg}kimg.safetensors" for kimg in ("024", "108"))

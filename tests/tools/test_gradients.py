@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +11,11 @@ from forensics.core.devices import uses_bfloat16
 from forensics.core.errors import ForensicsError
 from forensics.corpus.photographs.data import TrainingImages
 from forensics.generators.training.presets import resolve
-from forensics.generators.training.run import run_training
+from forensics.generators.training.run import Request, run_training
 from forensics.generators.training.trainer import Trainer
 from tools.gradients import gradient_sizes, main
 
-TERMS = {"projected_side": 128, "matching_weight": 1.0, "anchor_weight": 2.0, "anchor_count": 4}
+TERMS = {"projected_side": 128, "matching_weight": 1.0, "glo_weight": 2.0, "glo_batch": 4}
 
 
 def test_each_term_is_as_large_as_its_weight_makes_it(
@@ -27,22 +26,21 @@ def test_each_term_is_as_large_as_its_weight_makes_it(
         gradient_sizes(Trainer(o, images, tmp_path, torch.device("cpu")), draws=2)
         for o in (
             options,
-            replace(
-                options,
-                plain_weight=0.25,
-                projected_weight=3 * options.projected_weight,
-                anchor_weight=4.0,
+            options.with_(
+                adversarial_weight=0.25,
+                projected_weight=3 * options.losses.projected_weight,
+                glo_weight=4.0,
             ),
         )
     )
-    assert list(once) == ["plain", "projected", "matching", "anchors"]
+    assert list(once) == ["adversarial", "projected", "matching", "glo"]
     assert all(size > 0 for size in once.values())
-    assert more["plain"] == pytest.approx(0.25 * once["plain"], rel=1e-4)
+    assert more["adversarial"] == pytest.approx(0.25 * once["adversarial"], rel=1e-4)
     # In bfloat16 three times a gradient is rounded otherwise.
     rounding = 0.01 if uses_bfloat16("cpu") else 1e-4
     assert more["projected"] == pytest.approx(3 * once["projected"], rel=rounding)
     assert more["matching"] == pytest.approx(once["matching"], rel=1e-4)
-    assert more["anchors"] == pytest.approx(2 * once["anchors"], rel=1e-4)
+    assert more["glo"] == pytest.approx(2 * once["glo"], rel=1e-4)
 
 
 @pytest.mark.slow
@@ -50,13 +48,13 @@ def test_a_run_is_read_and_its_persons_stand_by_themselves(
     shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], few_generated: None
 ) -> None:
     photographs = sorted((shared / "data/faces256/val/real").glob("*.png"))[:12]
-    changes = {**TERMS, "resolution": 32, "anchor_identity": 4.0}
-    run_training(tmp_path / "run", photographs, "tiny-16", changes, kimg=0.008, snap_kimg=0.008)
+    changes = {**TERMS, "resolution": 32, "glo_identity_weight": 4.0}
+    run_training(tmp_path / "run", Request(photographs, "tiny-16", changes, kimg=0.008, snap_kimg=0.008))
     capsys.readouterr()
     main([str(tmp_path / "run"), "--data", *map(str, photographs)])
     sizes = {line[:15].strip(): float(line[15:]) for line in capsys.readouterr().out.splitlines()}
-    assert list(sizes) == ["plain", "projected", "matching", "anchors", "anchor persons"]
-    assert 0 < sizes["anchor persons"] < 2 * sizes["anchors"]
+    assert list(sizes) == ["adversarial", "projected", "matching", "glo", "glo identity"]
+    assert 0 < sizes["glo identity"] < 2 * sizes["glo"]
     with pytest.raises(ForensicsError, match="images have changed"):
         main([str(tmp_path / "run"), "--data", *map(str, photographs[:11])])
     with pytest.raises(ForensicsError, match="name the folder of a training run"):

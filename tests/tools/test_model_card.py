@@ -20,13 +20,11 @@ def test_a_card_says_that_psi_has_other_units() -> None:
 
 
 def test_a_card_says_what_else_the_generator_learned_from() -> None:
-    options = resolve("stylegan2-64-anchored").as_json()
-    text = "\n".join(model_card._beside_the_discriminator(options))
+    options = resolve("stylegan2-64-glo").to_json()
+    text = "\n".join(model_card._generator_terms(options))
     assert "weight 0.2, of features of ImageNet and of `descriptor`." in text
     assert "psi drawn between 0.6 and 1." in text
-    assert "psi drawn" not in "\n".join(
-        model_card._beside_the_discriminator(resolve("stylegan2-64").as_json())
-    )
+    assert "psi drawn" not in "\n".join(model_card._generator_terms(resolve("stylegan2-64").to_json()))
 
 
 def test_a_card_counts_the_runs_before() -> None:

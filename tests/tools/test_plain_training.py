@@ -6,9 +6,11 @@ import torch
 
 from forensics.generators.architectures.stylegan2 import StyleGAN2Generator
 from forensics.generators.architectures.stylegan2_discriminator import StyleGAN2Discriminator
-from forensics.generators.training.augment import PIPELINES, AugmentPipe
-from forensics.generators.training.losses.losses import LogisticLoss, Real
-from tools.speed.plain_training import PlainDiscriminator, PlainLoss, stylegan2_discriminator
+from forensics.generators.training.augmentation.pipe import PIPELINES, AugmentPipe
+from forensics.generators.training.losses.contract import LabelledImages
+from forensics.generators.training.options import SamplingOptions
+from forensics.generators.training.steps import GradientSteps, Lazy
+from tools.speed.plain_training import PlainDiscriminator, PlainSteps, stylegan2_discriminator
 
 SIZES = {"img_resolution": 16, "channel_base": 256, "channel_max": 24}
 
@@ -28,11 +30,11 @@ def test_both_sides_give_the_discriminator_the_same_gradient() -> None:
     for plainly in (False, True):
         torch.manual_seed(0)
         g, d = StyleGAN2Generator(**SIZES, z_dim=8, w_dim=8), StyleGAN2Discriminator(**SIZES)
-        pipe = AugmentPipe(PIPELINES["noaug"])
+        pipe, sampling = AugmentPipe(PIPELINES["noaug"]), SamplingOptions(style_mixing_prob=0.0)
         if plainly:
-            loss: LogisticLoss = PlainLoss(g, PlainDiscriminator(d), pipe, mixing_prob=0.0)
+            steps: GradientSteps = PlainSteps(g, PlainDiscriminator(d), pipe, sampling=sampling)
         else:
-            loss = LogisticLoss(g, d, pipe, mixing_prob=0.0)
-        loss.r1_step(Real(images), 0.1, 16)
+            steps = GradientSteps(g, d, pipe, sampling=sampling)
+        steps.r1_step(LabelledImages(images), Lazy(0.1, 16))
         gradients.append(torch.cat([p.grad.flatten() for p in d.parameters() if p.grad is not None]))
     assert float((gradients[0] - gradients[1]).norm() / gradients[1].norm()) < 1e-4

@@ -12,7 +12,7 @@ from forensics.core.errors import ForensicsError
 from forensics.core.files import sha256_file
 from forensics.faces.analyser import load_faces
 from forensics.generators.base import load_generator
-from forensics.generators.training.run import run_training
+from forensics.generators.training.run import Request, run_training
 from tools import release
 
 
@@ -22,7 +22,7 @@ def test_a_run_is_chosen_measured_and_written(
 ) -> None:
     run, out = tmp_path / "run", tmp_path / "tiny"
     photographs = sorted((shared / "data/faces256/val/real").glob("*.png"))[:12]
-    run_training(run, photographs, "tiny-16", {}, kimg=0.016, snap_kimg=0.008)
+    run_training(run, Request(photographs, "tiny-16", {}, kimg=0.016, snap_kimg=0.008))
     monkeypatch.setattr(release, "_N", 20)
     monkeypatch.setattr(release, "_SEEDS", range(2))
     monkeypatch.setattr(release, "_KID_SEEDS", range(5, 7))

@@ -11,8 +11,9 @@ import torch
 from forensics.core.errors import ForensicsError
 from forensics.generators.base import Generator, load_generator
 from forensics.generators.checkpoints import Checkpoint, read_checkpoint
+from forensics.generators.training.psi import with_psi_moved
 from tools import averaging
-from tools.spread import main, spread
+from tools.spread import main
 
 EARLY = Path(__file__).parents[2] / "snapshots" / "default-64-024kimg.safetensors"
 
@@ -36,7 +37,7 @@ def test_images_at_psi_are_those_at_a_share_of_it(tmp_path: Path, share: float) 
 
 def test_all_but_the_styles_stays_and_shares_multiply(tmp_path: Path) -> None:
     checkpoint = read_checkpoint(EARLY)
-    made = spread(checkpoint, 0.5)
+    made = with_psi_moved(checkpoint, 0.5)
     a, b = checkpoint.networks["G_ema"].state, made["G_ema"].state
     assert a.keys() == b.keys()
     changed = {name for name in a if not torch.equal(a[name], b[name])}
@@ -61,10 +62,10 @@ def test_what_cannot_be_is_refused() -> None:
     checkpoint = read_checkpoint(EARLY)
     for share in (0.0, -1.0, float("inf"), float("nan")):
         with pytest.raises(ForensicsError, match="above 0"):
-            spread(checkpoint, share)
+            with_psi_moved(checkpoint, share)
     without = Checkpoint("w.safetensors", "", "native", {"D": checkpoint.networks["D"]})
     with pytest.raises(ForensicsError, match=r"w.safetensors: holds no G_ema of StyleGAN2"):
-        spread(without, 0.5)
+        with_psi_moved(without, 0.5)
     other = replace(without, networks={"G_ema": checkpoint.networks["D"]})
     with pytest.raises(ForensicsError, match="holds no G_ema of StyleGAN2"):
-        spread(other, 0.5)
+        with_psi_moved(other, 0.5)

@@ -20,11 +20,13 @@ from forensics.generators.architectures.stylegan2_discriminator import StyleGAN2
 from forensics.generators.architectures.stylegan3 import StyleGAN3Generator
 from forensics.generators.base import Generator
 from forensics.generators.export import export_onnx, session_of
-from forensics.generators.training.augment import PIPELINES, AugmentPipe
-from forensics.generators.training.losses.losses import LogisticLoss, Real
+from forensics.generators.training.augmentation.pipe import PIPELINES, AugmentPipe
+from forensics.generators.training.losses.contract import LabelledImages
+from forensics.generators.training.options import SamplingOptions
+from forensics.generators.training.steps import GradientSteps, Lazy
 from tools.speed import plain
 from tools.speed.plain_mobile import mobile_stylegan_synthesis
-from tools.speed.plain_training import PlainDiscriminator, PlainLoss
+from tools.speed.plain_training import PlainDiscriminator, PlainSteps
 
 
 @dataclass(frozen=True)
@@ -138,13 +140,14 @@ def _training(batch: int) -> Work:
         torch.manual_seed(0)
         g, d = StyleGAN2Generator(**sizes, num_mapping_layers=2), StyleGAN2Discriminator(**sizes)
         pipe = AugmentPipe(PIPELINES["noaug"])
+        sampling = SamplingOptions(style_mixing_prob=0.0)
         if plainly:
-            loss: LogisticLoss = PlainLoss(g, PlainDiscriminator(d), pipe, mixing_prob=0.0)
+            steps: GradientSteps = PlainSteps(g, PlainDiscriminator(d), pipe, sampling=sampling)
         else:
             g.lay_out()
             d.to(memory_format=torch.channels_last)
-            loss = LogisticLoss(g, d, pipe, mixing_prob=0.0)
-        sides.append(_iteration(loss, g, d, real, fused=not plainly))
+            steps = GradientSteps(g, d, pipe, sampling=sampling)
+        sides.append(_iteration(steps, g, d, real, fused=not plainly))
 
     def flops() -> float:
         with torch.no_grad():
@@ -159,7 +162,7 @@ def _training(batch: int) -> Work:
 
 
 def _iteration(
-    loss: LogisticLoss, g: StyleGAN2Generator, d: StyleGAN2Discriminator, real: Tensor, *, fused: bool
+    steps: GradientSteps, g: StyleGAN2Generator, d: StyleGAN2Discriminator, real: Tensor, *, fused: bool
 ) -> Callable[[], None]:
     n = len(real)
     opt_g = torch.optim.Adam(g.parameters(), lr=1e-4, betas=(0.0, 0.99), fused=fused)
@@ -167,13 +170,13 @@ def _iteration(
 
     def iteration() -> None:
         d.requires_grad_(False)
-        loss.generator_step(n, 0.995)
-        loss.path_length_step(max(n // 8, 1), 2.0, 0.01, 4)
+        steps.generator_step(n, track_w_avg=0.995)
+        steps.path_length_step(max(n // 8, 1), Lazy(2.0, 4))
         opt_g.step()
         opt_g.zero_grad(set_to_none=True)
         d.requires_grad_(True)
-        loss.discriminator_step(Real(real), n)
-        loss.r1_step(Real(real[: max(n // 16, 1)]), 0.1, 16)
+        steps.discriminator_step(LabelledImages(real), n)
+        steps.r1_step(LabelledImages(real[: max(n // 16, 1)]), Lazy(0.1, 16))
         opt_d.step()
         opt_d.zero_grad(set_to_none=True)
 

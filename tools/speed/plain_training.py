@@ -14,7 +14,7 @@ from torch import Tensor
 from forensics.generators.architectures.layers.equalised import Conv2dLayer
 from forensics.generators.architectures.stylegan2 import StyleGAN2Generator
 from forensics.generators.architectures.stylegan2_discriminator import StyleGAN2Discriminator
-from forensics.generators.training.losses.losses import LogisticLoss
+from forensics.generators.training.steps import GradientSteps
 from tools.speed.plain import bias_act, stylegan2_synthesis, upfirdn2d
 
 
@@ -47,7 +47,7 @@ def stylegan2_discriminator(d: StyleGAN2Discriminator, img: Tensor) -> Tensor:
     return logits
 
 
-class PlainLoss(LogisticLoss):
+class PlainSteps(GradientSteps):
     """The trainer's losses over plain synthesis, without style mixing; give it a `PlainDiscriminator`."""
 
     generator: StyleGAN2Generator

@@ -14,20 +14,22 @@ from forensics.generators.training.options import TrainingOptions
 
 def stage_at(options: TrainingOptions, nimg: int) -> tuple[int, float]:
     """(resolution, alpha) after `nimg` images: each size is trained stable, then the next fades in over fade_kimg."""
-    stable, fade = options.stable_kimg * 1000, options.fade_kimg * 1000
+    growing, full = options.growing, options.network.resolution
+    stable, fade = growing.stable_kimg * 1000, growing.fade_kimg * 1000
     phase, within = divmod(float(nimg), stable + fade) if stable + fade > 0 else (64.0, 0.0)
-    resolution = options.start_resolution * 2 ** min(int(phase), 64)
-    if resolution >= options.resolution:
-        return options.resolution, 1.0
+    resolution = growing.start_resolution * 2 ** min(int(phase), 64)
+    if resolution >= full:
+        return full, 1.0
     if within <= stable:
         return resolution, 1.0
     return resolution * 2, (within - stable) / fade
 
 
 def as_shown(images: Tensor, resolution: int, alpha: float) -> Tensor:
-    """Real images [n, c, R, R] with the detail that the generator has at this stage, still at R pixels.
+    """Real images float32 [n, c, R, R], any range, with the detail that the generator has at this stage.
 
-    Below `resolution` nothing is left out; while it fades in, half its size is mixed with share 1 - alpha.
+    They stay at R pixels. Below `resolution` nothing is left out; while it fades in, half its size is mixed with share
+    1 - alpha.
     """
     size = images.shape[2]
     x = F.avg_pool2d(images, size // resolution) if resolution < size else images

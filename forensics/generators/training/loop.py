@@ -3,56 +3,51 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from safetensors import SafetensorError
 
 from forensics.core.errors import ForensicsError
 from forensics.core.files import write_json
 from forensics.core.terminal import Meter
-from forensics.generators.training.monitoring.log import Stopwatch
+from forensics.generators.training.monitoring.log import Row, Stopwatch
 from forensics.generators.training.monitoring.watch import Watch
+from forensics.generators.training.options import Length
 from forensics.generators.training.trainer import Trainer
 
 
-def train(
-    trainer: Trainer, *, kimg: float, snap_kimg: float, meter: Meter, metrics_kimg: float = 0.0
-) -> dict[str, Any]:
-    """Train until `kimg`, with a snapshot at every multiple of `snap_kimg` and at the end. Returns the last log row.
+def train(trainer: Trainer, length: Length, meter: Meter) -> Row:
+    """Train for the `length`. Returns the last row of the log, {} of a rank that does not lead.
 
-    With `metrics_kimg` the averaged generator is scored at each of its multiples that is a snapshot, and at the end.
     Raises `ForensicsError` where the loss is not finite or a file cannot be written; the last snapshot stays.
     """
     begun_kimg = trainer.nimg / 1000
     try:
-        return _train(trainer, kimg, snap_kimg, metrics_kimg, meter)
+        return _train(trainer, length, meter)
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        kept = f"the snapshot before stands (at least {begun_kimg:g} kimg)"
+        stands = f"the snapshot before stands (at least {begun_kimg:g} kimg)"
         raise ForensicsError(
-            f"{trainer.folder}: cannot write a snapshot at {trainer.nimg / 1000:g} kimg ({reason}); {kept}: "
+            f"{trainer.folder}: cannot write a snapshot at {trainer.nimg / 1000:g} kimg ({reason}); {stands}: "
             "make room and run the same command again"
         ) from error
 
 
-def _train(
-    trainer: Trainer, kimg: float, snap_kimg: float, metrics_kimg: float, meter: Meter
-) -> dict[str, Any]:
-    o = trainer.options
-    watch = Watch(trainer, metrics_kimg) if trainer.ranks.leads else None
+def _train(trainer: Trainer, length: Length, meter: Meter) -> Row:
+    o, end = trainer.options, length.kimg * 1000
+    watch = Watch(trainer, length.metrics_kimg) if trainer.ranks.leads else None
     if watch is not None:
-        record = {**o.as_json(), "data_sha256": trainer.images.sha256}
+        record = {**o.to_json(), "data_sha256": trainer.images.sha256}
         write_json(trainer.folder / "training-options.json", record)
         watch.begin()
-    stopwatch, status = Stopwatch(trainer), _Status(kimg * 1000)
-    next_snap = _next_multiple(trainer.nimg, snap_kimg * 1000)
-    while trainer.nimg < kimg * 1000:
+    stopwatch, status = Stopwatch(trainer), _Status(end)
+    next_snap = _next_multiple(trainer.nimg, length.snap_kimg * 1000)
+    while trainer.nimg < end:
         numbers = trainer.step()
         if watch is not None:
             watch.log.add(numbers)
             meter.advance(o.batch, status.line(numbers, trainer.nimg))
-        if trainer.nimg >= min(next_snap, kimg * 1000):
-            next_snap = _next_multiple(trainer.nimg, snap_kimg * 1000)
+        if trainer.nimg >= min(next_snap, end):
+            next_snap = _next_multiple(trainer.nimg, length.snap_kimg * 1000)
             if watch is not None:
                 watch.snapshot(stopwatch.lap())
     if watch is None:
@@ -87,7 +82,7 @@ class _Status:
                 f"D(x) {numbers['D_real']:.2f} D(G(z)) {numbers['D_fake']:.2f} p {numbers['augment_p']:.2f}",
             ]
         else:
-            parts = [f"photographs alone: {numbers['anchors']:.2f}"]
+            parts = [f"photographs' codes alone: {numbers['glo']:.2f}"]
         if elapsed > 0:
             rate = (nimg - before) / elapsed
             parts.append(f"{rate:.1f} img/s, {_duration((self.total - nimg) / rate)} left")

@@ -7,6 +7,8 @@ the augmentation probability and its controller, the mean path length, and two c
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,14 +22,68 @@ from forensics.core.errors import CheckpointError
 from forensics.core.files import replacing
 
 FORMAT_VERSION = 1
+_RENAMED = (
+    (r"^anchors/", "glo/"),
+    (r"^P/(faces\.)?judges\.", r"P/\1heads."),
+    (r"^(matching|identity)/made$", r"\1/queue"),
+)
 
 
-@dataclass
+@dataclass(frozen=True)
+class Facts:
+    """What stands beside the tensors: counters, what the run was asked to do, its images, and ADA's running sum."""
+
+    iteration: int
+    nimg: int
+    options: Mapping[str, object]
+    data_sha256: str
+    ada: tuple[float, int]
+    seconds: float
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values under the names of the fields."""
+        return {**vars(self), "options": dict(self.options), "ada": list(self.ada)}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Facts:
+        """What `to_json` gave. Raises `KeyError`, `TypeError` or `ValueError` where it is something else."""
+        total, count = record["ada"]
+        return cls(
+            int(record["iteration"]), int(record["nimg"]), dict(record["options"]), str(record["data_sha256"]),
+            (float(total), int(count)), float(record["seconds"]),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Snapshot:
-    """Tensors by name and the JSON beside them."""
+    """Tensors by name and the facts beside them."""
 
     tensors: dict[str, Tensor]
-    facts: dict[str, Any]
+    facts: Facts
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The modules and optimisers of a run, each by its name in the file."""
+
+    modules: Sequence[tuple[str, nn.Module]]
+    optimisers: Sequence[tuple[str, torch.optim.Optimizer]]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Their state, as `restore` takes it."""
+        tensors: dict[str, Tensor] = {}
+        for name, module in self.modules:
+            tensors |= module_tensors(name, module)
+        for name, optimiser in self.optimisers:
+            tensors |= optimiser_tensors(name, optimiser)
+        return tensors
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Load what `tensors` gave; a missing or misshapen name raises `CheckpointError`."""
+        for name, module in self.modules:
+            restore_module(name, module, tensors)
+        for name, optimiser in self.optimisers:
+            restore_optimiser(name, optimiser, tensors)
 
 
 def module_tensors(prefix: str, module: nn.Module) -> dict[str, Tensor]:
@@ -37,9 +93,9 @@ def module_tensors(prefix: str, module: nn.Module) -> dict[str, Tensor]:
 
 def restore_module(prefix: str, module: nn.Module, tensors: dict[str, Tensor]) -> None:
     """Load what `module_tensors` gave; a missing or misshapen name raises `CheckpointError`."""
-    own = {k[len(prefix) + 1 :]: v for k, v in tensors.items() if k.startswith(f"{prefix}/")}
+    mine = {k[len(prefix) + 1 :]: v for k, v in tensors.items() if k.startswith(f"{prefix}/")}
     try:
-        module.load_state_dict(own)
+        module.load_state_dict(mine)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise CheckpointError(f"training state does not fit {prefix}: {reason}") from error
@@ -75,7 +131,9 @@ def restore_optimiser(prefix: str, optimiser: torch.optim.Optimizer, tensors: di
 
 def save(path: Path, snapshot: Snapshot) -> None:
     """Write the snapshot; a kill leaves the one before."""
-    metadata = {"training": json.dumps({"format_version": FORMAT_VERSION, **snapshot.facts}, sort_keys=True)}
+    metadata = {
+        "training": json.dumps({"format_version": FORMAT_VERSION, **snapshot.facts.to_json()}, sort_keys=True)
+    }
     with replacing(path) as temporary:
         save_file(snapshot.tensors, temporary, metadata=metadata)
 
@@ -94,4 +152,16 @@ def load(path: Path) -> Snapshot:
         raise CheckpointError(
             f"{path}: training state of format {facts.get('format_version')}, need {FORMAT_VERSION}"
         )
-    return Snapshot(tensors, facts)
+    try:
+        return Snapshot({_in_todays_name(name): t for name, t in tensors.items()}, Facts.from_json(facts))
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path}: not a whole training state ({error}); remove it to start over"
+        ) from error
+
+
+def _in_todays_name(name: str) -> str:
+    """The name of a tensor that an earlier release saved."""
+    for before, today in _RENAMED:
+        name = re.sub(before, today, name)
+    return name

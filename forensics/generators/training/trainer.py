@@ -11,29 +11,20 @@ import copy
 import math
 import time
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from forensics.core.errors import CheckpointError, ForensicsError
 from forensics.corpus.photographs.data import Sampler, TrainingImages
 from forensics.generators.training import state
-from forensics.generators.training.augment import AugmentPipe
-from forensics.generators.training.controller import AdaController
-from forensics.generators.training.growing import as_shown, stage_at
-from forensics.generators.training.losses.losses import LOSSES, Beside, Real
-from forensics.generators.training.networks import (
-    make_anchors,
-    make_descriptor,
-    make_discriminator,
-    make_generator,
-    make_kept,
-    make_matching,
-    make_projected,
-)
+from forensics.generators.training.augmentation.controller import AdaController
+from forensics.generators.training.augmentation.pipe import AugmentPipe
+from forensics.generators.training.augmentation.pipelines import PIPELINES
+from forensics.generators.training.averaging import move_average, track_magnitudes
+from forensics.generators.training.batches import Batches
+from forensics.generators.training.losses.contract import LabelledImages
+from forensics.generators.training.networks import make_discriminator, make_generator
 from forensics.generators.training.optimisers import (
     discriminator_optimiser,
     freeze_layers,
@@ -42,13 +33,19 @@ from forensics.generators.training.optimisers import (
 )
 from forensics.generators.training.options import TrainingOptions, differences
 from forensics.generators.training.ranks import ONE_RANK, Ranks
-from forensics.generators.training.strengths import PIPELINES
+from forensics.generators.training.schedule import Networks, Schedule
+from forensics.generators.training.steps import DISTANCE_INTERVAL, GradientSteps, Lazy
+from forensics.generators.training.terms import make_terms
 
 STATE_FILE = "training-state.safetensors"
+_PATH_LENGTH_SHARE = 2  # path lengths are taken on half the batch
 
 
 class Trainer:
-    """One run: networks, optimisers, counters. `step` does an iteration; `save` and `resume` carry it over a kill."""
+    """One run: networks, optimisers, counters. `step` does an iteration; `save` and `resume` carry it over a kill.
+
+    `options` are those of the run; `schedule.now` are those of its phase.
+    """
 
     def __init__(
         self,
@@ -62,179 +59,115 @@ class Trainer:
         self.ranks = ranks
         torch.manual_seed(options.seed)
         # Not the generator's own layout, which is for inference: training keeps the one its runs began with.
-        fmt = torch.contiguous_format if options.architecture == "stylegan3" else torch.channels_last
-        self.G = make_generator(options).to(device).to(memory_format=fmt)
+        stylegan3 = options.network.architecture == "stylegan3"
+        layout = torch.contiguous_format if stylegan3 else torch.channels_last
+        self.G = make_generator(options).to(device).to(memory_format=layout)
         self.D = make_discriminator(options).to(device).to(memory_format=torch.channels_last)
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
-        self.frozen = freeze_layers(self.D, options.freeze_d)
-        self.projected = make_projected(options, device)
-        descriptor = make_descriptor(options, device)
-        self.matching = make_matching(options, self.projected, descriptor, images, device, ranks)
-        self.anchors = make_anchors(options, self.projected, descriptor, images, ranks)
-        judging = [self.D] if self.projected is None else [self.D, self.projected]
-        self._judging = [p for network in judging for p in network.parameters() if p.requires_grad]
-        self.pipe = AugmentPipe(PIPELINES[options.augment]).to(device)
-        self.ada = AdaController(self.pipe, options.ada_target, options.ada_interval, options.ada_kimg)
-        beside = Beside(
-            plain_weight=options.plain_weight,
-            projected=self.projected, projected_weight=options.projected_weight,
-            matching=self.matching, kept=make_kept(options, descriptor, self.matching),
-            anchors=self.anchors, anchor_weight=options.anchor_weight, anchor_count=options.anchor_count,
-        )  # fmt: skip
-        self.loss = LOSSES[options.loss](
+        self.frozen = freeze_layers(self.D, options.optimiser.freeze_d)
+        self.terms = make_terms(options, images, device, ranks)
+        critics = [self.D] if self.terms.projected is None else [self.D, self.terms.projected]
+        self._critics = [p for network in critics for p in network.parameters() if p.requires_grad]
+        self.pipe = AugmentPipe(PIPELINES[options.images.augment]).to(device)
+        self.ada = AdaController(self.pipe, options.images.ada_target, ada_kimg=options.images.ada_kimg)
+        self.steps = GradientSteps(
             self.G, self.D, self.pipe,
-            mixing_prob=options.style_mixing_prob, lowest_psi=options.lowest_psi, beside=beside, ranks=ranks,
+            losses=options.losses, sampling=options.sampling, terms=self.terms, ranks=ranks,
         )  # fmt: skip
-        self.opt_G, self.opt_D = (
-            generator_optimiser(self.G, options),
-            discriminator_optimiser(self.D, options),
-        )
-        self._full_rates = [group["lr"] for group in self.opt_G.param_groups]
-        self.opt_P = self.projected and projected_optimiser(self.projected, options)
-        self.sampler = Sampler(len(images), options.seed, mirror=options.mirror)
-        self.iteration = 0
-        self.nimg = 0
-        self.stage: tuple[int, float] | None = None
+        self.opt_G = generator_optimiser(self.G, options)
+        self.opt_D = discriminator_optimiser(self.D, options)
+        self.opt_P = self.terms.projected and projected_optimiser(self.terms.projected)
+        self.sampler = Sampler(len(images), options.seed, mirror=options.images.mirror)
+        self.batches = Batches(options, images, device, ranks)
+        self.iteration, self.nimg = 0, 0
+        networks = Networks(self.G, self.G_ema, self.D)
+        self.schedule = Schedule(options, networks, self.steps, (self.opt_G, self.opt_D))
         self.seconds, self.networks_seconds = 0.0, 0.0
-        if options.start_resolution:
-            self._set_stage()
 
     # -- one iteration ---------------------------------------------------------------------------------------
 
     def step(self) -> dict[str, float]:
         """One generator and one discriminator step, with the lazy regularisers at their intervals."""
-        o = self.options
         started = time.perf_counter()
-        self.ranks.seed(o.seed, self.iteration)
-        self._set_stage()
-        if o.blur_sigma:
-            self.loss.blur_sigma = max(1 - self.nimg / (o.blur_kimg * 1000), 0) * o.blur_sigma
+        self.ranks.seed(self.options.seed, self.iteration)
+        self.schedule.begin(self.nimg)
         real = self._real_images()
         prepared = time.perf_counter()
-        if self.anchors is not None and not self.anchors.placed:
-            self.anchors.place(self.G)
-        if self.nimg < o.anchor_kimg * 1000:
-            numbers = self._anchor_phase()
+        if self.terms.codes is not None and not self.terms.codes.placed:
+            self.terms.codes.place(self.G)
+        if self.nimg < self.options.losses.glo_kimg * 1000:
+            numbers = self._reconstruction_phase()
         else:
-            self._warm_up()
+            self.schedule.warm_up(self.nimg)
             numbers = self._generator_phase()
             numbers |= self._discriminator_phase(real)
-        self._average()
+        move_average(self.G_ema, self.G, self.schedule.now, self.nimg)
         self.iteration += 1
-        self.nimg += o.batch
-        self.ada.update(self.iteration, o.batch)
+        self.nimg += self.options.batch
+        self.ada.update(self.iteration, self.options.batch)
         numbers["augment_p"] = float(self.pipe.p)
-        if not all(math.isfinite(numbers.get(name, 0.0)) for name in ("loss_G", "loss_D", "anchors")):
+        self._check_finite(numbers)
+        ended = time.perf_counter()
+        self.seconds += ended - started
+        self.networks_seconds += ended - prepared
+        return numbers
+
+    def _check_finite(self, numbers: dict[str, float]) -> None:
+        if not all(math.isfinite(numbers.get(name, 0.0)) for name in ("loss_G", "loss_D", "glo")):
             raise ForensicsError(
                 f"{self.folder}: the loss is no longer finite at {self.nimg / 1000:.1f} kimg; "
                 f"start a new folder with --resume {self.folder}/network-*.safetensors (the last one) "
                 "and a lower --lr or a higher --gamma"
             )
-        now = time.perf_counter()
-        self.seconds += now - started
-        self.networks_seconds += now - prepared
-        return numbers
 
-    def _real_images(self) -> Real:
+    def _real_images(self) -> LabelledImages:
         """This rank's share of the next batch, as the discriminator is to see it."""
-        o = self.options
-        indices, mirrored = self.sampler.draw(self.nimg, o.batch)
-        mine = slice(self.ranks.rank, None, self.ranks.size)
-        images = self.images.batch(indices[mine], mirrored[mine]).to(self.device)
-        if self.stage is not None and (self.stage[0] < o.resolution or self.stage[1] < 1):
-            images = as_shown(images, *self.stage)
-        if o.pixels == "imagenet":
-            images = imagenet_normalised(images)
-        return Real(images, self.one_hot(self.images.labels[indices[mine]]) if o.c_dim else None)
+        indices, mirrored = self.sampler.draw(self.nimg, self.options.batch)
+        return self.batches.real(indices, mirrored, self.schedule.stage)
 
     def _fake_labels(self, n: int, use: int) -> Tensor | None:
-        """Labels for this rank's share of n fakes, drawn as often as the images have them; `use` tells draws apart."""
-        if not self.options.c_dim:
-            return None
-        rng = np.random.default_rng([self.options.seed, 11, self.iteration, use])
-        drawn = self.images.labels[rng.integers(len(self.images), size=n)]
-        return self.one_hot(drawn[self.ranks.rank :: self.ranks.size])
+        return self.batches.fake_labels(n, self.iteration, use)
 
-    def one_hot(self, labels: np.ndarray) -> Tensor:
-        """Class numbers [n] as float32 [n, c_dim]."""
-        chosen = torch.from_numpy(labels.astype(np.int64)).to(self.device)
-        return F.one_hot(chosen, self.options.c_dim).float()
-
-    def _anchor_phase(self) -> dict[str, float]:
-        """The generator learns from its anchors alone; no discriminator is asked, and none has a number."""
-        apart = self.loss.anchor_step(self.options.batch)
+    def _reconstruction_phase(self) -> dict[str, float]:
+        """The generator learns from codes of photographs alone; no discriminator is asked, and none has a number."""
+        apart = self.steps.reconstruction_step(self.options.batch)
         self._apply(self.opt_G)
-        return {"anchors": apart}
+        return {"glo": apart}
 
     def _generator_phase(self) -> dict[str, float]:
-        o = self.options
-        for parameter in self._judging:
+        o, lazy = self.options, self.schedule.now.regularisation
+        for parameter in self._critics:
             parameter.requires_grad_(False)
-        w_avg_beta = o.w_avg_beta if self.G.tracks_w_avg else None
-        due = self.iteration % o.matching_interval == 0
-        weights = {
-            n: getattr(o, f"{n}_weight") * o.matching_interval for n in self.loss.beside.distances if due
-        }
-        numbers = self.loss.generator_step(
-            o.batch, w_avg_beta, self._fake_labels(o.batch, 0), weights=weights
-        )
+        numbers = self.steps.generator_step(
+            o.batch, self._fake_labels(o.batch, 0),
+            track_w_avg=o.sampling.w_avg_beta if self.G.tracks_w_avg else None,
+            distances=self.iteration % DISTANCE_INTERVAL == 0,
+        )  # fmt: skip
         self._apply(self.opt_G)
-        if o.pl_weight and self.iteration % o.g_reg_interval == 0:
-            n = max(o.batch // o.pl_batch_shrink, self.ranks.size)
-            labels = self._fake_labels(n, 1)
-            numbers |= self.loss.path_length_step(n, o.pl_weight, o.pl_decay, o.g_reg_interval, labels)
+        if lazy.pl_weight and self.iteration % lazy.g_reg_interval == 0:
+            n = max(o.batch // _PATH_LENGTH_SHARE, self.ranks.size)
+            weight = Lazy(lazy.pl_weight, lazy.g_reg_interval)
+            numbers |= self.steps.path_length_step(n, weight, self._fake_labels(n, 1))
             self._apply(self.opt_G)
-        for parameter in self._judging:
+        for parameter in self._critics:
             parameter.requires_grad_(True)
         return numbers
 
-    def _discriminator_phase(self, real: Real) -> dict[str, float]:
-        o = self.options
-        if o.magnitude_ema_kimg:
-            self._track_magnitudes(True)
-        numbers, real_logits = self.loss.discriminator_step(real, o.batch, self._fake_labels(o.batch, 2))
-        if o.magnitude_ema_kimg:
-            self._track_magnitudes(False)
-        self.ada.observe(real_logits)
+    def _discriminator_phase(self, real: LabelledImages) -> dict[str, float]:
+        o, lazy = self.options, self.schedule.now.regularisation
+        track_magnitudes(self.G, o, True)
+        step, numbers = self.steps.discriminator_step(real, o.batch, self._fake_labels(o.batch, 2))
+        track_magnitudes(self.G, o, False)
+        self.ada.observe(step.real)
         if self.ranks.size > 1:
             self.ada.sign_sum = float(self.ranks.mean(torch.tensor(self.ada.sign_sum, device=self.device)))
         self._apply(self.opt_D)
         if self.opt_P:
             self._apply(self.opt_P)
-        if o.loss == "logistic" and self.iteration % o.d_reg_interval == 0:
-            numbers |= self.loss.r1_step(real, o.r1_gamma, o.d_reg_interval)
+        if self.steps.adversarial.takes_r1 and self.iteration % lazy.d_reg_interval == 0:
+            numbers |= self.steps.r1_step(real, Lazy(lazy.r1_gamma, lazy.d_reg_interval))
             self._apply(self.opt_D)
         return numbers
-
-    def _track_magnitudes(self, on: bool) -> None:
-        """StyleGAN3's layers follow the magnitude of their input while the discriminator's fakes are made."""
-        beta = 0.5 ** (self.options.batch / (self.options.magnitude_ema_kimg * 1000))
-        for module in self.G.modules():
-            if hasattr(module, "magnitude_ema"):
-                module.update_ema, module.magnitude_ema_beta = on, beta  # type: ignore[assignment]
-
-    def _warm_up(self) -> None:
-        """Set the generator's learning rates for this iteration: Adam's first steps, and what fresh discriminators
-        say, would spoil a generator that begins with trained weights."""
-        if not self.options.warmup_kimg:
-            return
-        share = min((self.nimg / 1000 - self.options.anchor_kimg) / self.options.warmup_kimg, 1.0)
-        for group, full in zip(self.opt_G.param_groups, self._full_rates, strict=True):
-            group["lr"] = share * full
-
-    def _set_stage(self) -> None:
-        """Grow the networks to where the schedule has them; Adam forgets when a block is added."""
-        if not self.options.start_resolution:
-            return
-        stage = stage_at(self.options, self.nimg)
-        if stage == self.stage:
-            return
-        if self.stage is not None and stage[0] != self.stage[0]:
-            self.opt_G.state.clear()
-            self.opt_D.state.clear()
-        self.stage = stage
-        for network in (self.G, self.G_ema, self.D):
-            network.set_stage(*stage)  # type: ignore[operator]
 
     def _apply(self, optimiser: torch.optim.Optimizer) -> None:
         """Average over the ranks, clean non-finite gradients, step, clear."""
@@ -246,36 +179,15 @@ class Trainer:
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
 
-    @torch.no_grad()
-    def _average(self) -> None:
-        """Move G_ema towards G; the half-life grows with the run (ramp-up)."""
-        o = self.options
-        half_life = o.ema_kimg * 1000
-        if o.ema_rampup:
-            half_life = min(half_life, self.nimg * o.ema_rampup)
-        beta = o.ema_decay or 0.5 ** (o.batch / max(half_life, 1e-8))
-        for averaged, current in zip(self.G_ema.parameters(), self.G.parameters(), strict=True):
-            averaged.lerp_(current, 1 - beta)
-        for copied, buffer in zip(self.G_ema.buffers(), self.G.buffers(), strict=True):
-            copied.copy_(buffer)
-
     # -- over a kill -----------------------------------------------------------------------------------------
 
     def save(self) -> None:
         """Write the state that `resume` reads."""
-        tensors: dict[str, Tensor] = {"pl_mean": self.loss.pl_mean}
-        for name, module in self._modules():
-            tensors |= state.module_tensors(name, module)
-        for name, optimiser in self._optimisers():
-            tensors |= state.optimiser_tensors(name, optimiser)
-        facts = {
-            "iteration": self.iteration,
-            "nimg": self.nimg,
-            "options": self.options.as_json(),
-            "data_sha256": self.images.sha256,
-            "ada": [self.ada.sign_sum, self.ada.sign_count],
-            "seconds": self.seconds,
-        }
+        facts = state.Facts(
+            self.iteration, self.nimg, self.options.to_json(), self.images.sha256,
+            (self.ada.sign_sum, self.ada.sign_count), self.seconds,
+        )  # fmt: skip
+        tensors = {"pl_mean": self.steps.path_length.mean} | self._parts().tensors()
         state.save(self.folder / STATE_FILE, state.Snapshot(tensors, facts))
 
     def resume(self) -> bool:
@@ -284,8 +196,12 @@ class Trainer:
         if not path.is_file():
             return False
         snapshot = state.load(path)
+        changed = differences(snapshot.facts.options, self.options)
+        if changed:
+            raise ForensicsError(f"{path}: made with other options ({'; '.join(changed)}); use a new folder")
+        if snapshot.facts.data_sha256 != self.images.sha256:
+            raise ForensicsError(f"{path}: the training images have changed since; use a new folder")
         try:
-            self._check_same_run(path, snapshot.facts)
             self._restore(snapshot)
         except (KeyError, ValueError, TypeError, IndexError, CheckpointError) as error:
             raise CheckpointError(
@@ -293,43 +209,17 @@ class Trainer:
             ) from error
         return True
 
-    def _check_same_run(self, path: Path, facts: dict[str, Any]) -> None:
-        changed = differences(facts["options"], self.options)
-        if changed:
-            raise ForensicsError(f"{path}: made with other options ({'; '.join(changed)}); use a new folder")
-        if facts["data_sha256"] != self.images.sha256:
-            raise ForensicsError(f"{path}: the training images have changed since; use a new folder")
-
     def _restore(self, snapshot: state.Snapshot) -> None:
-        for name, module in self._modules():
-            state.restore_module(name, module, snapshot.tensors)
-        for name, optimiser in self._optimisers():
-            state.restore_optimiser(name, optimiser, snapshot.tensors)
-        self.loss.pl_mean.copy_(snapshot.tensors["pl_mean"])
+        self._parts().restore(snapshot.tensors)
+        self.steps.path_length.mean.copy_(snapshot.tensors["pl_mean"])
         facts = snapshot.facts
-        self.iteration, self.nimg, self.seconds = facts["iteration"], facts["nimg"], facts["seconds"]
-        self.ada.sign_sum, self.ada.sign_count = facts["ada"]
-        if self.stage is not None:
-            # The last iteration ran before nimg moved on: growing compares with the stage it had.
-            self.stage = stage_at(self.options, self.nimg - self.options.batch)
+        self.iteration, self.nimg, self.seconds = facts.iteration, facts.nimg, facts.seconds
+        self.ada.sign_sum, self.ada.sign_count = facts.ada
+        self.schedule.resume(self.nimg)
 
-    def _modules(self) -> list[tuple[str, nn.Module]]:
-        named = [("G", self.G), ("D", self.D), ("G_ema", self.G_ema), ("augment_pipe", self.pipe)]
-        if self.projected is not None:
-            named.append(("P", self.projected))
-        named += self.matching.items()
-        if self.anchors is not None:
-            named.append(("anchors", self.anchors))
-        return named
-
-    def _optimisers(self) -> list[tuple[str, torch.optim.Optimizer]]:
-        named: list[tuple[str, torch.optim.Optimizer]] = [("opt_G", self.opt_G), ("opt_D", self.opt_D)]
-        return [*named, ("opt_P", self.opt_P)] if self.opt_P else named
-
-
-def imagenet_normalised(images: Tensor) -> Tensor:
-    """Images in [-1, 1] to (pixel / 255 - mean) / deviation, as SrcNet has them."""
-    from forensics.generators.architectures.srcnet import PIXEL_MEAN, PIXEL_STD
-
-    mean, std = (torch.tensor(v, device=images.device)[:, None, None] for v in (PIXEL_MEAN, PIXEL_STD))
-    return ((images + 1) / 2 - mean) / std
+    def _parts(self) -> state.Parts:
+        modules: list[tuple[str, nn.Module]] = [
+            ("G", self.G), ("D", self.D), ("G_ema", self.G_ema), ("augment_pipe", self.pipe), *self.terms.modules(),
+        ]  # fmt: skip
+        optimisers: list[tuple[str, torch.optim.Optimizer]] = [("opt_G", self.opt_G), ("opt_D", self.opt_D)]
+        return state.Parts(modules, [*optimisers, ("opt_P", self.opt_P)] if self.opt_P else optimisers)

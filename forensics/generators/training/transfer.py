@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -52,14 +51,14 @@ def fitted(options: TrainingOptions, checkpoint: Checkpoint) -> TrainingOptions:
     if not is_trainable(architecture):
         raise CheckpointError(f"{checkpoint.path}: networks of kind {generator.kind!r} are not trained here")
     config = dict(generator.config)
-    changes: dict[str, Any] = {name: config.pop(name) for name in _FIELDS_OF_GENERATOR if name in config}
-    changes["resolution"] = config.pop("img_resolution", options.resolution)
+    changes: dict[str, object] = {name: config.pop(name) for name in _FIELDS_OF_GENERATOR if name in config}
+    changes["resolution"] = config.pop("img_resolution", options.network.resolution)
     discriminator = _state(checkpoint, "D")
     extra = dict(discriminator.config) if discriminator is not None else {}
     for name in ("img_resolution", "c_dim"):
         extra.pop(name, None)
     changes |= {"architecture": architecture, "generator_extra": config, "discriminator_extra": extra}
-    fitting = replace(options, **changes, ema_rampup=0.0)
+    fitting = options.with_(**changes, ema_rampup=0.0)
     check(fitting)
     return fitting
 
@@ -97,8 +96,8 @@ def _of_copy(network: NetworkState, prefix: str) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def _fill(name: str, module: nn.Module, state: dict[str, Tensor]) -> Transferred:
-    own, left, kept = module.state_dict(), [], 0
-    for key, value in own.items():
+    present, left, kept = module.state_dict(), [], 0
+    for key, value in present.items():
         if key not in state:
             left.append(f"{key} is not in the file")
         elif state[key].shape != value.shape:
@@ -106,5 +105,5 @@ def _fill(name: str, module: nn.Module, state: dict[str, Tensor]) -> Transferred
         else:
             value.copy_(state[key])
             kept += 1
-    left += [f"{key} has no place here" for key in state if key not in own]
+    left += [f"{key} has no place here" for key in state if key not in present]
     return Transferred(name, kept, tuple(left))

@@ -20,9 +20,9 @@ from forensics.core.files import sha256_file
 from forensics.core.weights import called, weights_file
 from forensics.corpus.photographs.data import TrainingImages
 from forensics.corpus.photographs.loading import load_images
+from forensics.generators.training.batches import imagenet_normalised
 from forensics.generators.training.monitoring import discriminator_outputs
 from forensics.generators.training.monitoring.discriminator_outputs import OutputLog, counts
-from forensics.generators.training.trainer import imagenet_normalised
 from forensics.studies.resumable import Job, Parts, complete
 from forensics.studies.subject import Subject, load_subject, read_subject
 
@@ -154,4 +154,4 @@ def _logged(folder: Path) -> list[dict[str, Any]]:
         )
     chosen = np.unique(np.linspace(0, len(rows) - 1, _FROM_A_LOG).round().astype(int))
     facts = {"file": f"{folder.name}/{discriminator_outputs.FILE}", "sha256": ""}
-    return [facts | rows[i] for i in chosen]
+    return [facts | asdict(rows[i]) for i in chosen]

@@ -12,7 +12,7 @@ import numpy as np
 from forensics.core.evidence import evidence, recorded
 from forensics.core.files import write_text
 from forensics.generators.training.monitoring import curves
-from forensics.generators.training.monitoring.discriminator_outputs import BINS
+from forensics.generators.training.monitoring.discriminator_outputs import BINS, Histograms
 from forensics.report import plots
 from forensics.report.exhibits import Exhibits
 from forensics.report.page import render
@@ -103,7 +103,7 @@ def histograms(
         for ax in grid.flat[len(rows) :]:
             ax.set_axis_off()
         for ax, row, own in zip(grid.flat, rows, found, strict=False):
-            curves.histogram(ax, row | {"kimg": row["kimg"] or 0})
+            curves.histogram(ax, Histograms(row["kimg"] or 0, row["real"], row["fake"]))
             ax.set_title(f"{_named(row)}: overlap {own['overlap']:.2f}")
             ax.get_legend().remove()
         for ax in grid[:, 1:].flat:

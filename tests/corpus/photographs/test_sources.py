@@ -14,7 +14,7 @@ from forensics.core.errors import CorpusError, ForensicsError
 from forensics.corpus import CorpusWriter
 from forensics.corpus.photographs.loading import load_images, shorter_side
 from forensics.corpus.photographs.sources import open_sources
-from forensics.generators.training.run import run_training
+from forensics.generators.training.run import Request, run_training
 from forensics.images import decode, encode_jpeg
 
 
@@ -74,10 +74,10 @@ def test_a_conditional_run(photographs: Path, tmp_path: Path) -> None:
 
     path = zipped(photographs, tmp_path / "a.zip", folders=3)
     cache = {"kimg": 0.02, "snap_kimg": 0.01, "conditional": True, "device": "cpu"}
-    summary = run_training(tmp_path / "run", [path], "tiny-16", {}, **cache)
-    again = run_training(tmp_path / "run", [path], "tiny-16", {}, **{**cache, "kimg": 0.03})
-    assert (summary["classes"], again["kimg"]) == (["class0", "class1", "class2"], 0.032)
-    generator = load_generator(again["network"], "cpu")
+    summary = run_training(tmp_path / "run", Request([path], "tiny-16", {}, **cache))
+    again = run_training(tmp_path / "run", Request([path], "tiny-16", {}, **{**cache, "kimg": 0.03}))
+    assert (summary.images.classes, again.kimg) == (("class0", "class1", "class2"), 0.032)
+    generator = load_generator(again.network, "cpu")
     assert generator.c_dim == 3
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from forensics.corpus.photographs.data import TrainingImages
-from forensics.generators.training.losses import anchors
+from forensics.generators.training.losses import glo
 from forensics.generators.training.options import TrainingOptions
 from forensics.generators.training.presets import resolve
 from forensics.generators.training.trainer import Trainer
@@ -29,4 +29,4 @@ def trainer(tiny: TrainingOptions, images: TrainingImages, tmp_path: Path) -> Tr
 @pytest.fixture
 def few_generated(monkeypatch: pytest.MonkeyPatch) -> None:
     """Codes are placed by 128 generated images: 2048 take 10 seconds, and only who is shown depends on them."""
-    monkeypatch.setattr(anchors, "_GENERATED", 128)
+    monkeypatch.setattr(glo, "_GENERATED", 128)

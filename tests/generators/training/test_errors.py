@@ -13,8 +13,8 @@ import torch
 
 from forensics.core.errors import CheckpointError, ForensicsError
 from forensics.core.files import try_lock
-from forensics.generators.training.losses.losses import LogisticLoss
-from forensics.generators.training.run import run_training
+from forensics.generators.training.run import Request, run_training
+from forensics.generators.training.steps import GradientSteps
 from forensics.generators.training.trainer import STATE_FILE
 
 
@@ -32,7 +32,7 @@ def run(first_part: Path, tmp_path: Path) -> Path:
 
 
 def go_on(out: Path, data: Path, kimg: float, **changes: object) -> None:
-    run_training(out, [data], "tiny-16", changes, kimg=kimg, snap_kimg=0.02, device="cpu")
+    run_training(out, Request([data], "tiny-16", changes, kimg=kimg, snap_kimg=0.02, device="cpu"))
 
 
 def refused(
@@ -82,12 +82,12 @@ def test_damaged_state(run: Path, photographs: Path, damage: str) -> None:
 
 
 def test_loss_not_finite(run: Path, photographs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = LogisticLoss.generator_step
+    original = GradientSteps.generator_step
 
-    def poisoned(self: LogisticLoss, *args: object, **options: object) -> dict[str, float]:
+    def poisoned(self: GradientSteps, *args: object, **options: object) -> dict[str, float]:
         return {**original(self, *args, **options), "loss_G": float("nan")}  # type: ignore[arg-type]
 
-    monkeypatch.setattr(LogisticLoss, "generator_step", poisoned)
+    monkeypatch.setattr(GradientSteps, "generator_step", poisoned)
     refused(run, photographs, r"no longer finite at 0.0 kimg; .*--resume.*network-.*--lr.*--gamma")
 
 
@@ -99,11 +99,11 @@ def test_disk_full(run: Path, photographs: Path) -> None:
 import resource
 from pathlib import Path
 from forensics.core.errors import ForensicsError
-from forensics.generators.training.run import run_training
+from forensics.generators.training.run import Request, run_training
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
-    run_training(Path({str(run)!r}), [Path({str(photographs)!r})], "tiny-16", {{}},
-                 kimg=0.06, snap_kimg=0.02, device="cpu")
+    run_training(Path({str(run)!r}), Request([Path({str(photographs)!r})], "tiny-16", {{}},
+                 kimg=0.06, snap_kimg=0.02, device="cpu"))
 except ForensicsError as error:
     print(error)
 """

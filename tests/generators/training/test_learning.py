@@ -13,7 +13,7 @@ from forensics.corpus.photographs.loading import load_images, square
 from forensics.generators.base import load_generator
 from forensics.generators.training.monitoring.image_quality import GeneratorQuality
 from forensics.generators.training.presets import resolve
-from forensics.generators.training.run import run_training
+from forensics.generators.training.run import Request, run_training
 from forensics.generators.training.trainer import Trainer
 from forensics.images import decode, encode_png
 
@@ -23,8 +23,8 @@ def test_two_kimg_on_200_faces_bring_kid_down(shared: Path, tmp_path: Path) -> N
     faces = sorted((shared / "data" / "faces256" / "train" / "real").iterdir())[:200]
     changes = {"batch": 16, "channel_base": 256, "channel_max": 32}
     out = tmp_path / "run"
-    summary = run_training(out, faces, "tiny-16", changes, kimg=2, snap_kimg=1, device="cpu")
-    assert (summary["n_images"], summary["kimg"], summary["rejected"]) == (200, 2.0, [])
+    summary = run_training(out, Request(faces, "tiny-16", changes, kimg=2, snap_kimg=1, device="cpu"))
+    assert (len(summary.images), summary.kimg, summary.images.rejected) == (200, 2.0, ())
     with (out / "training.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert float(rows[-1]["D_real"]) > float(rows[-1]["D_fake"])
@@ -48,9 +48,8 @@ def test_fine_tuning_the_embedded_generator_on_close_crops_brings_kid_down(
         (crops / path.name).write_bytes(encode_png(square(decode(path).pixels[64:204, 58:198], 64)))
     out = tmp_path / "run"
     run_training(
-        out, [crops], "stylegan2-64-projected", {},
-        kimg=0.32, snap_kimg=1, device="cpu", start=weights_file("own-64"), keep_preset=True,
-    )  # fmt: skip
+        out, Request([crops], "stylegan2-64-projected", {},
+        kimg=0.32, snap_kimg=1, device="cpu", start=weights_file("own-64"), keep_preset=True))  # fmt: skip
     quality = GeneratorQuality(
         load_images([crops], 64, out / "training-images.npz"), torch.device("cpu"), 100
     )

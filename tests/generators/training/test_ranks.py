@@ -24,7 +24,7 @@ import sys
 from pathlib import Path
 import numpy as np
 import torch
-from forensics.generators.training.losses import anchors as placing
+from forensics.generators.training.losses import glo as placing
 from forensics.corpus.photographs.data import TrainingImages
 from forensics.generators.training.presets import resolve
 from forensics.generators.training.ranks import Ranks, join_ranks, leave_ranks
@@ -33,10 +33,10 @@ torch.set_num_threads(1)
 placing._GENERATED = 128  # codes need no more here, and 2048 take 10 seconds
 pixels = np.load(sys.argv[1])
 # The projected discriminator is there for its features: each rank augments for itself what it judges.
-anchors = {"projected_side": 128, "projected_weight": 0.0, "anchor_weight": 2.0, "anchor_count": 8}
-options = resolve("tiny-16", batch=8, augment="noaug", pl_weight=2.0, **anchors)
+terms = {"projected_side": 128, "projected_weight": 0.0, "glo_weight": 2.0, "glo_batch": 8}
+options = resolve("tiny-16", batch=8, augment="noaug", pl_weight=2.0, **terms)
 device = torch.device("cpu")
-ranks = join_ranks(device, options.batch, options.mbstd_group_size)
+ranks = join_ranks(device, options.batch, options.network.mbstd_group_size)
 if ranks.size == 1:
     ranks = Ranks(latents=torch.Generator(device))  # the stream that several ranks share
 trainer = Trainer(options, TrainingImages(pixels, "x"), Path("."), device, ranks)
@@ -54,7 +54,7 @@ def kept(optimiser):
 trainer._apply = kept  # gradients only: no weight moves between the phases
 trainer.step()
 if ranks.leads:
-    gradients["w_avg"], gradients["pl_mean"] = trainer.G.w_avg.clone(), trainer.loss.pl_mean
+    gradients["w_avg"], gradients["pl_mean"] = trainer.G.w_avg.clone(), trainer.steps.path_length.mean
     gradients["sign"] = torch.tensor(trainer.ada.sign_sum / trainer.ada.sign_count)
     torch.save(gradients, sys.argv[2])
 leave_ranks(ranks)

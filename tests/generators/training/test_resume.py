@@ -16,7 +16,7 @@ from forensics.corpus.photographs.data import TrainingImages
 from forensics.generators.training.monitoring.curves import curve_drawers
 from forensics.generators.training.monitoring.log import TrainingLog
 from forensics.generators.training.presets import resolve
-from forensics.generators.training.run import run_training
+from forensics.generators.training.run import Request, run_training
 from forensics.generators.training.trainer import STATE_FILE, Trainer
 
 # Everything at once: augmentation on and moving, path length, mixing, an epoch that ends inside a tick.
@@ -48,7 +48,7 @@ def assert_same_run(one: Path, two: Path) -> None:
 @pytest.fixture(scope="module")
 def uninterrupted(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("run") / "uninterrupted"
-    run_training(out, [photographs], "tiny-16", CHANGES, kimg=KIMG, snap_kimg=SNAP, device="cpu")
+    run_training(out, Request([photographs], "tiny-16", CHANGES, kimg=KIMG, snap_kimg=SNAP, device="cpu"))
     assert float(tensors(out)["augment_pipe/p"]) > 0.1
     assert float(tensors(out)["pl_mean"]) > 0
     return out
@@ -61,7 +61,7 @@ import os, signal
 from pathlib import Path
 from forensics.generators.training import trainer
 from forensics.generators.training.monitoring import artefacts
-from forensics.generators.training.run import run_training
+from forensics.generators.training.run import Request, run_training
 def die(*_): os.kill(os.getpid(), signal.SIGKILL)
 def once_at(owner, name, nimg, before=True):
     original = getattr(owner, name)
@@ -72,8 +72,8 @@ def once_at(owner, name, nimg, before=True):
         return result
     setattr(owner, name, wrapped)
 {where}
-run_training(Path({str(out)!r}), [Path({str(photographs)!r})], "tiny-16", {CHANGES!r},
-             kimg={KIMG}, snap_kimg={SNAP}, device="cpu")
+run_training(Path({str(out)!r}), Request([Path({str(photographs)!r})], "tiny-16", {CHANGES!r},
+             kimg={KIMG}, snap_kimg={SNAP}, device="cpu"))
 """
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
@@ -94,8 +94,10 @@ def test_killed_and_resumed_equals_uninterrupted(
 ) -> None:
     out = tmp_path / "killed"
     killed(out, photographs, where)
-    summary = run_training(out, [photographs], "tiny-16", CHANGES, kimg=KIMG, snap_kimg=SNAP, device="cpu")
-    assert summary["kimg"] == KIMG
+    summary = run_training(
+        out, Request([photographs], "tiny-16", CHANGES, kimg=KIMG, snap_kimg=SNAP, device="cpu")
+    )
+    assert summary.kimg == KIMG
     assert_same_run(uninterrupted, out)
 
 
@@ -116,14 +118,16 @@ state.save_file = torn
 """,
     )
     assert int(tensors(out)["opt_G/0/step"]) > 0  # readable
-    summary = run_training(out, [photographs], "tiny-16", CHANGES, kimg=0.08, snap_kimg=SNAP, device="cpu")
-    assert summary["kimg"] == 0.08
+    summary = run_training(
+        out, Request([photographs], "tiny-16", CHANGES, kimg=0.08, snap_kimg=SNAP, device="cpu")
+    )
+    assert summary.kimg == 0.08
 
 
 def test_going_on_further_than_first_asked(uninterrupted: Path, photographs: Path, tmp_path: Path) -> None:
     out = tmp_path / "longer"
     for kimg in (0.06, KIMG):
-        run_training(out, [photographs], "tiny-16", CHANGES, kimg=kimg, snap_kimg=SNAP, device="cpu")
+        run_training(out, Request([photographs], "tiny-16", CHANGES, kimg=kimg, snap_kimg=SNAP, device="cpu"))
     first, second = tensors(uninterrupted), tensors(out)
     assert [k for k in first if not torch.equal(first[k], second[k])] == []
 
@@ -132,13 +136,12 @@ def test_going_on_further_than_first_asked(uninterrupted: Path, photographs: Pat
 def test_a_run_with_everything_the_projected_network_serves_goes_on_alike(
     images: TrainingImages, tmp_path: Path, few_generated: None
 ) -> None:
-    changes = {"projected_side": 128, "matching_weight": 4.0, "anchor_weight": 3.0, "warmup_kimg": 0.04}
+    changes = {"projected_side": 128, "matching_weight": 4.0, "glo_weight": 3.0, "warmup_kimg": 0.04}
     changes |= {
-        "inner_weight": 4.0,
+        "vision_aided": True,
         "identity_weight": 4.0,
-        "truncation_weight": 2.0,
-        "anchor_identity": 1.0,
-        "descriptors": "dlib+mobile",
+        "glo_identity_weight": 1.0,
+        "identity_networks": "dlib+mobile",
     }
     options = resolve("tiny-16", **changes)
     (tmp_path / "two").mkdir()
@@ -152,7 +155,7 @@ def test_a_run_with_everything_the_projected_network_serves_goes_on_alike(
     assert second.resume()
     for _ in range(3):
         second.step()
-    for (name, one), (_, two) in zip(whole._modules(), second._modules(), strict=True):
+    for (name, one), (_, two) in zip(whole._parts().modules, second._parts().modules, strict=True):
         states = one.state_dict(), two.state_dict()
         assert [k for k in states[0] if not torch.equal(states[0][k], states[1][k])] == [], name
 
@@ -187,14 +190,14 @@ def test_log_of_the_first_release_is_taken_over(tmp_path: Path) -> None:
 def test_the_log_leaves_out_what_an_iteration_did_not_have(tmp_path: Path) -> None:
     """First photographs' latents alone, then discriminators, too; taken up in between."""
     log = TrainingLog(tmp_path, 0.0)
-    log.add({"anchors": 3.0})
+    log.add({"glo": 3.0})
     log.close_tick(1.0, 0.0, (20.0, 0.01))
     log = TrainingLog(tmp_path, 1.0)
-    log.add({"loss_G": 2.0, "loss_D": 1.0, "D_real": 0.5, "D_fake": 0.5, "anchors": 2.0, "identity": 0.5})
-    log.add({"loss_G": 2.0, "loss_D": 1.0, "D_real": 0.5, "D_fake": 0.5, "anchors": 1.0})
+    log.add({"loss_G": 2.0, "loss_D": 1.0, "D_real": 0.5, "D_fake": 0.5, "glo": 2.0, "identity": 0.5})
+    log.add({"loss_G": 2.0, "loss_D": 1.0, "D_real": 0.5, "D_fake": 0.5, "glo": 1.0})
     log.close_tick(2.0, 0.0, (20.0, 0.01))
     assert (tmp_path / "training.csv").read_text().splitlines() == [
-        "kimg,loss_G,loss_D,D_real,D_fake,r1,augment_p,anchors,identity",
+        "kimg,loss_G,loss_D,D_real,D_fake,r1,augment_p,glo,identity",
         "1.0,,,,,0.0,0.0,3.0,",
         "2.0,2.0,1.0,0.5,0.5,0.0,0.0,1.5,0.5",
     ]

@@ -14,7 +14,7 @@ from forensics.generators.architectures.stylegan2_discriminator import StyleGAN2
 from forensics.generators.base import load_generator
 from forensics.generators.checkpoints import NetworkState, write_native
 from forensics.generators.training.presets import resolve
-from forensics.generators.training.run import run_training
+from forensics.generators.training.run import Request, Summary, run_training
 from forensics.generators.training.trainer import Trainer
 from forensics.generators.training.transfer import begin_with, fitted, read_start
 
@@ -66,25 +66,23 @@ def test_another_preset_keeps_what_fits_and_names_the_rest(weights: Path, traine
 
 
 def test_fine_tuning_is_one_call_and_resumes(weights: Path, photographs: Path, tmp_path: Path) -> None:
-    def go(kimg: float) -> dict[str, object]:
+    def go(kimg: float) -> Summary:
         changes = {"batch": 4, "resolution": 16}
         return run_training(
-            tmp_path / "run", [photographs], "stylegan2-ada", changes, kimg=kimg, snap_kimg=0.01, start=weights,
-            device="cpu",
-        )  # fmt: skip
+            tmp_path / "run", Request([photographs], "stylegan2-ada", changes, kimg=kimg, snap_kimg=0.01, start=weights,
+            device="cpu"))  # fmt: skip
 
     go(0.008)
     summary = go(0.016)
-    assert summary["kimg"] == 0.016
-    options = summary["options"]
-    assert options["transfer"] == read_start(weights).sha256  # type: ignore[index]
-    assert options["transfer_kimg"] == 0  # type: ignore[index]  # this file does not say
+    assert summary.kimg == 0.016
+    options = summary.options
+    assert options.transfer == read_start(weights).sha256
+    assert options.transfer_kimg == 0  # this file does not say
     again = run_training(
-        tmp_path / "again", [photographs], "stylegan2-ada", {"batch": 4}, kimg=0.004, snap_kimg=0.01,
-        start=Path(str(summary["network"])), device="cpu",
-    )  # fmt: skip
-    assert read_start(Path(again["network"])).kimg == pytest.approx(0.016 + 0.004)
-    tuned, original = load_generator(str(summary["network"]), "cpu"), load_generator(weights, "cpu")
+        tmp_path / "again", Request([photographs], "stylegan2-ada", {"batch": 4}, kimg=0.004, snap_kimg=0.01,
+        start=summary.network, device="cpu"))  # fmt: skip
+    assert read_start(again.network).kimg == pytest.approx(0.016 + 0.004)
+    tuned, original = load_generator(summary.network, "cpu"), load_generator(weights, "cpu")
     assert tuned.z_dim == 24
     z = original.sample_z(2)
     distance = (tuned.synthesize(tuned.map(z)) - original.synthesize(original.map(z))).abs().mean()

@@ -35,6 +35,11 @@ def _kimg(trainer: Trainer) -> str:
     return f"{whole:06d}" if rest < trainer.options.batch else f"{whole:06d}.{rest:03d}"
 
 
+def kimg_of(path: Path) -> float:
+    """The moment that the name of a network or a sheet of samples says, in kimg."""
+    return float(path.stem.split("-")[1])
+
+
 def write_network(trainer: Trainer) -> Path:
     """G_ema and D as this project's weights file (float16)."""
     path, options = network_path(trainer), trainer.options
@@ -42,7 +47,7 @@ def write_network(trainer: Trainer) -> Path:
     card = {
         "kimg": trainer.nimg / 1000,
         "augment_p": float(trainer.pipe.p),
-        "options": options.as_json(),
+        "options": options.to_json(),
         "data_sha256": trainer.images.sha256,
         "n_images": len(trainer.images),
     }
@@ -55,11 +60,11 @@ def write_samples(trainer: Trainer) -> Path:
     """A sheet of G_ema's images for fixed latents at psi 1."""
     columns, rows = _GRID
     path, generator = samples_path(trainer), trainer.G_ema
-    z = latent_z(trainer.options.z_dim, 0, range(columns * rows)).to(trainer.device)
+    z = latent_z(trainer.options.network.z_dim, 0, range(columns * rows)).to(trainer.device)
     c = None
-    if trainer.options.c_dim:
-        classes = torch.arange(columns * rows, device=trainer.device) % trainer.options.c_dim
-        c = F.one_hot(classes, trainer.options.c_dim).float()
+    if trainer.options.network.c_dim:
+        classes = torch.arange(columns * rows, device=trainer.device) % trainer.options.network.c_dim
+        c = F.one_hot(classes, trainer.options.network.c_dim).float()
     parts = zip(
         torch.split(z, _SHEET_BATCH),
         [None] * len(z) if c is None else torch.split(c, _SHEET_BATCH),

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from forensics.core.files import replacing
-from forensics.generators.training.monitoring.discriminator_outputs import BINS, Outputs, start_middle_end
-from forensics.generators.training.monitoring.log import BESIDE
+from forensics.generators.training.monitoring.discriminator_outputs import BINS, Histograms, start_middle_end
+from forensics.generators.training.monitoring.log import TERMS
 from forensics.report import plots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Rows = Sequence[dict[str, Any]]
+Rows = Sequence[Mapping[str, object]]  # of training.csv or metrics.csv: column to number, "" for none
 
 
 def _series(rows: Rows, name: str) -> tuple[np.ndarray, np.ndarray]:
     chosen = [row for row in rows if row.get(name) not in ("", None)]
-    return np.array([float(r["kimg"]) for r in chosen]), np.array([float(r[name]) for r in chosen])
+    x, y = (np.array([float(str(row[column])) for row in chosen]) for column in ("kimg", name))
+    return x, y
 
 
 def _lines(axes: Axes, rows: Rows, names: dict[str, tuple[str, str]], title: str) -> None:
@@ -53,22 +54,23 @@ def augmentation(axes: Axes, rows: Rows) -> None:
     axes.set(ylim=(0, None))
 
 
-def beside(axes: Axes, rows: Rows) -> None:
+def generator_terms(axes: Axes, rows: Rows) -> None:
     """What the generator learns from beside discriminators, each as a share of what it was at first: 14 and 0.03
     would not go on one axis."""
     named = {
-        "anchors": ("made of their latents", plots.SYNTHETIC),
-        "matching": ("distance of features", plots.AUTHENTIC),
-        "inner": ("distance of inner faces", plots.SERIES[2]),
-        "identity": ("distance of persons", plots.NEUTRAL),
-        "truncation": ("persons astray truncated", plots.SERIES[3]),
+        "glo": ("photographs from codes", plots.SYNTHETIC),
+        "matching": ("energy distance, features", plots.AUTHENTIC),
+        "identity": ("energy distance, persons", plots.NEUTRAL),
     }
     known = {name: values for name in named if (values := _series(rows, name)[1]).size and values[0]}
     shares = [
-        row | {name: float(row[name]) / values[0] for name, values in known.items() if row.get(name)}
+        {
+            **row,
+            **{name: float(str(row[name])) / values[0] for name, values in known.items() if row.get(name)},
+        }
         for row in rows
     ]
-    _lines(axes, shares, {name: named[name] for name in known}, "Beside D")
+    _lines(axes, shares, {name: named[name] for name in known}, "Terms of G beside D")
     axes.set(ylim=(0, None), ylabel="of the first")  # from 0: the legend has room below
 
 
@@ -77,14 +79,15 @@ def kid_curve(axes: Axes, rows: Rows) -> None:
     _lines(axes, rows, {"kid": ("KID", plots.SYNTHETIC)}, "KID")
 
 
-def histogram(axes: Axes, row: Outputs) -> None:
+def histogram(axes: Axes, outputs: Histograms) -> None:
     """D(x) and D(G(z)) of the same images and latents at one moment."""
     edges = np.linspace(0, 1, BINS + 1)
-    for name, label, colour in (("real", "D(x)", plots.AUTHENTIC), ("fake", "D(G(z))", plots.SYNTHETIC)):
-        share = 100 * np.array(row[name]) / max(sum(row[name]), 1)
+    drawn = ((outputs.real, "D(x)", plots.AUTHENTIC), (outputs.fake, "D(G(z))", plots.SYNTHETIC))
+    for counts, label, colour in drawn:
+        share = 100 * np.array(counts) / max(sum(counts), 1)
         axes.stairs(share, edges, color=colour, fill=True, alpha=0.45, label=label)
         axes.stairs(share, edges, color=colour, lw=1)
-    axes.set(title=f"{row['kimg']:g} kimg", xlabel="probability of real", ylabel="% of images", xlim=(0, 1))
+    axes.set(title=f"{outputs.kimg:g} kimg", xlabel="probability of real", ylabel="% of images", xlim=(0, 1))
     axes.set_ylim(0, 1.22 * axes.get_ylim()[1])  # room for the legend
     axes.legend(loc="upper center", ncols=2)
 
@@ -92,12 +95,12 @@ def histogram(axes: Axes, row: Outputs) -> None:
 def curve_drawers(rows: Rows) -> list[Callable[[Axes], None]]:
     """One drawer an axes, for a training log."""
     drawers = [lambda a: losses(a, rows), lambda a: outputs(a, rows), lambda a: augmentation(a, rows)]
-    if any(row.get(name) not in ("", None) for row in rows for name in BESIDE):
-        drawers.append(lambda a: beside(a, rows))
+    if any(row.get(name) not in ("", None) for row in rows for name in TERMS):
+        drawers.append(lambda a: generator_terms(a, rows))
     return drawers
 
 
-def histogram_drawers(rows: list[Outputs]) -> list[Callable[[Axes], None]]:
+def histogram_drawers(rows: Sequence[Histograms]) -> list[Callable[[Axes], None]]:
     """One drawer for each of start, middle and end."""
     return [lambda a, row=row: histogram(a, row) for row in start_middle_end(rows)]  # type: ignore[misc]
 

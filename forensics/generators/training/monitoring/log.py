@@ -8,18 +8,17 @@ from __future__ import annotations
 import csv
 import time
 from pathlib import Path
-from typing import Any
 
 from forensics.core.files import replacing
 from forensics.generators.training.trainer import Trainer
 
 AVERAGED = ("loss_G", "loss_D", "D_real", "D_fake")
 COLUMNS = ("kimg", *AVERAGED, "r1", "augment_p")
-# Columns of runs that learn from these, too.
-BESIDE = ("anchors", "matching", "inner", "identity", "truncation")
+# Columns of runs whose generator learns from these terms, too.
+TERMS = ("glo", "matching", "identity")
 SPEED_COLUMNS = ("kimg", "img_per_s", "outside_share")
 
-Row = dict[str, Any]
+Row = dict[str, float | str]  # column to number, "" where a tick has none
 
 
 class TrainingLog:
@@ -27,14 +26,14 @@ class TrainingLog:
 
     def __init__(self, folder: Path, kimg: float) -> None:
         self.table, self.speed_table = folder / "training.csv", folder / "speed.csv"
-        self.rows = _read(self.table, (*COLUMNS, *BESIDE), kimg)
+        self.rows = _read(self.table, (*COLUMNS, *TERMS), kimg)
         self.speed = _read(self.speed_table, SPEED_COLUMNS, kimg)
         # R1 is taken once in many iterations: a tick without one repeats the last.
         self.r1 = float(self.rows[-1]["r1"] or 0) if self.rows else 0.0
         self._open_tick()
 
     def _open_tick(self) -> None:
-        self.seen: dict[str, list[float]] = {name: [] for name in (*AVERAGED, *BESIDE)}
+        self.seen: dict[str, list[float]] = {name: [] for name in (*AVERAGED, *TERMS)}
 
     def add(self, numbers: dict[str, float]) -> None:
         """Take in one iteration: the numbers that it has."""
@@ -53,8 +52,8 @@ class TrainingLog:
         self.speed.append(
             {"kimg": kimg, "img_per_s": round(speed[0], 2), "outside_share": round(speed[1], 4)}
         )
-        beside = tuple(name for name in BESIDE if any(row[name] != "" for row in self.rows))
-        _write(self.table, (*COLUMNS, *beside), self.rows)
+        terms = tuple(name for name in TERMS if any(row[name] != "" for row in self.rows))
+        _write(self.table, (*COLUMNS, *terms), self.rows)
         _write(self.speed_table, SPEED_COLUMNS, self.speed)
         self._open_tick()
         return row

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from forensics.core.files import write_text
 from forensics.generators.training.monitoring import curves
+from forensics.generators.training.monitoring.artefacts import kimg_of
 from forensics.generators.training.monitoring.discriminator_outputs import OutputLog
 from forensics.generators.training.monitoring.image_quality import MetricsLog
 from forensics.generators.training.monitoring.log import TrainingLog
@@ -27,7 +27,9 @@ def write_page(trainer: Trainer, log: TrainingLog, outputs: OutputLog, metrics: 
     return path
 
 
-def _context(trainer: Trainer, log: TrainingLog, outputs: OutputLog, metrics: MetricsLog) -> dict[str, Any]:
+def _context(
+    trainer: Trainer, log: TrainingLog, outputs: OutputLog, metrics: MetricsLog
+) -> dict[str, object]:
     o, images = trainer.options, trainer.images
     drawn = curves.curve_drawers(log.rows)
     if metrics.rows:
@@ -36,8 +38,8 @@ def _context(trainer: Trainer, log: TrainingLog, outputs: OutputLog, metrics: Me
         "title": f"Training of {trainer.folder.name}",
         "kimg": trainer.nimg / 1000,
         "preset": o.preset,
-        "architecture": o.architecture,
-        "resolution": o.resolution,
+        "architecture": o.network.architecture,
+        "resolution": o.network.resolution,
         "n_images": len(images),
         "data_sha256": images.sha256,
         "n_parameters": sum(p.numel() for p in trainer.G.parameters()),
@@ -46,20 +48,18 @@ def _context(trainer: Trainer, log: TrainingLog, outputs: OutputLog, metrics: Me
         "speed": log.speed[-1] if log.speed else None,
         "curves": curves.svg_uris(drawn) if log.rows else [],
         "histograms": curves.svg_uris(curves.histogram_drawers(outputs.rows)),
-        "sheets": [
-            (f"{float(p.stem.split('-')[1]):,g} kimg".replace(",", " "), _sheet(p)) for p in _sheets(trainer)
-        ],
+        "sheets": [(f"{kimg_of(p):,g} kimg".replace(",", " "), _sheet(p)) for p in _sheets(trainer)],
         "metrics": metrics.rows,
         "rejected": images.rejected[:_REJECTED_SHOWN],
         "n_rejected": len(images.rejected),
-        "options": sorted((name, str(value)) for name, value in o.as_json().items()),
+        "options": sorted((name, str(value)) for name, value in o.to_json().items()),
     }
 
 
 def _sheets(trainer: Trainer) -> list[Path]:
     """The first, the middle and the last sheet of samples."""
-    found = sorted(trainer.folder.glob("samples-*.png"))
-    return [found[i] for i in sorted({0, len(found) // 2, len(found) - 1})] if found else []
+    sheets = sorted(trainer.folder.glob("samples-*.png"))
+    return [sheets[i] for i in sorted({0, len(sheets) // 2, len(sheets) - 1})] if sheets else []
 
 
 def _sheet(path: Path) -> str:

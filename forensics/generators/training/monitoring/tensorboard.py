@@ -6,6 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from forensics.generators.training.monitoring.log import Row
+
 
 class TensorBoard:
     """Writes scalars to `folder`/tensorboard; without the package it does nothing."""
@@ -17,7 +19,7 @@ class TensorBoard:
 
             self.writer = SummaryWriter(str(folder / "tensorboard"))
 
-    def add(self, row: dict[str, Any], nimg: int) -> None:
+    def add(self, row: Row, nimg: int) -> None:
         """All numbers of a row at `nimg` images."""
         if self.writer is None:
             return

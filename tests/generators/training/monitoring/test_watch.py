@@ -23,7 +23,7 @@ from forensics.generators.training.monitoring.discriminator_outputs import (
     start_middle_end,
 )
 from forensics.generators.training.monitoring.tensorboard import TensorBoard
-from forensics.generators.training.run import run_training
+from forensics.generators.training.run import Request, run_training
 from forensics.generators.training.trainer import Trainer
 from forensics.images import decode
 
@@ -32,7 +32,7 @@ from forensics.images import decode
 def run(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("run") / "<b>run"
     run_training(
-        out, [photographs], "tiny-16", {}, kimg=0.06, snap_kimg=0.02, metrics_kimg=0.04, device="cpu"
+        out, Request([photographs], "tiny-16", {}, kimg=0.06, snap_kimg=0.02, metrics_kimg=0.04, device="cpu")
     )
     return out
 
@@ -62,8 +62,8 @@ def test_histograms_of_start_middle_and_end(run: Path) -> None:
     assert [row["kimg"] for row in rows] == [0, 0.02, 0.04, 0.06]
     assert all(len(row["real"]) == len(row["fake"]) == BINS for row in rows)
     assert all(sum(row["real"]) == sum(row["fake"]) == 96 for row in rows)
-    assert [row["kimg"] for row in start_middle_end(rows)] == [0, 0.04, 0.06]
-    assert [row["kimg"] for row in OutputLog(run, 0.02).rows] == [0, 0.02]
+    assert [row.kimg for row in start_middle_end(OutputLog(run, 1).rows)] == [0, 0.04, 0.06]
+    assert [row.kimg for row in OutputLog(run, 0.02).rows] == [0, 0.02]
 
 
 def test_metrics_at_their_interval_and_at_the_end(run: Path) -> None:
