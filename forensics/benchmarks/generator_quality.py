@@ -1,23 +1,22 @@
 """How good a generator's faces are, by a face detector and a face embedding: the numbers of the model cards.
 
-`python -m forensics.benchmarks.generator_quality GENERATOR --pack P --pack-root R [--draws 4] [--against DIR]`;
-with `--kid DIR ...` also KID, precision and recall at psi 1, to the photographs there.
+`forensics evaluate GENERATOR --pack P [--draws 4] [--against DIR] [--data DIR]`: with `--data` also KID, precision and
+recall at psi 1, to the photographs there.
 Samples are brought to 256 px (bicubic) before the face pack sees them, as it sees photographs of that size.
 One draw of 500 moves the mean cosine by 0.01 and more: several, of other seeds, say what the generator does.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from forensics.core.files import write_bytes
-from forensics.core.terminal import print_line, tracked
+from forensics.core.terminal import tracked
 from forensics.images import DecodedImage, contact_sheet, decode_many, encode_png, find_images, resize
 
 if TYPE_CHECKING:
@@ -109,54 +108,61 @@ def distribution(generator: Generator, photographs: Sequence[Path], seeds: Seque
     return measured.score(generator, tracked(seeds, "KID", len(seeds))).to_json()
 
 
-def _options(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m forensics.benchmarks.generator_quality", description=__doc__
-    )
-    parser.add_argument("generator")
-    parser.add_argument("-n", type=int, default=500)
-    parser.add_argument("--psi", type=float, nargs="+", default=[0.7, 1.0])
-    parser.add_argument(
-        "--seed", type=int, default=0, help="of the first draw; each further one has the next"
-    )
-    parser.add_argument("--draws", type=int, default=1, help="how many draws of n samples a psi")
-    parser.add_argument("--pack")
-    parser.add_argument("--pack-root")
-    parser.add_argument("--against", type=Path, nargs="*", default=[], help="photographs it was trained on")
-    parser.add_argument("--kid", type=Path, nargs="*", default=[], help="photographs to measure KID against")
-    parser.add_argument(
-        "--sheet", type=Path, help="write a contact sheet, ten samples for psi 0.5, 0.7 and 1.0"
-    )
-    options = parser.parse_args(argv)
-    if options.draws < 1:
-        parser.error(f"--draws {options.draws} is not possible: give 1 or more")
-    return options
+@dataclass(frozen=True)
+class QualityOptions:
+    """What `evaluate_generator` measures: n samples a psi and draw, and against which photographs.
+
+    `against`: what it was trained on, for the nearest of them; `data`: photographs for KID, precision and recall.
+    """
+
+    n: int = 500
+    psi: tuple[float, ...] = (0.7, 1.0)
+    seed: int = 0
+    draws: int = 1
+    against: tuple[Path, ...] = ()
+    data: tuple[Path, ...] = ()
+    sheet: Path | None = None
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Measure and print one JSON object: under `psi` a key a psi, and with `--kid` the `distribution`."""
-    options = _options(argv)
-    from forensics.faces.analyser import load_faces
-    from forensics.generators.base import load_generator
+def evaluate_generator(
+    generator: Generator, faces: FaceAnalyser | None, options: QualityOptions
+) -> dict[str, Any]:
+    """`psi`: a row a psi of `quality_of_draws`, where there is a face analyser; `distribution`, with `data`.
 
-    generator, faces = load_generator(options.generator, "cpu"), load_faces(options.pack, options.pack_root)
-    against = None
-    if options.against:
-        found = decode_many(find_images(options.against).paths)
-        photographs = (item.pixels for item in found if isinstance(item, DecodedImage))
-        against = face_rows(tracked(photographs, "training photographs", None), faces)[1]
+    With `sheet` a contact sheet is written: ten samples a row, two rows each for psi 0.5, 0.7 and 1.0.
+    """
     seeds = range(options.seed, options.seed + options.draws)
-    table = {
-        str(psi): quality_of_draws(generator, faces, options.n, psi, seeds, against) for psi in options.psi
-    }
-    if options.sheet:
+    measured: dict[str, Any] = {"generator": generator.weights_sha256}
+    if faces is not None:
+        against = _training_faces(options.against, faces) if options.against else None
+        table = {
+            f"{psi:g}": quality_of_draws(generator, faces, options.n, psi, seeds, against)
+            for psi in options.psi
+        }
+        measured |= {"pack": faces.pack, "psi": table}
+    if options.sheet is not None:
         rows = [image for psi in (0.5, 0.7, 1.0) for image in samples(generator, 20, psi, options.seed + 1)]
         write_bytes(options.sheet, encode_png(contact_sheet(rows, 10)))
-    measured: dict[str, Any] = {"generator": generator.weights_sha256, "pack": faces.pack, "psi": table}
-    if options.kid:
-        measured["distribution"] = distribution(generator, options.kid, seeds)
-    print_line(json.dumps(measured, sort_keys=True))
+    if options.data:
+        measured["distribution"] = distribution(generator, options.data, seeds)
+    return measured
 
 
-if __name__ == "__main__":
-    main()
+def _training_faces(folders: Sequence[Path], faces: FaceAnalyser) -> np.ndarray:
+    decoded = decode_many(find_images(folders).paths)
+    photographs = (item.pixels for item in decoded if isinstance(item, DecodedImage))
+    return face_rows(tracked(photographs, "training photographs", None), faces)[1]
+
+
+def quality_lines(measured: Mapping[str, Any]) -> Iterator[str]:
+    """What was measured, for a person."""
+    for psi, row in measured.get("psi", {}).items():
+        cosine = row["pairwise_cosine_mean"]
+        alike = "" if cosine is None else f", mean cosine between two {cosine:.3f}"
+        yield (
+            f"psi {psi}: a face in {100 * row['yield']:.1f} % of {row['n']} x {row['draws']}, "
+            f"median score {row['median_score']:.2f}{alike}"
+        )
+    if scores := measured.get("distribution"):
+        shown = ", ".join(f"{k} {scores[k]:.4f}" for k in ("kid", "precision", "recall"))
+        yield f"psi 1: {shown} against {scores['n_real']} photographs"

@@ -27,6 +27,9 @@ def explore(
     remake: Annotated[
         Path | None, typer.Option(help="Serve nothing: make the picture of this saved recipe again.")
     ] = None,
+    speed: Annotated[
+        bool, typer.Option("--speed", help="Only measure how many pictures a second the page would get.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="With --remake: the PNG to write.")] = Path("out/remade.png"),
     json: Annotated[
         bool, typer.Option("--json", help="Print the address, token and facts as one JSON line.")
@@ -44,6 +47,13 @@ def explore(
 
         made = remake_file(file, remake, check_file(out), device)
         print_summary(made, [f"{made['file']}: pixels as in the recipe"], as_json=json)
+        return
+    if speed:
+        from forensics.core.terminal import print_summary
+        from forensics.explore.speed import measure, speed_lines
+
+        rates = measure(file)
+        print_summary({"pictures_per_s": rates}, speed_lines(rates), as_json=json)
         return
     root = None if pack_root is None else str(pack_root)
     serving = Serving(host, port, seed, device, pack, root, detector, not no_browser)

@@ -14,7 +14,7 @@ _MOST_IMAGES = 10_000_000
 
 def generate_corpus(
     out: CorpusFolder,
-    generator: NetworkOption = "default",
+    generator: NetworkOption = "own-128",
     n: Annotated[
         int, typer.Option("-n", min=1, max=_MOST_IMAGES, help="How many faces (of photographs: at most).")
     ] = 1000,

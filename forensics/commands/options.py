@@ -127,3 +127,16 @@ def whole_numbers(option: str, text: str) -> tuple[int, ...]:
         raise typer.BadParameter(
             f"{text!r} is no list of whole numbers such as 100,200", param_hint=option
         ) from error
+
+
+def numbers(option: str, text: str, count: int) -> tuple[float, ...]:
+    """`count` numbers out of a comma-separated list; none where the text is empty. typer.BadParameter: no such list."""
+    try:
+        values = tuple(float(part) for part in text.split(",")) if text.strip() else ()
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{text!r} is no list of numbers such as 0.5,0.5", param_hint=option
+        ) from error
+    if values and len(values) != count:
+        raise typer.BadParameter(f"{text!r} has {len(values)} numbers; give {count}", param_hint=option)
+    return values

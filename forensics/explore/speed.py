@@ -1,6 +1,6 @@
 """How many pictures a second the page gets: the real command in a process of its own, asked over HTTP.
 
-    python -m forensics.explore.speed [CKPT]
+    forensics explore CKPT --speed
 
 Every request asks for another picture, as a slider that is moved does. "change" moves a dimension (one image is made),
 "face" moves psi (two are: before and after), "pruning" moves the threshold, "walk" goes one step on.
@@ -8,17 +8,15 @@ Every request asks for another picture, as a slider that is moved does. "change"
 
 from __future__ import annotations
 
-import argparse
 import http.client
 import json
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from forensics.core.terminal import print_line
 from forensics.explore.guard import TOKEN_HEADER
 
 _RUNS = 7
@@ -71,16 +69,8 @@ def _ask(connection: http.client.HTTPConnection, token: str, settings: dict[str,
         raise RuntimeError(answer.decode())
 
 
-def main() -> None:
-    """Measure and print the median of each kind, with the slowest and fastest run."""
-    parser = argparse.ArgumentParser(prog="python -m forensics.explore.speed")
-    parser.add_argument("generator", nargs="?", default="default", help="embedded name or weights file")
-    for kind, rates in measure(parser.parse_args().generator).items():
-        low, middle, high = min(rates), statistics.median(rates), max(rates)
-        print_line(
-            f"{kind:<8} {middle:6.1f} pictures a second (median of {len(rates)} runs, {low:.1f} to {high:.1f})"
-        )
-
-
-if __name__ == "__main__":
-    main()
+def speed_lines(rates: Mapping[str, Sequence[float]]) -> Iterator[str]:
+    """The median of each kind, with the slowest and fastest run."""
+    for kind, each in rates.items():
+        low, middle, high = min(each), statistics.median(each), max(each)
+        yield f"{kind:<8} {middle:6.1f} pictures a second (median of {len(each)} runs, {low:.1f} to {high:.1f})"

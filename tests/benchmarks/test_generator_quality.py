@@ -7,8 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
-from forensics.benchmarks.generator_quality import face_rows, main, quality, quality_of_draws, samples
+from forensics.benchmarks.generator_quality import (
+    face_rows,
+    quality,
+    quality_lines,
+    quality_of_draws,
+    samples,
+)
+from forensics.cli import app
+from forensics.core.errors import ForensicsError
 from forensics.faces.analyser import load_faces
 from forensics.generators.base import load_generator
 
@@ -44,21 +53,22 @@ def test_draws_are_pooled_as_means_and_of_maxima_the_largest(shared: Path) -> No
     assert pooled["yield"] == pytest.approx(np.mean([row["yield"] for row in each]))
 
 
-def test_no_draws_are_refused_before_anything_is_loaded(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["own-64", "--draws", "0"])
-    assert "--draws 0 is not possible" in capsys.readouterr().err
+def test_nothing_to_measure_is_said_before_anything_is_loaded() -> None:
+    with pytest.raises(ForensicsError, match="give --data, or a face pack"):
+        CliRunner().invoke(app, ["evaluate", "own-64"], catch_exceptions=False)
+    assert CliRunner().invoke(app, ["evaluate", "own-64", "--draws", "0"]).exit_code == 2
 
 
-def test_kid_is_measured_against_the_photographs_named(
-    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_kid_is_measured_against_the_photographs_named(shared: Path, tmp_path: Path) -> None:
     for path in sorted((shared / "data/faces256/val/real").glob("*.png"))[:12]:
         (tmp_path / path.name).write_bytes(path.read_bytes())
     pack = ["--pack", "scrfd500m_mbf", "--pack-root", str(shared / "data/insightface")]
-    main(["own-64", "-n", "4", "--psi", "0.7", "--draws", "2", *pack, "--kid", str(tmp_path)])
-    found = json.loads(capsys.readouterr().out)
-    assert found["psi"]["0.7"]["n"] == 4
-    scores = found["distribution"]
+    words = ["evaluate", "own-64", "-n", "4", "--psi", "0.7", "--draws", "2", *pack, "--data", str(tmp_path)]
+    measured = json.loads(CliRunner().invoke(app, [*words, "--json"], catch_exceptions=False).stdout)
+    assert measured["psi"]["0.7"]["n"] == 4
+    scores = measured["distribution"]
     assert (scores["n_real"], scores["n_fake"]) == (12, 100)
     assert len(scores["kid_by_draw"]) == 2
+    lines = list(quality_lines(measured))
+    assert lines[0].startswith("psi 0.7: a face in ")
+    assert lines[1].endswith("against 12 photographs")

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from forensics.explore.settings import Settings, Space
-from forensics.explore.speed import KINDS, measure
+from forensics.explore.speed import KINDS, measure, speed_lines
 
 
 @pytest.mark.enable_socket
@@ -22,3 +22,8 @@ def test_no_two_requests_in_turn_are_alike() -> None:
     for kind in KINDS.values():
         made = [Settings.parse(kind(i), space) for i in range(281)]
         assert all(one != next_one for one, next_one in pairwise(made))
+
+
+def test_the_rates_are_said_in_a_line_a_kind() -> None:
+    lines = list(speed_lines({"change": [1.0, 2.0, 4.0]}))
+    assert lines == ["change      2.0 pictures a second (median of 3 runs, 1.0 to 4.0)"]

@@ -36,8 +36,8 @@ class KnowsPersons(Protocol):
 
     pack: str
 
-    def weights_sha256(self) -> str:
-        """Hash of the networks."""
+    def weights_sha256(self) -> Mapping[str, str]:
+        """Hash of each network, by its file."""
 
     def embedding(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """float32 [d] of the best face in an image uint8 [H, W, 3] RGB, not normalised; [0] where there is none."""
