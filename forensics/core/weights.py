@@ -19,7 +19,7 @@ from forensics.core.terminal import print_line
 
 FOLDER: Final = Path(__file__).parents[1] / "weights"
 SUMS: Final = "SHA256SUMS"
-GENERATORS: Final = ("own-128", "own-64", "ffhq-1024")
+GENERATORS: Final = ("own-128", "own-64", "ffhq-1024", "ffhq-512", "ffhq-256", "ffhq-128", "ffhq-64")
 _FORMER_NAMES: Final = {"default": "own-128", "default-64": "own-64"}
 # Names of what else ships, in folders called so, and what it is.
 _OTHERS: Final = {

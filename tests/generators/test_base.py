@@ -38,6 +38,15 @@ KINDS: dict[str, Callable[[], Generator]] = {
     "mobile-stylegan": lambda: MobileStyleGANGenerator(
         z_dim=24, w_dim=32, img_resolution=32, channel_base=256, channel_max=16, num_mapping_layers=2
     ),
+    "mobile-stylegan-pixels": lambda: MobileStyleGANGenerator(
+        z_dim=24,
+        w_dim=32,
+        img_resolution=16,
+        channel_base=256,
+        channel_max=16,
+        num_mapping_layers=2,
+        pixel_head=True,
+    ),
     "stylegan": lambda: StyleGANGenerator(
         z_dim=24, w_dim=32, img_resolution=16, channel_base=256, channel_max=16, num_mapping_layers=2
     ),
@@ -52,12 +61,13 @@ FEATURES: dict[str, tuple[str, tuple[int, ...]]] = {
     "stylegan3-t": ("synthesis.L2_22_12", (12, 22, 22)),
     "stylegan3-r": ("synthesis.L2_22_12", (12, 22, 22)),
     "mobile-stylegan": ("synthesis.b8.conv1", (16, 8, 8)),
+    "mobile-stylegan-pixels": ("synthesis.b8.conv1", (16, 8, 8)),
     "stylegan": ("synthesis.b8.layer1", (16, 8, 8)),
     "progan": ("synthesis.b8", (16, 8, 8)),
     "srcnet": ("Src_Net.0.conv", (12, 8, 8)),
 }
 with_noise = pytest.mark.parametrize("kind", ["stylegan2", "mobile-stylegan", "stylegan", "srcnet"])
-can_be_cut = pytest.mark.parametrize("kind", ["stylegan2", "mobile-stylegan"])
+can_be_cut = pytest.mark.parametrize("kind", ["stylegan2", "mobile-stylegan", "mobile-stylegan-pixels"])
 every_kind = pytest.mark.parametrize("kind", list(KINDS))
 
 
@@ -266,7 +276,7 @@ def test_an_architecture_without_cuts_says_so() -> None:
 def test_a_generator_is_one_line_in_print(kind: str) -> None:
     g = make(kind)
     g.weights_sha256 = "0123456789abcdef"
-    architecture = kind.removesuffix("-t").removesuffix("-r")
+    architecture = kind.removesuffix("-t").removesuffix("-r").removesuffix("-pixels")
     assert repr(g) == (
         f"<{architecture}, {g.img_resolution} px, num_ws {g.num_ws}, w_dim {g.w_dim}, weights 01234567>"
     )

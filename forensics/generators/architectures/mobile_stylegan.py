@@ -33,10 +33,17 @@ class SynthesisNetwork(nn.Module):
     """The constant, the levels b4, b8, ... and the image head."""
 
     def __init__(
-        self, w_dim: int, img_resolution: int, img_channels: int, *, channel_base: int, channel_max: int
+        self,
+        w_dim: int,
+        img_resolution: int,
+        img_channels: int,
+        *,
+        channel_base: int,
+        channel_max: int,
+        pixel_head: bool,
     ) -> None:
         super().__init__()
-        self.resolutions = [2**i for i in range(2, int(math.log2(img_resolution)))]
+        self.resolutions = [2**i for i in range(2, int(math.log2(img_resolution)) + pixel_head)]
         width = {r: channels_at(r, channel_base, channel_max) for r in self.resolutions}
         if any(channels % 4 for channels in width.values()):
             raise ValueError(f"feature maps are sub-bands in fours, not {list(width.values())}")
@@ -45,7 +52,8 @@ class SynthesisNetwork(nn.Module):
         self.b4 = nn.ModuleDict({"conv": first})
         for r in self.resolutions[1:]:
             setattr(self, f"b{r}", Level(width[r // 2], width[r], w_dim=w_dim, resolution=r))
-        self.torgb = ImageHead(width[self.resolutions[-1]], img_channels, w_dim=w_dim)
+        last = width[self.resolutions[-1]]
+        self.torgb = ImageHead(last, img_channels, w_dim=w_dim, makes_bands=not pixel_head)
 
     def levels(self) -> Iterator[tuple[int, Level]]:
         """(size, level) from 8 px on."""
@@ -82,7 +90,8 @@ class SynthesisNetwork(nn.Module):
 class MobileStyleGANGenerator(Generator):
     """z [n, z_dim] to images [n, img_channels, R, R]; R is a power of two from 16 up.
 
-    Widths: min(channel_base / r, channel_max) feature maps at r pixels, r up to R / 2; multiples of 4.
+    Widths: min(channel_base / r, channel_max) feature maps at r pixels, r up to R / 2; multiples of 4. With
+    `pixel_head` the levels go up to R and the head makes pixels, not the sub-bands of an image twice as large.
     """
 
     kind = "mobile-stylegan"
@@ -98,18 +107,24 @@ class MobileStyleGANGenerator(Generator):
         channel_base: int = 32768,
         channel_max: int = 512,
         num_mapping_layers: int = 8,
+        pixel_head: bool = False,
     ) -> None:
         super().__init__(
             z_dim=z_dim, c_dim=c_dim, w_dim=w_dim, img_resolution=img_resolution, img_channels=img_channels
         )
         self.synthesis = SynthesisNetwork(
-            w_dim, img_resolution, img_channels, channel_base=channel_base, channel_max=channel_max
+            w_dim,
+            img_resolution,
+            img_channels,
+            channel_base=channel_base,
+            channel_max=channel_max,
+            pixel_head=pixel_head,
         )
         self.mapping = MappingNetwork(z_dim, c_dim, w_dim, num_layers=num_mapping_layers)
 
     @property
     def num_ws(self) -> int:
-        """One a modulated layer: 3 log2(R) - 7."""
+        """One a modulated layer: 3 log2(R) - 7, with a pixel head 3 log2(R) - 4."""
         return 3 * len(self.synthesis.resolutions) - 1
 
     @property
@@ -152,7 +167,7 @@ class MobileStyleGANGenerator(Generator):
 
     @property
     def feature_sizes(self) -> list[int]:
-        """4, 8, ... up to half of the image's size."""
+        """4, 8, ... up to half of the image's size; with a pixel head, up to it."""
         return self.synthesis.resolutions
 
     def _noisy(self) -> list[NoisyConv]:

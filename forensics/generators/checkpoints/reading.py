@@ -10,6 +10,7 @@ from pathlib import Path
 from forensics.core.errors import CheckpointError
 from forensics.core.registry import methods
 from forensics.core.weights import network_names, weights_file
+from forensics.generators.checkpoints.borrowing import complete
 from forensics.generators.checkpoints.checkpoint import Checkpoint, listed, quoted
 from forensics.generators.checkpoints.weights_file import Reader, WeightsFile
 
@@ -28,6 +29,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     checkpoint = _parsed(WeightsFile.open(path))
     for name, network in checkpoint.networks.items():
         network.source = f"{path}: {quoted(name)}"
+        complete(network)
     return checkpoint
 
 

@@ -22,11 +22,16 @@ from tools.speed.plain_mobile import mobile_stylegan_synthesis
 GOLDEN = "golden/mobile_stylegan_1024.npz"
 
 
-def small(img_resolution: int = 256) -> MobileStyleGANGenerator:
+def small(img_resolution: int = 256, *, pixel_head: bool = False) -> MobileStyleGANGenerator:
     """A network whose last levels are worked on in strips, with noise."""
     torch.manual_seed(2)
     g = MobileStyleGANGenerator(
-        z_dim=16, w_dim=16, img_resolution=img_resolution, channel_base=2048, channel_max=16
+        z_dim=16,
+        w_dim=16,
+        img_resolution=img_resolution,
+        channel_base=2048,
+        channel_max=16,
+        pixel_head=pixel_head,
     )
     with torch.no_grad():
         for name, value in g.named_parameters():
@@ -88,11 +93,13 @@ def by_modules(g: Generator, ws: Tensor, noise: list[Tensor]) -> Tensor:
 
 
 @pytest.mark.parametrize("strip_values", [1 << 9, 1 << 12, 1 << 19])
-@pytest.mark.parametrize("n", [1, 3])
-def test_strips_give_what_whole_maps_give(strip_values: int, n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("n", "pixel_head"), [(1, False), (3, False), (2, True)])
+def test_strips_give_what_whole_maps_give(
+    strip_values: int, n: int, pixel_head: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of two rows, of several, and the whole map at once; with noise of the batch and of each image."""
     monkeypatch.setattr(mobile_strips, "_STRIP_VALUES", strip_values)
-    g = small()
+    g = small(128 if pixel_head else 256, pixel_head=pixel_head)
     ws = g.map(g.sample_z(n * g.num_ws, seed=4))[:, 0].view(n, g.num_ws, -1)
     for noise in (g.sample_noise(0, range(n)), g.sample_noise(1, [0])):
         assert_equal(g.synthesize(ws, noise), by_modules(g, ws, noise), 2e-6)

@@ -54,21 +54,31 @@ def level(module: Level, x: Tensor, styles: list[Tensor], noise: list[Tensor | N
 def level_and_image(
     module: Level, head: ImageHead, x: Tensor, styles: list[Tensor], noise: list[Tensor | None]
 ) -> Tensor:
-    """The image [n, img_channels, 2 r, 2 r] of maps [n, i, r / 2, r / 2], through the last level and the head.
+    """The image [n, img_channels, R, R] of maps [n, i, r / 2, r / 2], through the last level and the head.
 
-    `styles`: the three of the level and that of the head. The level's maps exist a strip at a time.
+    R is 2 r, or r for a head that makes pixels. `styles`: the three of the level and that of the head. The level's
+    maps exist a strip at a time.
     """
-    r, n_bands = module.conv1.resolution, len(head.weight)
-    image = x.new_empty(len(x), n_bands // 4, 2 * r, 2 * r)
+    r = module.conv1.resolution
+    size = 2 * r if head.makes_bands else r
+    image = x.new_empty(len(x), head.img_channels, size, size)
     for k, source in enumerate(x.permute(0, 2, 3, 1).contiguous()):
         work = _LevelWork(module, [s[k] for s in styles[:3]], [_map(m, k) for m in noise])
-        weight = head.weight[:, :, 0, 0] * (styles[3][k] * (head.weight_gain / 2))
-        bias = head.bias[:, None] / 2
+        weight = head.weight[:, :, 0, 0] * (styles[3][k] * head.weight_gain)
         for rows, strip in work.strips(source, None):
-            bands = torch.addmm(bias, weight, strip.flatten(0, 1).t()).view(4, n_bands // 4, -1, r, 1)
-            for plane, quarter in zip(image[k], bands.unbind(1), strict=True):
-                inverse_haar_into(plane[2 * rows.start : 2 * rows.stop, :, None], quarter)
+            values = torch.addmm(head.bias[:, None], weight, strip.flatten(0, 1).t())
+            _paint(image[k], rows, values.view(-1, rows.stop - rows.start, r))
     return image
+
+
+def _paint(image: Tensor, rows: slice, values: Tensor) -> None:
+    """Put the pixels of these rows, or their four sub-bands, [c or 4 c, rows, r], into `image` [c, R, R]."""
+    if len(values) == len(image):
+        image[:, rows] = values
+        return
+    bands = (values * 0.5).view(4, len(image), *values.shape[1:], 1)
+    for plane, quarter in zip(image, bands.unbind(1), strict=True):
+        inverse_haar_into(plane[2 * rows.start : 2 * rows.stop, :, None], quarter)
 
 
 def _map(noise: Tensor | None, k: int) -> Tensor | None:

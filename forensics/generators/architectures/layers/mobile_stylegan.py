@@ -78,18 +78,21 @@ class NoisyConv(Modulated):
 
 
 class ImageHead(Modulated):
-    """Modulated 1 x 1 convolution to the four sub-bands of an image, and the inverse transform."""
+    """Modulated 1 x 1 convolution to the four sub-bands of an image and the inverse transform, or to its pixels."""
 
-    def __init__(self, in_channels: int, img_channels: int, *, w_dim: int) -> None:
+    def __init__(self, in_channels: int, img_channels: int, *, w_dim: int, makes_bands: bool = True) -> None:
         super().__init__(in_channels, w_dim=w_dim)
+        self.img_channels, self.makes_bands = img_channels, makes_bands
         self.weight_gain = 1 / math.sqrt(in_channels)
-        self.weight = nn.Parameter(torch.randn(4 * img_channels, in_channels, 1, 1))
-        self.bias = nn.Parameter(torch.zeros(4 * img_channels))
+        out_channels = 4 * img_channels if makes_bands else img_channels
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
 
     def forward(self, x: Tensor, styles: Tensor) -> Tensor:
-        """[n, i, r, r] and styles [n, i] to the image [n, img_channels, 2 r, 2 r]."""
+        """[n, i, r, r] and styles [n, i] to the image [n, img_channels, 2 r, 2 r], of pixels [.., r, r]."""
         scaled = x * (styles * self.weight_gain)[:, :, None, None]
-        return inverse_haar(conv2d(scaled, self.weight, self.bias))
+        y = conv2d(scaled, self.weight, self.bias)
+        return inverse_haar(y) if self.makes_bands else y
 
 
 class Level(nn.Module):
