@@ -25,6 +25,7 @@ class Kind(StrEnum):
     cnn = "cnn"
     npr = "npr"
     layers = "layers"
+    clip = "clip"
     patch = "patch"
     fingerprint = "fingerprint"
     faces = "faces"
@@ -81,6 +82,14 @@ Weights = Annotated[
     str | None,
     typer.Option("--weights", metavar="CKPT", help="Of discriminator: a weights file that holds one."),
 ]
+Draws = Annotated[
+    int,
+    typer.Option("--draws", min=3, max=7, help="Views of each image, for the kinds that are cross-fitted."),
+]
+AtMost = Annotated[
+    int,
+    typer.Option("--at-most", min=0, metavar="N", help="Images of each source, by their hashes; 0 for all."),
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the split and of every draw.")]
 Work = Annotated[
     Path | None,
@@ -104,6 +113,8 @@ def train_detector(
     parts: Parts = "",
     features: Features = "",
     weights: Weights = None,
+    draws: Draws = 7,
+    at_most: AtMost = 0,
     pack: Pack = None,
     pack_root: PackRoot = None,
     seed: Seed = 0,
@@ -142,6 +153,8 @@ def train_detector(
         self_made=tuple(self_made or ()),
         self_made_weight=self_made_weight,
         pools=pools,
+        draws=draws,
+        at_most=at_most,
     )
     trained = train_on_corpora(options)
     line = (

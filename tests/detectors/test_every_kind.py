@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,16 @@ def _fitted(kind: str, pool: Pool, shared: Path, work: Path) -> Detector:
 
 @pytest.mark.parametrize("entry", KINDS, ids=lambda m: m.name)
 def test_a_kind_keeps_the_contract(
-    entry: Method, pool: Pool, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    entry: Method,
+    pool: Pool,
+    shared: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    networks: Callable[[str], Path],
 ) -> None:
+    if entry.name == "clip":
+        networks("clip-vit-b16")
+        pool = pool.at_most(9)  # the tower takes its time
     monkeypatch.setenv("FORENSICS_FACE_ROOT", str(shared / "data" / "insightface"))
     detector = _fitted(entry.name, pool, shared, tmp_path / "work")
     detector.calibration, detector.limits = CALIBRATION, LIMITS

@@ -68,6 +68,14 @@ class Pool:
             self.self_made_weight,
         )
 
+    def at_most(self, n: int) -> Pool:
+        """The pool with at most `n` images of each source: those whose hashes are smallest, in their order."""
+        first: list[int] = []
+        for source in sorted(set(self.sources)):
+            members = [i for i, name in enumerate(self.sources) if name == source]
+            first += sorted(members, key=lambda i: self.sha256[i])[:n]
+        return self.take(sorted(first))
+
     def is_self_made(self) -> NDArray[np.bool_]:
         """bool [n]: whether each image is of a self-made source, photographs among them."""
         return np.isin(np.array(self.sources, dtype=str), self.self_made)

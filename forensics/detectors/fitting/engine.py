@@ -33,7 +33,13 @@ from forensics.detectors.loading import detector_class
 from forensics.detectors.thresholds import Thresholds
 from forensics.detectors.training_views.augmentation import Augmentation
 from forensics.detectors.training_views.folds import FOLDS
-from forensics.detectors.training_views.views import SMALLEST_PX, Views, crossed_views, held_out_views
+from forensics.detectors.training_views.views import (
+    MOST_DRAWS,
+    SMALLEST_PX,
+    Views,
+    crossed_views,
+    held_out_views,
+)
 
 CALIBRATION_SHARE: Final = 0.2
 ENSEMBLE_PARTS: Final = ("layers", "layers_2", "fingerprint")  # kind, then a number where a kind occurs again
@@ -58,6 +64,7 @@ class TrainingOptions:
     calibration_share: float = CALIBRATION_SHARE
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     jpeg_before: int = 0
+    draws: int = MOST_DRAWS
     progress: Progress = no_progress
 
     def of_part(self, name: str, seeds_apart: int = 0) -> FitOptions:
@@ -155,7 +162,7 @@ def check_settings(names: Sequence[str], settings: Mapping[str, Mapping[str, Any
 def _fit_crossed(names: Sequence[str], pool: Pool, options: TrainingOptions) -> _Fitted:
     parts, columns = [], []
     with options.progress("fit", len(names) + 1) as meter:
-        views = crossed_views(pool, options.seed, options.jpeg_before)
+        views = crossed_views(pool, options.seed, options.jpeg_before, options.draws)
         equal = replace(pool, images=views.with_equal_history())
         meter.advance(1, "views")
         for name in names:

@@ -17,6 +17,7 @@ from forensics.detectors.contract import Detector
 from forensics.detectors.fitting.engine import TrainingOptions, check_settings, part_names, train_detector
 from forensics.detectors.loading import detector_class
 from forensics.detectors.thresholds import POLARITY
+from forensics.detectors.training_views.views import MOST_DRAWS
 from forensics.images import ImageFailure
 
 
@@ -24,7 +25,8 @@ from forensics.images import ImageFailure
 class TrainDetectorOptions:
     """What `forensics train-detector` is asked for, as given.
 
-    `settings`: kind → what its `fit` takes besides. `jpeg_before`: see `TrainingOptions`. `self_made` and its weight:
+    `settings`: kind → what its `fit` takes besides. `draws`: views of each image, where the kinds are crossed.
+    `at_most`: images of each source, 0 for all. `jpeg_before`: see `TrainingOptions`. `self_made` and its weight:
     as `read_pool` takes them. `pools`: a split to obey: only what it lets train and calibrate is used.
     """
 
@@ -43,6 +45,8 @@ class TrainDetectorOptions:
     self_made: tuple[Path, ...] = ()
     self_made_weight: float = SELF_MADE_WEIGHT
     pools: Path | None = None
+    draws: int = MOST_DRAWS
+    at_most: int = 0
 
     def training(self) -> TrainingOptions:
         """The same for the engine; DetectorError where kind, parts, settings or device make no sense together."""
@@ -60,6 +64,7 @@ class TrainDetectorOptions:
             parts=names,
             settings=settings,
             jpeg_before=self.jpeg_before,
+            draws=self.draws,
             progress=progress,
         )
 
@@ -114,6 +119,8 @@ def train_on_corpora(options: TrainDetectorOptions) -> TrainedDetector:
         self_made=options.self_made,
         self_made_weight=options.self_made_weight,
     )
+    if options.at_most:
+        pool = pool.at_most(options.at_most)
     if options.pools is not None:
         pool = _allowed(pool, options.pools)
     note("training on " + ", ".join(f"{n} {source}" for source, n in pool.counts().items()))

@@ -32,6 +32,8 @@ from forensics.images.views import Pixels
 SMALLEST_PX: Final = 64  # shorter side of the smallest views
 _DEGRADED: Final = 3
 _DRAWS: Final = ("as it is", "equal history", "another history", *("degraded",) * _DEGRADED, "smaller")
+MOST_DRAWS: Final = len(_DRAWS)
+LEAST_DRAWS: Final = 3
 _CALIBRATION: Final = (0.4, 0.2, 0.08, *(0.08,) * _DEGRADED, 0.08)  # what each draw counts
 _HISTORY_QUALITY: Final = (60, 95)
 _HISTORY_SCALES: Final = (2.0, 2.5, 3.0)
@@ -82,17 +84,18 @@ class Views:
         return weights
 
 
-def crossed_views(pool: Pool, seed: int, jpeg_before: int = 0) -> Views:
+def crossed_views(pool: Pool, seed: int, jpeg_before: int = 0, draws: int = MOST_DRAWS) -> Views:
     """The views that a pool is cross-fitted with. Each depends on (seed, image, draw) only.
 
-    `jpeg_before`: the JPEG quality that generated images are given at 1024 px, 0 for none.
+    `jpeg_before`: the JPEG quality that generated images are given at 1024 px, 0 for none. `draws`: how many views of
+    each image, from 3; the first are as it is, with an equal history, with another, then degraded.
     """
     images: list[Pixels] = []
     for pixels, sha256, label in zip(pool.images, pool.sha256, pool.labels, strict=True):
-        images += _views(pixels, sha256, seed, jpeg_before if label == 1 else 0)
-    training = np.ones((len(pool), len(_DRAWS)))
+        images += _views(pixels, sha256, seed, jpeg_before if label == 1 else 0)[:draws]
+    training = np.ones((len(pool), draws))
     training[:, 0] = 0.0 if jpeg_before else 1.0
-    counts = np.array(_CALIBRATION) * len(_DRAWS)
+    counts = np.array(_CALIBRATION[:draws]) * draws / sum(_CALIBRATION[:draws])
     return _views_of(pool, images, folds_of(pool, seed), counts, training.ravel())
 
 
