@@ -22,5 +22,5 @@ def demo(
     from forensics.core.terminal import print_summary
     from forensics.examiner.demo import run_demo
 
-    summary = run_demo(out, seed=seed, device=device)
-    print_summary(summary, [f"report: {summary['report']}"], as_json=json)
+    made = run_demo(out, seed=seed, device=device)
+    print_summary(made.to_json(), [f"report: {made.report}"], as_json=json)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from forensics.detectors.checked import counts, number, record, text, whole
 from forensics.detectors.domain import Domain
@@ -27,7 +26,7 @@ class PoolRecord:
         images, folds = (whole(stated, name) if name in stated else None for name in ("images", "folds"))
         return cls(counts(stated, "sources"), text(stated, "sha256"), images, folds)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Plain values; what is not known is left out."""
         return {name: value for name, value in vars(self).items() if value is not None}
 
@@ -75,7 +74,7 @@ class DetectorCard:
             _propositions(stated["propositions"]) if "propositions" in stated else None,
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Plain values; what is not known is left out."""
         pools = {"training": self.training, "calibration": self.calibration}
         data: dict[str, object] = {name: one.to_json() for name, one in pools.items() if one is not None}

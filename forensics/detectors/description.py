@@ -38,7 +38,7 @@ class Description:
     thresholds: Thresholds | None = None
     card: DetectorCard = field(default_factory=DetectorCard)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Plain values, as they are stored."""
         return {
             "format_version": FORMAT_VERSION,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from forensics.detectors.checked import Json, names, number, record, whole
 from forensics.images.jpeg_tables import jpeg_quality
@@ -48,7 +48,7 @@ class Domain:
             needs_face=needs_face,
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """The fields that differ from the defaults, and always the smallest side and the lowest JPEG quality."""
         always = ("min_side_px", "min_jpeg_quality")
         default = vars(Domain())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from forensics.detectors.checked import number, record, text, whole
 
@@ -56,6 +56,6 @@ class Thresholds:
             how=text(fields, "how"),
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Plain values; `n` is the number of calibration images."""
         return {**vars(self), "n": self.n}

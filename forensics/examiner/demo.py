@@ -7,17 +7,18 @@ that ship with it, and the photograph of an astronaut (NASA, public domain) that
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from forensics.core.errors import ForensicsError
 from forensics.core.files import write_text
 from forensics.core.terminal import tracked
+from forensics.detectors.thresholds import VERDICTS
 from forensics.images import DecodedImage, ImageFailure, contact_sheet, decode, decode_many, resize
 
 if TYPE_CHECKING:
@@ -35,6 +36,33 @@ _STRIP = 10
 
 
 @dataclass(frozen=True)
+class VerdictRow:
+    """One origin's line of the table: how many images got which verdict, and their median log10 LR."""
+
+    name: str
+    n: int
+    counts: Mapping[str, int]
+    median: float
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What the demo made: its report, what was said of the photograph, and a row an origin."""
+
+    report: Path
+    photograph: Finding
+    groups: tuple[VerdictRow, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """The summary that the command prints."""
+        return {
+            "report": str(self.report),
+            "photograph": self.photograph.to_json(),
+            "groups": [vars(row) for row in self.groups],
+        }
+
+
+@dataclass(frozen=True)
 class Examined:
     """Images of one origin with what the detector said of each."""
 
@@ -48,15 +76,11 @@ class Examined:
         """float64 [n] log10 LR of each image."""
         return np.array([f.log10_lr for f in self.findings])
 
-    def row(self) -> dict[str, Any]:
+    def row(self) -> VerdictRow:
         """The origin's line of the table."""
-        counted = Counter(f.verdict for f in self.findings)
-        return {
-            "name": self.name,
-            "n": len(self.findings),
-            "counts": {word: counted[word] for word in ("synthetic", "inconclusive", "authentic")},
-            "median": float(np.median(self.log10_lrs)),
-        }
+        counted = Counter(finding.verdict for finding in self.findings)
+        counts: dict[str, int] = {word: counted[word] for word in VERDICTS}
+        return VerdictRow(self.name, len(self.findings), counts, float(np.median(self.log10_lrs)))
 
 
 def photograph_path() -> Path:
@@ -68,8 +92,8 @@ def photograph_path() -> Path:
     return path
 
 
-def run_demo(out: Path, *, seed: int = 0, device: str = "auto") -> dict[str, Any]:
-    """Make a corpus and a walk, examine them and a photograph, and write `out`/report.html. Returns a summary."""
+def run_demo(out: Path, *, seed: int = 0, device: str = "auto") -> Demo:
+    """Make a corpus and a walk, examine them and a photograph, and write `out`/report.html."""
     from forensics.corpus import Corpus
     from forensics.examiner.detection import load_examiner
     from forensics.recipes.contract import RecipeInputs
@@ -88,19 +112,16 @@ def run_demo(out: Path, *, seed: int = 0, device: str = "auto") -> dict[str, Any
     radii = [float(row.params["radius"]) for row in walk.manifest]
     write_text(out / "photograph.html", _photograph_page(groups[2], examiner.detector))
     write_text(out / "report.html", _page(groups, radii, examiner.detector))
-    return {
-        "report": str(out / "report.html"),
-        "photograph": groups[2].findings[0].to_json(),
-        "groups": [g.row() for g in groups],
-    }
+    return Demo(out / "report.html", groups[2].findings[0], tuple(group.row() for group in groups))
 
 
 def _decoded(corpus: Corpus) -> list[DecodedImage]:
-    found = list(decode_many(corpus.paths))
-    failures = [item for item in found if isinstance(item, ImageFailure)]
-    if failures:
-        raise ForensicsError(failures[0].message)
-    return [item for item in found if isinstance(item, DecodedImage)]
+    images = []
+    for image in decode_many(corpus.paths):
+        if isinstance(image, ImageFailure):
+            raise ForensicsError(image.message)
+        images.append(image)
+    return images
 
 
 def _examine(name: str, label: int, images: list[DecodedImage], examiner: Examiner) -> Examined:

@@ -14,6 +14,7 @@ import torch
 from forensics.core.devices import uses_bfloat16
 from forensics.detectors.contract import Detector
 from forensics.detectors.finding import examine
+from forensics.detectors.kinds.faces import FaceSignsDetector
 from forensics.detectors.loading import load_detector
 from forensics.detectors.parallel import grouped, in_order, thread_count
 from forensics.images import DecodedImage, decode
@@ -91,9 +92,11 @@ def test_scores_do_not_depend_on_the_number_of_threads(
 def test_one_thread_where_a_face_is_looked_for_or_a_gpu_computes(two_threads: None) -> None:
     @dataclass
     class Part:
-        kind: str = "layers"
+        threads: bool = True
         device: str = "cpu"
+        parts: tuple[Part, ...] = ()
 
     assert thread_count([Part()]) == 2  # type: ignore[list-item]
-    assert thread_count([Part("faces")]) == 1  # type: ignore[list-item]
+    assert thread_count([Part(threads=FaceSignsDetector.threads)]) == 1  # type: ignore[list-item]
+    assert thread_count([Part(parts=(Part(), Part(threads=False)))]) == 1  # type: ignore[list-item]
     assert thread_count([Part(), Part(device="cuda:0")]) == 1  # type: ignore[list-item]

@@ -84,7 +84,7 @@ class TrainedDetector:
         training = self.detector.card.training
         return (training.images or 0) if training else 0
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """The summary that the command prints."""
         thresholds = self.detector.thresholds
         return {

@@ -193,7 +193,7 @@ def test_a_split_fixed_beforehand_decides_what_is_held_out(faces: Path) -> None:
 def _detector_folder(folder: Path, training: Any, held: Any) -> Path:
     card = {
         "data": {
-            name: {"images": len(part), "sha256": part.fingerprint()}
+            name: {"images": len(part), "sources": part.counts(), "sha256": part.fingerprint()}
             for name, part in (("training", training), ("calibration", held))
         }
     }

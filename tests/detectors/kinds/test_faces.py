@@ -15,9 +15,10 @@ from forensics.corpus.pools.reading import read_pool
 from forensics.detectors.calibration import Calibration
 from forensics.detectors.contract import FitOptions
 from forensics.detectors.description import DESCRIPTION, WEIGHTS
+from forensics.detectors.features.face_signs import SIGNS, Gaussians, measured
 from forensics.detectors.fitting.engine import TrainingOptions, train_detector
 from forensics.detectors.kinds.ensemble import EnsembleDetector
-from forensics.detectors.kinds.faces import SIGNS, FaceSignsDetector, Gaussians, _look
+from forensics.detectors.kinds.faces import FaceSignsDetector
 from forensics.detectors.loading import load_detector
 from forensics.faces.analyser import Face, FaceAnalyser, load_faces
 from forensics.metrics.detection import auc
@@ -132,12 +133,15 @@ def test_any_size_of_embedding(size: int, detector: FaceSignsDetector, tmp_path:
 
 def test_the_signs_do_not_depend_on_size_or_roll_but_the_eyes_do_on_their_place() -> None:
     face = _with_embedding(8)
-    usual, larger = _look(face, 256), _look(Face(0.9, face.box, face.landmarks * 3, face.embedding), 768)
+    usual, larger = (
+        measured(face, 256),
+        measured(Face(0.9, face.box, face.landmarks * 3, face.embedding), 768),
+    )
     assert usual.plain == pytest.approx(larger.plain, abs=1e-5)
     assert usual.eyes == pytest.approx(larger.eyes, abs=1e-6)
     c, s = np.cos(0.2), np.sin(0.2)
     turned = (face.landmarks @ np.array([[c, s], [-s, c]], np.float32)).astype(np.float32)
-    rolled = _look(Face(0.9, face.box, turned, face.embedding), 256)
+    rolled = measured(Face(0.9, face.box, turned, face.embedding), 256)
     assert rolled.plain == pytest.approx(usual.plain, abs=1e-5)
     assert not np.allclose(rolled.eyes, usual.eyes, atol=0.02)
     assert usual.plain.size + 4 == len(SIGNS)
