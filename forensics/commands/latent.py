@@ -27,10 +27,14 @@ def latent(
     out: StudyFolder = Path("out/latent"),
     dim: Annotated[
         list[int] | None,
-        typer.Option(min=0, help="Only this dimension of w (several: together): one picture."),
+        typer.Option(
+            min=0, help="Move only this dimension of w, and write one picture; several are moved together."
+        ),
     ] = None,
     delta: Delta = 10.0,
-    images: Annotated[int, typer.Option("-n", min=4, help="Latents, the same everywhere.")] = 8,
+    images: Annotated[
+        int, typer.Option("-n", min=4, help="How many latents; every experiment uses the same ones.")
+    ] = 8,
     pack: FacesToo = None,
     pack_root: PackRoot = None,
     detector: DetectorToo = None,

@@ -40,10 +40,20 @@ StudyFolder = Annotated[
 ]
 
 Step = Annotated[
-    float, typer.Option("--step", help="Size of a step; in s in standard deviations of each style.")
+    float,
+    typer.Option(
+        "--step", help="Size of a step in units of the space; in s, in standard deviations of each style."
+    ),
 ]
 Space = Annotated[str, typer.Option("--space", help="w, z, w+ (a w for every layer) or s (style scales).")]
-Direction = Annotated[str, typer.Option("--direction", help="gaussian, momentum or fixed.")]
+Direction = Annotated[
+    str,
+    typer.Option(
+        "--direction",
+        help="How steps follow each other: gaussian (each drawn anew), momentum (each keeps 0.9 of the last), or "
+        "fixed (all alike).",
+    ),
+]
 Noise = Annotated[str, typer.Option("--noise", help="Per-pixel noise: const, random or none.")]
 
 Corpora = typer.Argument(metavar="CORPUS...", help="Corpora, or trees with real/ and fake.../ folders.")
@@ -69,13 +79,22 @@ JpegBefore = Annotated[
 ]
 
 SweepSteps = Annotated[
-    int, typer.Option("--steps", min=1, help="Pruning thresholds: so many steps from 0 to the last.")
+    int, typer.Option("--steps", min=1, help="How many steps the threshold takes from 0 to the last.")
 ]
 SweepEvery = Annotated[
-    int, typer.Option("--every", min=1, help="Grids, KID, faces, detector: every so many thresholds.")
+    int,
+    typer.Option(
+        "--every",
+        min=1,
+        help="Make images, and measure KID, faces and detector, at every so many thresholds.",
+    ),
 ]
 SweepSpace = Annotated[
-    str, typer.Option("--space", help="What stays the same under pruning: w (as published) or z.")
+    str,
+    typer.Option(
+        "--space",
+        help="What is held fixed while weights are pruned: the w of the whole network (as published), or z.",
+    ),
 ]
 Delta = Annotated[float, typer.Option("--delta", help="How far single dimensions of w are moved.")]
 
@@ -87,12 +106,14 @@ PackRoot = Annotated[
     typer.Option("--pack-root", help="Folder with models/PACK (FORENSICS_FACE_ROOT, else ~/.insightface)."),
 ]
 FacesToo = Annotated[
-    str | None, typer.Option("--pack", help="InsightFace pack (name or folder): what becomes of faces too.")
+    str | None,
+    typer.Option("--pack", help="InsightFace pack (name or folder): also measure what becomes of the faces."),
 ]
 FacesIfAny = Annotated[
     str | None,
     typer.Option(
-        "--pack", help="InsightFace pack (name or folder), or none; else the usual one if it is there."
+        "--pack",
+        help="InsightFace pack (name or folder), or none; not given: the usual pack, if it is installed.",
     ),
 ]
 Detector = Annotated[
@@ -102,12 +123,17 @@ DetectorOrNone = Annotated[
     str, typer.Option("--detector", help="`default`, a folder that train-detector wrote, or none.")
 ]
 DetectorToo = Annotated[
-    str | None, typer.Option("--detector", help="`default` or a folder: what that detector says too.")
+    str | None,
+    typer.Option(
+        "--detector", help="`default` or a folder that train-detector wrote: also score every image with it."
+    ),
 ]
 
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the latents.")]
 WalkSeed = Annotated[int, typer.Option("--seed", min=0, help="Walk k is a function of (seed, k).")]
-Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0: one a processor.")]
+Workers = Annotated[
+    int, typer.Option("--workers", min=0, help="Worker processes; 0: one for each processor.")
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 Json = Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")]
 

@@ -30,11 +30,13 @@ def prune(
     file: Network,
     out: StudyFolder = Path("out/prune"),
     threshold: Annotated[
-        float | None, typer.Option(min=0, help="Only this threshold: print its row, write nothing.")
+        float | None, typer.Option(min=0, help="Measure only this threshold: print its row, write nothing.")
     ] = None,
     channels: Annotated[
         float | None,
-        typer.Option(min=0, help="Only this share of every layer's channels taken out: print its row."),
+        typer.Option(
+            min=0, help="Measure only with this share of every layer's channels taken out: print its row."
+        ),
     ] = None,
     save: Annotated[
         Path | None,
@@ -45,10 +47,12 @@ def prune(
     ranking: Annotated[
         str, typer.Option(help="With --channels: which go first, by style, norm or random.")
     ] = "style",
-    stop: Annotated[float, typer.Option(min=1e-6, help="Last threshold.")] = 1.0,
+    stop: Annotated[float, typer.Option(min=1e-6, help="The last threshold.")] = 1.0,
     steps: SweepSteps = 1000,
     every: SweepEvery = 20,
-    images: Annotated[int, typer.Option("-n", min=4, help="Latents, the same at every threshold.")] = 32,
+    images: Annotated[
+        int, typer.Option("-n", min=4, help="How many latents; every threshold uses the same ones.")
+    ] = 32,
     space: SweepSpace = "w",
     pack: FacesToo = None,
     pack_root: PackRoot = None,

@@ -1,6 +1,5 @@
 """`forensics train-detector`: fit a detector to labelled corpora and calibrate it on images that it never saw."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,26 +16,12 @@ from forensics.commands.options import (
     folder_to_write,
 )
 
-
-class Kind(StrEnum):
-    """What can be trained."""
-
-    frequency = "frequency"
-    cnn = "cnn"
-    npr = "npr"
-    layers = "layers"
-    clip = "clip"
-    patch = "patch"
-    fingerprint = "fingerprint"
-    faces = "faces"
-    discriminator = "discriminator"
-    ensemble = "ensemble"
-
-
 Out = Annotated[
     Path, typer.Argument(metavar="OUT", help="The folder to write the detector to.", callback=folder_to_write)
 ]
-KindOption = Annotated[Kind, typer.Option("--kind", help="What to train.")]
+Kind = Annotated[
+    str, typer.Option("--kind", help="What to train; `forensics methods --kind detector` lists the kinds.")
+]
 Authentic = Annotated[
     list[Path] | None,
     typer.Option("--authentic", metavar="DIR", help="A folder of photographs; may be given several times."),
@@ -46,8 +31,8 @@ SelfMade = Annotated[
     typer.Option(
         "--self-made",
         metavar="DIR",
-        help="A corpus, or a folder of corpora, of generators at hand, best with photographs at their size: "
-        "learned from, and not calibrated on. May be given several times.",
+        help="A corpus of a generator of your own, or a folder of such corpora, best with photographs at the same "
+        "size: trained on, but not calibrated on. May be given several times.",
     ),
 ]
 SelfMadeWeight = Annotated[
@@ -56,41 +41,61 @@ SelfMadeWeight = Annotated[
         "--self-made-weight",
         min=0.0,
         max=1.0,
-        help="What a self-made image counts in training where another counts 1 (to fingerprints: 1).",
+        help="How much such an image counts in training, where any other counts 1 (for fingerprints: always 1).",
     ),
 ]
 Pools = Annotated[
     Path | None,
     typer.Option(
-        "--pools", help="A pools.json: train on its pool `train`, calibrate on `calibrate`, no more."
+        "--pools",
+        help="A pools.json of `forensics corpus pools`: train only on its pool `train`, calibrate only on `calibrate`.",
     ),
 ]
 Epochs = Annotated[
-    float | None, typer.Option("--epochs", min=0.01, help="Passes over the images, for the networks.")
+    float | None,
+    typer.Option("--epochs", min=0.01, help="Passes over the images, where a network is trained."),
 ]
 Parts = Annotated[
     str,
-    typer.Option("--parts", metavar="KIND,...", help="Of an ensemble: its parts; cnn_2 is a second cnn."),
+    typer.Option(
+        "--parts", metavar="KIND,...", help="For an ensemble: the kinds it is made of; cnn_2 is a second cnn."
+    ),
 ]
 Features = Annotated[
     str,
     typer.Option(
-        "--features", metavar="SET,...", help="Of frequency: texture (default), dct, blocks, peaks, pairs."
+        "--features",
+        metavar="SET,...",
+        help="For kind frequency: any of texture (default), dct, blocks, peaks, pairs.",
     ),
 ]
 Weights = Annotated[
     str | None,
-    typer.Option("--weights", metavar="CKPT", help="Of discriminator: a weights file that holds one."),
+    typer.Option(
+        "--weights", metavar="CKPT", help="For kind discriminator: the network or weights file that holds it."
+    ),
+]
+Seed = Annotated[
+    int,
+    typer.Option(
+        "--seed", min=0, help="Seed of the split into training and calibration, and of all that is drawn."
+    ),
 ]
 Draws = Annotated[
     int,
-    typer.Option("--draws", min=3, max=7, help="Views of each image, for the kinds that are cross-fitted."),
+    typer.Option(
+        "--draws", min=3, max=7, help="Altered views of each image, for kinds that are cross-fitted."
+    ),
 ]
 AtMost = Annotated[
     int,
-    typer.Option("--at-most", min=0, metavar="N", help="Images of each source, by their hashes; 0 for all."),
+    typer.Option(
+        "--at-most",
+        min=0,
+        metavar="N",
+        help="Take at most so many images of each source, chosen by their hashes; 0: all.",
+    ),
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the split and of every draw.")]
 Work = Annotated[
     Path | None,
     typer.Option(
@@ -102,7 +107,7 @@ Work = Annotated[
 def train_detector(
     out: Out,
     corpora: Annotated[list[Path], Corpora],
-    kind: KindOption = Kind.ensemble,
+    kind: Kind = "ensemble",
     authentic: Authentic = None,
     self_made: SelfMade = None,
     self_made_weight: SelfMadeWeight = 0.25,
@@ -140,7 +145,7 @@ def train_detector(
     options = TrainDetectorOptions(
         out,
         tuple(corpora),
-        kind.value,
+        kind,
         tuple(authentic or ()),
         epochs,
         trim_bottom,

@@ -84,7 +84,8 @@ def test_impossible_requests(tree: Path, tmp_path: Path) -> None:
     device = CliRunner().invoke(app, [out, str(tree), "--kind", "npr", "--device", "cuda:9"])
     assert isinstance(device.exception, ForensicsError)
     kind = CliRunner().invoke(app, [out, str(tree), "--kind", "oracle"])
-    assert kind.exit_code == 2
+    assert isinstance(kind.exception, ForensicsError)
+    assert "choose one of cnn, discriminator" in str(kind.exception)
     assert not Path(out).exists()
 
 
