@@ -9,12 +9,12 @@ from concurrent.futures import CancelledError
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
-from threading import BoundedSemaphore
 from typing import Any, Final
 
 from forensics.core.errors import ForensicsError
 from forensics.core.terminal import note, printable
 from forensics.explore.answers import Answer, Answers, static_files
+from forensics.explore.connections import Connections
 from forensics.explore.guard import HEADERS, Guard, Refused, body_length, parse_body
 from forensics.explore.newest import Superseded
 
@@ -46,7 +46,7 @@ class ExploreServer(ThreadingMixIn, TCPServer):
         self.answers = answers
         self.files = static_files()
         self.guard = Guard(host, int(self.server_address[1]))
-        self._slots = BoundedSemaphore(MAX_CONNECTIONS)
+        self.connections = Connections(MAX_CONNECTIONS)
 
     @property
     def address(self) -> str:
@@ -56,14 +56,14 @@ class ExploreServer(ThreadingMixIn, TCPServer):
         return f"http://{shown}:{self.guard.port}/#token={self.guard.token}"
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """A thread a connection, up to MAX_CONNECTIONS; more are closed at once."""
-        if not self._slots.acquire(blocking=False):
+        """A thread a connection, up to MAX_CONNECTIONS; then the oldest without the token gives way."""
+        if not self.connections.admit(request):
             self.shutdown_request(request)
             return
         try:
             super().process_request(request, client_address)
         except BaseException:
-            self._slots.release()
+            self.connections.leave(request)
             raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
@@ -71,7 +71,7 @@ class ExploreServer(ThreadingMixIn, TCPServer):
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._slots.release()
+            self.connections.leave(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A connection that breaks is no news; anything else is one line."""
@@ -137,6 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
         if question is None:
             raise Refused(405 if self.path in self.server.files else 404, "there is no such question")
         self.server.guard.check_sender(self.headers)
+        self.server.connections.trust(self.connection)
         body = self.rfile.read(body_length(self.headers))
         return question(parse_body(body))
 

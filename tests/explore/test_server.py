@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import socket
+import threading
+from contextlib import suppress
 
 import pytest
 
 from forensics.core.errors import ForensicsError
 from forensics.explore.answers import Answers
+from forensics.explore.connections import Connections
 from forensics.explore.explorer import Explorer
 from forensics.explore.guard import HEADERS, TOKEN_HEADER
 from forensics.explore.opinion import Opinion
@@ -97,17 +100,51 @@ def test_requests_that_are_no_http(client: Client) -> None:
     assert client.request("GET", "/").status == 200
 
 
-def test_more_connections_than_there_are_places_are_closed(client: Client) -> None:
+def test_the_oldest_connection_without_the_token_gives_way(client: Client) -> None:
     address = ("127.0.0.1", client.server.guard.port)
-    wait_until(lambda: client.server._slots._value == MAX_CONNECTIONS)
-    held = [socket.create_connection(address, timeout=5) for _ in range(MAX_CONNECTIONS)]
-    wait_until(lambda: client.server._slots._value == 0)
-    with socket.create_connection(address, timeout=5) as surplus:
-        assert surplus.recv(10) == b""
+    wait_until(lambda: len(client.server.connections) == 0)
+    held = [socket.create_connection(address, timeout=5) for _ in range(MAX_CONNECTIONS + 1)]
+    assert held[0].recv(1) == b""  # cut for the last
+    wait_until(lambda: len(client.server.connections) == MAX_CONNECTIONS)
     for connection in held:
         connection.close()
-    wait_until(lambda: client.server._slots._value == MAX_CONNECTIONS)
-    assert client.request("GET", "/").status == 200
+    wait_until(lambda: len(client.server.connections) == 0)
+
+
+def test_five_hundred_dripping_connections_do_not_lock_the_owner_out(client: Client) -> None:
+    address = ("127.0.0.1", client.server.guard.port)
+    threads = threading.active_count()
+    dripping = []
+    for number in range(500):
+        connection = socket.create_connection(address, timeout=5)
+        with suppress(OSError):  # those before are cut meanwhile
+            connection.sendall(b"POST /api/facts HT"[: number % 18])
+        dripping.append(connection)
+        if number % 50 == 0:
+            assert Client(client.server).request("GET", "/").status == 200
+    assert Client(client.server).request("GET", "/").status == 200
+    assert len(client.server.connections) <= MAX_CONNECTIONS
+    wait_until(lambda: threading.active_count() <= threads + MAX_CONNECTIONS + 1)
+    for connection in dripping:
+        connection.close()
+    wait_until(lambda: len(client.server.connections) <= 1)
+
+
+def test_a_connection_that_showed_the_token_is_not_cut() -> None:
+    pairs = [socket.socketpair() for _ in range(4)]
+    connections = Connections(2)
+    assert connections.admit(pairs[0][0])
+    connections.trust(pairs[0][0])
+    assert connections.admit(pairs[1][0])
+    assert connections.admit(pairs[2][0])
+    assert pairs[1][1].recv(1) == b""
+    connections.trust(pairs[2][0])
+    assert not connections.admit(pairs[3][0])
+    connections.leave(pairs[0][0])
+    assert connections.admit(pairs[3][0])
+    for pair in pairs:
+        for end in pair:
+            end.close()
 
 
 def test_a_port_that_is_taken_is_one_line(client: Client, explorer: Explorer) -> None:
