@@ -6,8 +6,8 @@ JPEG, where networks on neighbouring-pixel residuals fall.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import asdict, dataclass
+from typing import ClassVar, Final
 
 from torch import Tensor
 
@@ -20,6 +20,8 @@ from forensics.detectors.networks.detector import NetworkDetector
 from forensics.detectors.networks.local_logits import LocalLogits
 from forensics.detectors.networks.schedule import Schedule
 
+_SCHEDULE: Final = Schedule(epochs=16)
+
 
 @register(
     "detector",
@@ -28,7 +30,7 @@ from forensics.detectors.networks.schedule import Schedule
         "EfficientNet-Lite0, fine-tuned from ImageNet on whole faces under blur, JPEG and resizing.",
         paper="Wang et al. 2020, arXiv 1912.11035",
         licence="Apache-2.0; ImageNet weights Apache-2.0",
-        defaults={"schedule": Schedule(epochs=16), "epochs": 16},
+        defaults={"schedule": asdict(_SCHEDULE), "epochs": 16},
         small_version_of="CNNDetection (ResNet-50)",
     ),
 )
@@ -37,7 +39,7 @@ class CnnDetector(NetworkDetector):
     """EfficientNet-Lite0 on pixels."""
 
     kind: ClassVar[str] = "cnn"
-    schedule: ClassVar[Schedule] = Schedule(epochs=16)
+    schedule: ClassVar[Schedule] = _SCHEDULE
 
     @classmethod
     def build(cls, config: Json) -> LocalLogits:

@@ -11,7 +11,7 @@ pixels does not read it; so this one is not part of the default ensemble.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import ClassVar, Final
 
 from torch import Tensor, nn
@@ -86,7 +86,7 @@ class ResidualTrunk(nn.Module):
     Card(
         "A small residual network on what neighbouring pixels do not share, trained from scratch.",
         paper="Tan et al. 2024, arXiv 2312.10461",
-        defaults={"schedule": _SCHEDULE, "epochs": 50},
+        defaults={"schedule": asdict(_SCHEDULE), "epochs": 50},
         small_version_of="NPR (ResNet-50 of two stages)",
     ),
 )

@@ -8,7 +8,7 @@ strange ear) are out of its reach.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import ClassVar, Final
 
 from torch import Tensor, nn
@@ -55,7 +55,7 @@ class PatchTrunk(nn.Module):
         "A network that sees 35 px at a time; the score is the mean over the places, the map what it computes.",
         paper="Chai et al. 2020, arXiv 2008.10588",
         licence="Apache-2.0; ImageNet weights Apache-2.0",
-        defaults={"schedule": _SCHEDULE, "epochs": 30},
+        defaults={"schedule": asdict(_SCHEDULE), "epochs": 30},
         small_version_of="patch-forensics (truncated Xception)",
     ),
 )
