@@ -152,6 +152,13 @@ class Detector(ABC):
         """
         return self.score(images), ()
 
+    def score_families(self, images: Sequence[Pixels]) -> dict[str, Floats]:
+        """Family → float64 [n] log10 LR of it against authentic, of images uint8 [H, W, 3].
+
+        Empty for a detector that does not tell families apart.
+        """
+        return {}
+
     def evidence_map(self, image: Pixels) -> NDArray[np.float32] | None:
         """float32 [h, w] local log10 LR over an image uint8 [H, W, 3] (its mean is the uncapped score), or None."""
         return None

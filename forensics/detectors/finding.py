@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -32,6 +32,14 @@ class DetectorScore:
     id: str
     kind: str
     weights_sha256: str
+    log10_lr: float
+
+
+@dataclass(frozen=True)
+class FamilyScore:
+    """The log10 LR of one family, such as `sampled:gan`, against authentic."""
+
+    family: str
     log10_lr: float
 
 
@@ -66,6 +74,9 @@ class Finding:
     thresholds: Thresholds
     detectors: tuple[DetectorScore, ...]  # the one that decides first, then its parts
     faces: tuple[FoundFace, ...] | None  # None: not looked for
+    families: tuple[
+        FamilyScore, ...
+    ] = ()  # the strongest first; empty: the detector does not tell them apart
     face_finder: str = ""  # which one looked for them
     reasons: tuple[str, ...] = ()  # why the verdict is inconclusive
     warnings: tuple[str, ...] = ()
@@ -74,14 +85,20 @@ class Finding:
     polarity: str = POLARITY
     schema_version: int = SCHEMA_VERSION
 
+    @property
+    def family(self) -> str:
+        """The family whose traces are strongest, where the verdict is synthetic and the detector tells; else ""."""
+        return self.families[0].family if self.families and self.verdict == SYNTHETIC else ""
+
     def to_json(self) -> dict[str, Any]:
         """The finding as plain values for JSON; scores to four decimals."""
         plain: dict[str, Any] = asdict(self)
         plain["thresholds"] = self.thresholds.to_json()
         plain["log10_lr"] = round(self.log10_lr, _DIGITS)
         plain["p_synthetic"] = round(self.p_synthetic, _DIGITS)
-        for detector in plain["detectors"]:
-            detector["log10_lr"] = round(detector["log10_lr"], _DIGITS)
+        for score in (*plain["detectors"], *plain["families"]):
+            score["log10_lr"] = round(score["log10_lr"], _DIGITS)
+        plain["family"] = self.family
         return plain
 
 
@@ -131,18 +148,27 @@ def examine_each(
 ) -> Iterator[tuple[DecodedImage, Finding]]:
     """As `examine`, with each finding's image."""
 
-    def score(group: list[DecodedImage]) -> tuple[Scores, ...]:
-        return scores_of(detector, [image.pixels for image in group])
+    def score(group: list[DecodedImage]) -> tuple[tuple[Scores, ...], dict[str, NDArray[np.float64]]]:
+        pixels = [image.pixels for image in group]
+        return scores_of(detector, pixels), detector.score_families(pixels)
 
     groups = grouped(images, lambda image: image.width * image.height, batch)
-    for group, scores in in_order(score, groups, thread_count([detector])):
+    for group, (scores, families) in in_order(score, groups, thread_count([detector])):
         for k, image in enumerate(group):
             found = None if faces is None else tuple(map(_found_face, faces.find(image.pixels)))
             name = "" if faces is None else faces.name
             yield (
                 image,
-                _finding(image, detector, tuple(one.of(k) for one in scores), (found, name), warnings),
+                replace(
+                    _finding(image, detector, tuple(one.of(k) for one in scores), (found, name), warnings),
+                    families=_strongest_first(families, k),
+                ),
             )
+
+
+def _strongest_first(log10_lrs: Mapping[str, NDArray[np.float64]], k: int) -> tuple[FamilyScore, ...]:
+    scores = [FamilyScore(family, float(values[k])) for family, values in log10_lrs.items()]
+    return tuple(sorted(scores, key=lambda score: -score.log10_lr))
 
 
 def scores_of(detector: Detector, pixels: Sequence[NDArray[np.uint8]]) -> tuple[Scores, ...]:

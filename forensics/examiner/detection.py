@@ -16,7 +16,7 @@ from forensics.core.errors import ForensicsError
 from forensics.core.terminal import printable
 from forensics.detectors.contract import Detector
 from forensics.detectors.finding import Finding, examine_each
-from forensics.detectors.loading import load_on_device
+from forensics.detectors.loading import DEFAULT, load_on_device, weaker_here
 from forensics.images import (
     DecodedImage,
     Found,
@@ -39,14 +39,18 @@ _DECODING_AHEAD: Final = 2
 
 @dataclass(frozen=True)
 class Examiner:
-    """A detector on its device, and what finds the faces; None: nobody looks, and there is no verdict."""
+    """A detector on its device, and what finds the faces; None: nobody looks, and there is no verdict.
+
+    `warnings` go into every finding.
+    """
 
     detector: Detector
     faces: FindsFaces | None
+    warnings: tuple[str, ...] = ()
 
     def examine(self, images: Iterable[DecodedImage]) -> Iterator[tuple[DecodedImage, Finding]]:
         """Each image with its finding, in order."""
-        return examine_each(images, self.detector, self.faces)
+        return examine_each(images, self.detector, self.faces, warnings=self.warnings)
 
 
 def load_examiner(
@@ -64,7 +68,8 @@ def load_examiner(
     """
     loaded = load_on_device(str(detector), device)
     finder = load_finder(pack, pack_root, loaded) if faces else None
-    return Examiner(loaded, finder)
+    weaker = weaker_here() if str(detector) == DEFAULT else ""
+    return Examiner(loaded, finder, (weaker,) if weaker else ())
 
 
 def load_finder(pack: str | None, pack_root: str | Path | None, detector: Detector) -> FindsFaces:

@@ -92,6 +92,8 @@ def _introduce(examiner: Examiner) -> None:
         f"{POLARITY}; synthetic from {limits.synthetic_at:+.2f}, authentic up to {limits.authentic_at:+.2f}; "
         f"detector {examiner.detector.id}"
     )
+    for warning in examiner.warnings:
+        note(warning)
     if examiner.faces is None and examiner.detector.domain.needs_face:
         note("faces are not looked for: there are scores, and no verdicts")
 
@@ -129,10 +131,11 @@ def _say(finding: Finding, *, as_json: bool) -> None:
 def finding_in_a_line(finding: Finding) -> str:
     """Everything but the verdict: log10 LR, probability at even prior odds, faces, file, and reasons."""
     faces = "" if finding.faces is None else f"{len(finding.faces)} face{'s' * (len(finding.faces) != 1)}"
+    family = f"  traces of {finding.family}" if finding.family else ""
     reasons = f"  ({'; '.join(finding.reasons)})" if finding.reasons else ""
     return (
         f"{finding.log10_lr:+7.2f}  {100 * finding.p_synthetic:5.1f} %  {faces or 'faces –':<9}"
-        f"{printable(finding.path)}{printable(reasons)}"
+        f"{printable(finding.path)}{family}{printable(reasons)}"
     )
 
 

@@ -26,7 +26,7 @@ from tests.benchmarks.brightness_run import Silent
 
 @pytest.fixture(scope="module")
 def detector() -> Detector:
-    return load_detector()
+    return load_detector("without-clip")
 
 
 @pytest.fixture(scope="module")

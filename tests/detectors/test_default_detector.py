@@ -19,7 +19,7 @@ LARGEST_BYTES = 22 << 20
 
 @pytest.fixture(scope="module")
 def detector() -> EnsembleDetector:
-    found = load_detector()
+    found = load_detector("without-clip")
     assert isinstance(found, EnsembleDetector)
     return found
 

@@ -22,7 +22,7 @@ from forensics.images import DecodedImage, decode
 
 @pytest.fixture(scope="module")
 def detector() -> Detector:
-    return load_detector()
+    return load_detector("without-clip")
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ FACES = (FoundFace(0.87, (60.0, 50.0, 190.0, 220.0), ((95.0, 110.0),) * 5),)
 
 @pytest.fixture(scope="module")
 def detector() -> Detector:
-    return load_detector()
+    return load_detector("without-clip")
 
 
 @pytest.fixture(scope="module")

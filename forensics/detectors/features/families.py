@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forensics.detectors.calibration import Calibration, Floats
-from forensics.detectors.checked import number, record, text
+from forensics.detectors.checked import number, record, text, whole
 from forensics.detectors.thresholds import Thresholds
 
 Table = NDArray[np.float32]  # [n, d]
@@ -25,7 +25,8 @@ CLIP: Final = 4.0  # standard deviations; a strange image must not extrapolate f
 
 @dataclass(frozen=True)
 class FamilyHead:
-    """The head of one family. `cllr`: of its log10 LR on the calibration views, each scored without its source."""
+    """The head of one family. `cllr`: of its log10 LR on the calibration views, each scored without its source, or,
+    where the family has fewer than three (`n_sources`), without its image."""
 
     family: str
     weights: Table  # [d], of standardised numbers
@@ -33,6 +34,7 @@ class FamilyHead:
     calibration: Calibration
     thresholds: Thresholds
     cllr: float
+    n_sources: int
 
     def uncapped(self, table: Table) -> Floats:
         """float64 [n] log10 LR of this family, without its bounds, of a standardised table [n, d]."""
@@ -51,6 +53,7 @@ class FamilyHead:
             "calibration": self.calibration.to_json(),
             "thresholds": dict(vars(self.thresholds)),
             "cllr": round(self.cllr, 6),
+            "n_sources": self.n_sources,
         }
 
     @classmethod
@@ -64,6 +67,7 @@ class FamilyHead:
             Calibration.from_json(stated["calibration"]),
             Thresholds.from_json(stated["thresholds"]),
             number(stated, "cllr", 0.0),
+            whole(stated, "n_sources", 1),
         )
 
 

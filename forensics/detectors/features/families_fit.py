@@ -1,7 +1,8 @@
 """Family heads fitted to a table of numbers, and crossed over sources: no score comes from a head that saw its source.
 
-Images of one source share more than what was done to them: a camera, a website's JPEG, a style of portrait. Where
-there are enough sources, whole ones are left out; else images are, by the folds of the views.
+Images of one source share more than what was done to them: a camera, a website's JPEG, a style of portrait. Where a
+class has enough sources, whole ones are left out; else images are, by the folds of the views, and its head is known to
+rest on few (`n_sources`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from forensics.detectors.training_views.views import Views
 from forensics.metrics.detection import cllr
 
 TARGETS: Final = (0.03, 0.12)  # rates at which a verdict may be wrong: on authentic images, on a family's
-_RIDGE: Final = 0.3  # in units of the mean variance of a number
+_RIDGE: Final = 1.0  # in units of the mean variance of a number
 _LEAST_IMAGES: Final = 8  # of a family, for it to have a head
 _LEAST_SOURCES: Final = 3  # of a class, for whole ones to be left out
 
@@ -39,12 +40,11 @@ def fit_heads(table: Table, views: Views, families: NDArray[np.str_]) -> FittedH
 
     DetectorError where there is no such family.
     """
-    fold = source_folds(views)
     heads, crossed = [], []
     for family in sorted(set(families.tolist()) - {AUTHENTIC_FAMILY}):
         rows = (families == family) | (views.labels == 0)
         if len(np.unique(views.group[families == family])) >= _LEAST_IMAGES:
-            head, scores = _fit_head(family, table, views, rows, fold)
+            head, scores = _fit_head(family, table, views, rows)
             heads.append(head)
             crossed.append(scores)
     if not heads:
@@ -52,28 +52,25 @@ def fit_heads(table: Table, views: Views, families: NDArray[np.str_]) -> FittedH
     return FittedHeads(tuple(heads), together(np.stack(crossed)))
 
 
-def source_folds(views: Views) -> NDArray[np.int64]:
-    """A fold [n] for each view: that of its source, where both classes have sources enough; else that of its image.
+def source_folds(views: Views, rows: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """A fold [n] for each of the `rows`: that of its source, where its class has sources enough; else of its image.
 
     The sources of a class are dealt by size, so that no fold holds most of it.
     """
-    fold = np.zeros(len(views.labels), np.int64)
+    fold = views.fold.copy()
     for label in (0, 1):
-        own = views.labels == label
-        names, counts = np.unique(views.sources[own], return_counts=True)
+        of_class = rows & (views.labels == label)
+        names, counts = np.unique(views.sources[of_class], return_counts=True)
         if len(names) < _LEAST_SOURCES:
-            return views.fold
-        dealt = names[np.lexsort((names, -counts))]
-        for number, name in enumerate(dealt):
-            fold[own & (views.sources == name)] = number % FOLDS
+            continue
+        for number, name in enumerate(names[np.lexsort((names, -counts))]):
+            fold[of_class & (views.sources == name)] = number % FOLDS
     return fold
 
 
-def _fit_head(
-    family: str, table: Table, views: Views, rows: NDArray[np.bool_], fold: NDArray[np.int64]
-) -> tuple[FamilyHead, Floats]:
+def _fit_head(family: str, table: Table, views: Views, rows: NDArray[np.bool_]) -> tuple[FamilyHead, Floats]:
     """The head of a family, fitted to the `rows` that are of it or authentic, and its crossed log10 LRs of all."""
-    raw = np.zeros(len(table))
+    fold, raw = source_folds(views, rows), np.zeros(len(table))
     learned = rows & (views.training > 0)
     for number in np.unique(fold):
         weights, offset = ridge(table, views, learned & (fold != number))
@@ -85,8 +82,10 @@ def _fit_head(
     thresholds = fix_thresholds(
         crossed[rows], views.labels[rows], TARGETS, views.counts[rows], views.draws, views.sources[rows]
     )
+    n_sources = len(np.unique(views.sources[rows & (views.labels == 1)]))
     cost = cllr(np.clip(crossed[paired], calibration.lowest, calibration.highest), views.labels[paired])
-    return FamilyHead(family, weights, offset, calibration, thresholds, cost), calibration.uncapped(raw)
+    head = FamilyHead(family, weights, offset, calibration, thresholds, cost, n_sources)
+    return head, calibration.uncapped(raw)
 
 
 def _crossed_calibration(

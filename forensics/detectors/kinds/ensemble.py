@@ -87,6 +87,13 @@ class EnsembleDetector(Detector):
         parts = tuple(np.clip(table[:, k], one.lowest, one.highest) for k, one in enumerate(bounds))
         return self.calibrated(table @ self.weights), parts
 
+    def score_families(self, images: Sequence[Pixels]) -> dict[str, Floats]:
+        """Those of its parts."""
+        families: dict[str, Floats] = {}
+        for part in self.members:
+            families |= part.score_families(images)
+        return families
+
     def evidence_map(self, image: Pixels) -> NDArray[np.float32] | None:
         """float32 [h, w] local log10 LR: the parts' maps weighted and summed, parts without one as a constant.
 

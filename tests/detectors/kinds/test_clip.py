@@ -121,14 +121,15 @@ def test_together_is_the_likelihood_ratio_of_one_of_them() -> None:
 
 def test_no_score_comes_from_a_head_that_saw_its_source(pool: Pool) -> None:
     views = crossed_views(pool, 0)
-    fold = source_folds(views)
+    every = np.ones(len(views.labels), bool)
+    fold = source_folds(views, every)
     for source in set(pool.sources):
         assert len(set(fold[views.sources == source])) == 1
     for number in set(fold.tolist()):
         assert set(views.labels[fold != number]) == {0, 1}
     few = pool.take(np.flatnonzero(np.isin(pool.sources, ("authentic 0", f"{GAN} 0", f"{GAN} 1"))))
     few_views = crossed_views(few, 0)
-    assert np.array_equal(source_folds(few_views), few_views.fold)
+    assert np.array_equal(source_folds(few_views, np.ones(len(few_views.labels), bool)), few_views.fold)
 
 
 def test_the_map_adds_up_to_the_score(detector: ClipDetector, pool: Pool) -> None:

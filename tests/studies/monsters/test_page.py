@@ -33,7 +33,7 @@ def faces(shared: Path) -> FaceAnalyser:
 
 @pytest.fixture(scope="module")
 def detector() -> Detector:
-    return load_detector()
+    return load_detector("without-clip")
 
 
 @pytest.fixture(scope="module")

@@ -193,7 +193,7 @@ def test_the_next_chunk_is_made_while_one_is_examined(
 def test_the_score_of_a_detector_is_a_column(generator: Generator, faces: FaceAnalyser, shared: Path) -> None:
     from forensics.detectors.loading import load_detector
 
-    detector = load_detector("default")
+    detector = load_detector("without-clip")
     images = list(generator.to_uint8(generator.synthesize(generator.map(generator.sample_z(2)))))
     rows = Eyes(faces, detector).rows(images, [{"file": "a"}, {"file": "b"}])
     assert [row["file"] for row in rows] == ["a", "b"]
