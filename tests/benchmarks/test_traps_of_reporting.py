@@ -20,7 +20,7 @@ from PIL import Image
 from forensics import cli
 from forensics.benchmarks.perturbations.named import parse, perturb
 from forensics.benchmarks.run import BenchmarkOptions
-from forensics.commands.benchmark import benchmark as command
+from forensics.commands.detectors.benchmark import benchmark as command
 from forensics.core.errors import DetectorError
 from forensics.core.files import sha256_file
 from forensics.core.registry import methods

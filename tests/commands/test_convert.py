@@ -11,7 +11,7 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from forensics.commands.convert import convert
+from forensics.commands.generators.convert import convert
 from forensics.core.errors import CheckpointError, ForensicsError
 from forensics.core.files import sha256_file
 from forensics.generators.base import Generator

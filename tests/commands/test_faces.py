@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from forensics.commands.faces import faces
+from forensics.commands.detectors.faces import faces
 from forensics.core.errors import FacePackError
 
 app = typer.Typer()

@@ -14,7 +14,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from forensics.commands.inspect import inspect
+from forensics.commands.generators.inspect import inspect
 from forensics.core.errors import CheckpointError
 from forensics.generators.checkpoints import read_checkpoint, write_native
 from tests.generators.checkpoints.made_files import (
@@ -136,7 +136,7 @@ def test_it_takes_less_than_five_seconds(shared: Path, tmp_path: Path) -> None:
     """A process of its own, imports included; processor time, as a busy machine is not the command's doing."""
     path = tmp_path / "snapshot.pkl"
     path.write_bytes(pickled(stylegan2_modules(shared), 4))
-    code = "import sys, typer; from forensics.commands.inspect import inspect; typer.run(inspect)"
+    code = "import sys, typer; from forensics.commands.generators.inspect import inspect; typer.run(inspect)"
     before = os.times()
     subprocess.run([sys.executable, "-c", code, str(path)], check=True, capture_output=True)
     after = os.times()

@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 from typer.testing import CliRunner
 
-from forensics.commands.inspect import inspect
+from forensics.commands.generators.inspect import inspect
 from tests.studies.made import srcnet_file
 
 app = typer.Typer()

@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 import forensics
-from forensics.commands.train_detector import train_detector
+from forensics.commands.detectors.train_detector import train_detector
 from forensics.core.errors import CorpusError, DetectorError, ForensicsError
 from forensics.detectors.fitting.run import TrainDetectorOptions
 from forensics.detectors.kinds.ensemble import EnsembleDetector

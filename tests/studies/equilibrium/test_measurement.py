@@ -11,7 +11,7 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from forensics.commands.equilibrium import equilibrium
+from forensics.commands.studies.equilibrium import equilibrium
 from forensics.core.errors import CheckpointError, ForensicsError
 from forensics.core.files import write_text
 from forensics.generators.checkpoints import read_checkpoint

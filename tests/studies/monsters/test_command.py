@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from forensics.commands.monsters import monsters
+from forensics.commands.studies.monsters import monsters
 from forensics.core.errors import DetectorError, FacePackError
 from forensics.studies.monsters import page as report
 from forensics.studies.monsters.options import MonsterOptions

@@ -6,8 +6,6 @@ from typing import Annotated
 
 import typer
 
-from forensics.commands.equilibrium import equilibrium
-from forensics.commands.monsters import monsters
 from forensics.commands.options import (
     Delta,
     DetectorOrNone,
@@ -28,6 +26,8 @@ from forensics.commands.options import (
     WalkSeed,
     Workers,
 )
+from forensics.commands.studies.equilibrium import equilibrium
+from forensics.commands.studies.monsters import monsters
 
 app = typer.Typer(
     help="A published study, whole: tables, figures and one page. Each takes --out, --seed, --device and --json.",

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from forensics.commands.generate_corpus import generate_corpus
+from forensics.commands.corpora.generate_corpus import generate_corpus
+from forensics.commands.corpora.walk import walk
 from forensics.commands.options import Json, PackRoot, file_to_write
-from forensics.commands.walk import walk
 
 app = typer.Typer(
     help="Corpora: make them, check them, split them into pools that share nothing. Each takes --json.",

@@ -1,0 +1,1 @@
+"""Commands that make corpora and look after them."""

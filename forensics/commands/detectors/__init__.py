@@ -1,0 +1,1 @@
+"""Commands about detectors and faces in photographs."""

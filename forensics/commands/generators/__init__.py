@@ -1,0 +1,1 @@
+"""Commands about generators: training, weights files, quality, the explorer."""

@@ -1,0 +1,1 @@
+"""Commands about what is installed: networks, methods, the machine, a first look."""

@@ -1,0 +1,1 @@
+"""Commands that do a published study on a generator."""
