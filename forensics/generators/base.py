@@ -23,23 +23,6 @@ Noise = str | Sequence[Tensor]
 Psi = float | Sequence[float] | Tensor
 
 
-def latent_z(z_dim: int, seed: int, indices: Sequence[int]) -> Tensor:
-    """Standard normal latents, float32 [len(indices), z_dim]; row i depends on (seed, indices[i]) alone."""
-    rows = [
-        np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, int(i)]))).standard_normal(
-            z_dim, dtype=np.float32
-        )
-        for i in indices
-    ]
-    return torch.from_numpy(np.stack(rows)) if rows else torch.zeros(0, z_dim)
-
-
-def nvidia_latent_z(z_dim: int, seeds: Sequence[int]) -> Tensor:
-    """The z of NVIDIA's scripts for these seeds, float32 [len(seeds), z_dim]: one RandomState an image."""
-    rows = [np.random.RandomState(seed).randn(z_dim) for seed in seeds]
-    return torch.from_numpy(np.stack(rows).astype(np.float32)) if rows else torch.zeros(0, z_dim)
-
-
 class Generator(nn.Module):
     """What every architecture offers. Subclasses hold `mapping` and `synthesis` with their file format's keys."""
 
@@ -121,7 +104,7 @@ class Generator(nn.Module):
         return []
 
     def sample_noise(self, seed: int, indices: Sequence[int]) -> list[Tensor]:
-        """Noise maps [n, 1, h, w] in layer order; row i depends on (seed, indices[i]) alone."""
+        """Noise maps [n, 1, h, w] in layer order; row i depends on (seed, indices[i]) alone; float32."""
         rows = []
         for i in indices:
             rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, int(i), 1])))
@@ -129,13 +112,19 @@ class Generator(nn.Module):
         return [torch.from_numpy(np.stack(maps)).to(self.device) for maps in zip(*rows, strict=True)]
 
     def noise_by_mode(self, like: Tensor, mode: str) -> list[Tensor | None]:
-        """A map a layer for the batch of `like`, by mode "const", "random" or "none"; ValueError for another."""
+        """A map a layer for the batch of `like`, by mode "const", "random" or "none"; ValueError for another.
+
+        As float32 [n or 1, 1, h, w] each, normal.
+        """
         raise NotImplementedError(f"{type(self).__name__} adds no noise")
 
     def noise_maps(
         self, like: Tensor, noise: Noise, noise_strength: float | Sequence[float]
     ) -> list[Tensor | None]:
-        """What each layer adds, None where nothing: `noise` as `synthesize` takes it, times the strengths."""
+        """What each layer adds, None where nothing: `noise` as `synthesize` takes it, times the strengths.
+
+        As float32 [n or 1, 1, h, w] each, any value.
+        """
         count = len(self.noise_shapes)
         if isinstance(noise, str):
             maps = self.noise_by_mode(like, noise)
@@ -151,17 +140,21 @@ class Generator(nn.Module):
 
     @abstractmethod
     def broadcast_w(self, z: Tensor, c: Tensor | None) -> Tensor:
-        """The untruncated ws of `z`."""
+        """The untruncated ws of `z`; float32 [n, num_ws, w_dim], any value."""
 
     def map(self, z: Tensor, c: Tensor | None = None, psi: Psi = 1.0, cutoff: int | None = None) -> Tensor:
         """Latents [n, z_dim] (and one-hot labels [n, c_dim]) to ws [n, num_ws, w_dim].
 
         `psi` scales the distance to `w_avg` (one number, or one a layer); layers from `cutoff` on are untouched.
+        All float32, any value.
         """
         return self.truncate(self.broadcast_w(z, c), psi, cutoff)
 
     def truncate(self, ws: Tensor, psi: Psi = 1.0, cutoff: int | None = None) -> Tensor:
-        """Pull `ws` towards `w_avg`: w_avg + psi (w - w_avg) in the first `cutoff` layers (all when None)."""
+        """Pull `ws` towards `w_avg`: w_avg + psi (w - w_avg) in the first `cutoff` layers (all when None).
+
+        As float32 [n, num_ws, w_dim], any value.
+        """
         if isinstance(psi, (int, float)) and psi == 1:
             return ws
         scale = torch.as_tensor(psi, dtype=ws.dtype, device=ws.device).expand(ws.shape[1]).clone()
@@ -171,13 +164,16 @@ class Generator(nn.Module):
 
     @abstractmethod
     def layer_styles(self, ws: Tensor) -> list[Tensor]:
-        """The style scales of each modulated layer, in the order of `style_sizes`."""
+        """The style scales of each modulated layer, in the order of `style_sizes`.
+
+        As float32 [n, channels] each, any value.
+        """
 
     @abstractmethod
     def run_synthesis(
         self, styles: Sequence[Tensor], noise: Noise, noise_strength: float | Sequence[float]
     ) -> Tensor:
-        """Image from the styles of each layer."""
+        """Image from the styles of each layer; float32 [n, img_channels, H, W], nominally in [-1, 1]."""
 
     def synthesize(
         self, ws: Tensor, noise: Noise = "const", noise_strength: float | Sequence[float] = 1.0
@@ -202,13 +198,13 @@ class Generator(nn.Module):
             return run().float()
 
     def styles(self, ws: Tensor) -> Tensor:
-        """The S space: all style scales side by side, float32 [n, s_dim], split by `style_sizes`."""
+        """The S space: all style scales side by side, float32 [n, s_dim], split by `style_sizes`; any value."""
         return torch.cat(self.layer_styles(ws), dim=1)
 
     def synthesize_from_styles(
         self, s: Tensor, noise: Noise = "const", noise_strength: float | Sequence[float] = 1.0
     ) -> Tensor:
-        """Image from S, [n, s_dim]."""
+        """Image from S, [n, s_dim]; float32, any value."""
         return self._synthesized(
             torch.split(s, list(self.style_sizes.values()), dim=1), noise, noise_strength
         )
@@ -228,7 +224,7 @@ class Generator(nn.Module):
         """F: the features at `at` pixels, float32 [n, c, at, at], from ws [n, num_ws, w_dim].
 
         Where images add up over the blocks, the image so far stands in the last channels. ForensicsError for a size
-        that is not one of `feature_sizes`.
+        that is not one of `feature_sizes`; any value.
         """
         self._require_size(at)
         styles = self.layer_styles(ws)
@@ -242,7 +238,10 @@ class Generator(nn.Module):
         noise: Noise = "const",
         noise_strength: float | Sequence[float] = 1.0,
     ) -> Tensor:
-        """Image [n, img_channels, H, W] of F, [n, c, at, at] as `synthesize_to` gives it; later layers take `ws`."""
+        """Image [n, img_channels, H, W] of F, [n, c, at, at] as `synthesize_to` gives it; later layers take `ws`.
+
+        All float32, any value.
+        """
         self._require_size(at)
         styles = self.layer_styles(ws)
         return self._computed(lambda: self.run_from(features, styles, noise, noise_strength, at))
@@ -250,7 +249,10 @@ class Generator(nn.Module):
     def run_to(
         self, styles: Sequence[Tensor], noise: Noise, noise_strength: float | Sequence[float], at: int
     ) -> Tensor:
-        """F at `at` pixels from the styles of all layers; written by architectures with `feature_sizes`."""
+        """F at `at` pixels from the styles of all layers; written by architectures with `feature_sizes`.
+
+        As float32 [n, c, at, at], any value.
+        """
         raise NotImplementedError
 
     def run_from(
@@ -261,7 +263,10 @@ class Generator(nn.Module):
         noise_strength: float | Sequence[float],
         at: int,
     ) -> Tensor:
-        """The image from F at `at` pixels; written by architectures with `feature_sizes`."""
+        """The image from F at `at` pixels; written by architectures with `feature_sizes`.
+
+        As float32 [n, img_channels, H, W], nominally in [-1, 1].
+        """
         raise NotImplementedError
 
     def _require_size(self, at: int) -> None:
@@ -270,7 +275,10 @@ class Generator(nn.Module):
             raise ForensicsError(f"no features of {at} pixels to cut synthesis at: {sizes}")
 
     def features(self, ws: Tensor, names: Sequence[str], noise: Noise = "const") -> dict[str, Tensor]:
-        """Outputs of the modules called `names` (as in `named_modules`) while synthesizing `ws`, for the batch."""
+        """Outputs of the modules called `names` (as in `named_modules`) while synthesizing `ws`, for the batch.
+
+        As float32 [n, c, h, w] each, any value.
+        """
         outputs: dict[str, Tensor] = {}
         modules = dict(self.named_modules())
         unknown = [name for name in names if name not in modules]

@@ -12,7 +12,8 @@ import torch
 from forensics.core.cards import Card
 from forensics.core.registry import register
 from forensics.corpus import SYNTHETIC, Row
-from forensics.generators.base import Generator, latent_z, load_generator
+from forensics.generators.base import Generator, load_generator
+from forensics.generators.latents import latent_z
 from forensics.recipes.contract import Recipe, RecipeBatch, RecipeInputs
 from forensics.recipes.parts.blocks import NOISES, blocks, generator_how, noise_for
 from forensics.recipes.settings import defaults_of, setting

@@ -17,7 +17,8 @@ from forensics.generators.architectures.srcnet import SrcNetGenerator
 from forensics.generators.architectures.stylegan import StyleGANGenerator
 from forensics.generators.architectures.stylegan2 import StyleGAN2Generator
 from forensics.generators.architectures.stylegan3 import StyleGAN3Generator
-from forensics.generators.base import Generator, latent_z
+from forensics.generators.base import Generator
+from forensics.generators.latents import latent_z
 from tests.generators.architectures.reference import assert_equal
 
 SMALL3 = {

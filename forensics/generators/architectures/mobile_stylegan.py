@@ -68,7 +68,7 @@ class SynthesisNetwork(nn.Module):
         yield "torgb", self.torgb
 
     def start(self, styles: Tensor, noise: Tensor | None) -> Tensor:
-        """Styles [n, c] of the first layer to its maps, [n, c, 4, 4]."""
+        """Styles [n, c] of the first layer to its maps, [n, c, 4, 4]; float32, any value."""
         x: Tensor = self._first()(self.const.expand(styles.shape[0], -1, -1, -1), styles, noise)
         return x
 
@@ -129,7 +129,7 @@ class MobileStyleGANGenerator(Generator):
 
     @property
     def w_avg(self) -> Tensor:  # type: ignore[override]
-        """Mean of W, [w_dim]."""
+        """Mean of W, [w_dim]; float32, any value."""
         return self.mapping.w_avg
 
     @property
@@ -174,22 +174,25 @@ class MobileStyleGANGenerator(Generator):
         return [layer for _, layer in self.synthesis.layers() if isinstance(layer, NoisyConv)]
 
     def broadcast_w(self, z: Tensor, c: Tensor | None) -> Tensor:
-        """ws [n, num_ws, w_dim], every layer alike."""
+        """ws [n, num_ws, w_dim], every layer alike; float32, any value."""
         w: Tensor = self.mapping(z, c)
         return w[:, None].expand(-1, self.num_ws, -1)
 
     def layer_styles(self, ws: Tensor) -> list[Tensor]:
-        """Affine outputs of every modulated layer, before the gain of its weights."""
+        """Affine outputs of every modulated layer, before the gain of its weights.
+
+        As float32 [n, channels] each, any value.
+        """
         return [layer.affine(ws[:, i]) for i, (_, layer) in enumerate(self.synthesis.layers())]
 
     def noise_by_mode(self, like: Tensor, mode: str) -> list[Tensor | None]:
-        """The maps in the file, fresh ones, or none."""
+        """The maps in the file, fresh ones, or none; float32 [n or 1, 1, h, w] each, normal."""
         return [layer.noise_map(like, mode) for layer in self._noisy()]
 
     def run_synthesis(
         self, styles: Sequence[Tensor], noise: Noise, noise_strength: float | Sequence[float]
     ) -> Tensor:
-        """Image of one style vector a modulated layer."""
+        """Image of one style vector a modulated layer; float32 [n, img_channels, H, W], nominally in [-1, 1]."""
         maps = self.noise_maps(styles[0], noise, noise_strength)
         x = self.synthesis.start(styles[0], maps[0])
         return self._finished(x, 4, styles, maps)
@@ -197,7 +200,7 @@ class MobileStyleGANGenerator(Generator):
     def run_to(
         self, styles: Sequence[Tensor], noise: Noise, noise_strength: float | Sequence[float], at: int
     ) -> Tensor:
-        """[n, c, at, at]: the maps that the level of `at` pixels puts out."""
+        """[n, c, at, at]: the maps that the level of `at` pixels puts out; float32, any value."""
         maps = self.noise_maps(styles[0], noise, noise_strength)
         x = self.synthesis.start(styles[0], maps[0])
         for k, (r, level) in enumerate(self.synthesis.levels()):
@@ -214,7 +217,10 @@ class MobileStyleGANGenerator(Generator):
         noise_strength: float | Sequence[float],
         at: int,
     ) -> Tensor:
-        """The image from the maps of the level of `at` pixels."""
+        """The image from the maps of the level of `at` pixels.
+
+        As float32 [n, img_channels, H, W], nominally in [-1, 1].
+        """
         return self._finished(features, at, styles, self.noise_maps(styles[0], noise, noise_strength))
 
     def _finished(

@@ -46,7 +46,7 @@ class SynthesisBlock(nn.Module):
         self.torgb = ScaledConv(out_channels, img_channels, 1, gain=1.0)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[n, z_dim], or [n, in, r / 2, r / 2], to [n, out, r, r]."""
+        """[n, z_dim], or [n, in, r / 2, r / 2], to [n, out, r, r]; float32, any value."""
         y = self.dense(x).view(-1, self.out_channels, 4, 4) if self.is_first else self.conv0(x)
         y = pixel_norm(F.leaky_relu(y, LRELU_SLOPE))
         return pixel_norm(F.leaky_relu(self.conv1(y), LRELU_SLOPE))
@@ -66,7 +66,7 @@ class SynthesisNetwork(Growing):
             channels = out_channels
 
     def forward(self, w: Tensor) -> Tensor:
-        """Normalised latents [n, z_dim] to images of the full size; below it, enlarged pixels."""
+        """Normalised latents [n, z_dim] to images of the full size; below it, enlarged pixels; float32, any value."""
         top, fade = self.stage()
         x, below = w, w
         for r in self.resolutions[: top + 1]:
@@ -130,17 +130,20 @@ class ProGANGenerator(Generator):
         return {"b4.dense": self.z_dim}
 
     def broadcast_w(self, z: Tensor, c: Tensor | None) -> Tensor:
-        """[n, 1, z_dim]: z at unit mean square."""
+        """[n, 1, z_dim]: z at unit mean square; float32, any value."""
         return pixel_norm(z)[:, None]
 
     def layer_styles(self, ws: Tensor) -> list[Tensor]:
-        """The latent [n, z_dim], alone."""
+        """The latent [n, z_dim], alone; float32, any value."""
         return [ws[:, 0]]
 
     def run_synthesis(
         self, styles: Sequence[Tensor], noise: Noise, noise_strength: float | Sequence[float]
     ) -> Tensor:
-        """Image of the latent. There is no noise: every mode gives the same, a list of maps must be empty."""
+        """Image of the latent. There is no noise: every mode gives the same, a list of maps must be empty.
+
+        As float32 [n, img_channels, H, W], nominally in [-1, 1].
+        """
         if not isinstance(noise, str) and len(noise) > 0:
             raise ValueError(f"this generator takes no noise maps, got {len(noise)}")
         image: Tensor = self.synthesis(styles[0])

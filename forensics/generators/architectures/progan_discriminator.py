@@ -37,7 +37,7 @@ class DiscriminatorBlock(nn.Module):
         self.conv1 = ScaledConv(in_channels, out_channels, 3, resample="down" if blur else None)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[n, in, r, r] to [n, out, r / 2, r / 2]."""
+        """[n, in, r, r] to [n, out, r / 2, r / 2]; float32, any value."""
         x = F.leaky_relu(self.conv0(x), LRELU_SLOPE)
         if self.blur is not None:
             return F.leaky_relu(self.conv1(self.blur(x)), LRELU_SLOPE)
@@ -58,7 +58,7 @@ class DiscriminatorEpilogue(nn.Module):
         self.out = ScaledLinear(channels, 1, gain=1.0)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[n, c, 4, 4] to logits [n, 1]."""
+        """[n, c, 4, 4] to logits [n, 1]; float32, any value."""
         if self.mbstd is not None:
             x = self.mbstd(x)
         x = F.leaky_relu(self.conv(x), LRELU_SLOPE).flatten(1)
@@ -108,7 +108,7 @@ class ProGANDiscriminator(Growing):
         return F.leaky_relu(getattr(self, f"b{r}").fromrgb(img), LRELU_SLOPE)
 
     def forward(self, img: Tensor, c: Tensor | None = None) -> Tensor:
-        """Logits [n, 1]; `c` is not used."""
+        """Logits [n, 1]; `c` is not used; float32, any value."""
         top, fade = self.stage()
         img = shrink(img, self.resolutions[-1] // self.resolutions[top])
         x = self._features(self.resolutions[top], img)

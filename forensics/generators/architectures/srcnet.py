@@ -88,7 +88,7 @@ class SrcNet(Generator):
 
     @property
     def w_avg(self) -> Tensor:  # type: ignore[override]
-        """Mean of W, [w_dim]."""
+        """Mean of W, [w_dim]; float32, any value."""
         return self.dlatent_avg
 
     @property
@@ -97,20 +97,26 @@ class SrcNet(Generator):
         return {name: layer.in_channels for name, layer in self.modulated_layers()}
 
     def broadcast_w(self, z: Tensor, c: Tensor | None) -> Tensor:
-        """ws [n, num_ws, w_dim], every layer alike."""
+        """ws [n, num_ws, w_dim], every layer alike; float32, any value."""
         w = normalize_2nd_moment(z)
         for layer in self.mapping:
             w = activate(layer(w))
         return w[:, None].expand(-1, self.num_ws, -1)
 
     def layer_styles(self, ws: Tensor) -> list[Tensor]:
-        """Scales of the input channels of every modulated layer: the linear image of w, plus 1."""
+        """Scales of the input channels of every modulated layer: the linear image of w, plus 1.
+
+        As float32 [n, channels] each, any value.
+        """
         return [layer.style(ws[:, i]) + 1 for i, (_, layer) in enumerate(self.modulated_layers())]
 
     def run_synthesis(
         self, styles: Sequence[Tensor], noise: Noise, noise_strength: float | Sequence[float]
     ) -> Tensor:
-        """Normalised image [n, img_channels, R, R]; what the blocks make beyond R is cropped evenly."""
+        """Normalised image [n, img_channels, R, R]; what the blocks make beyond R is cropped evenly.
+
+        All float32, any value.
+        """
         maps = self.noise_maps(styles[0], noise, noise_strength)
         x = self.const[None].expand(styles[0].shape[0], -1, -1, -1)
         image: Tensor | None = None
@@ -126,7 +132,10 @@ class SrcNet(Generator):
         return [(r, r) for r in (4 * 2 ** (i // 2 + 1) for i in range(2 * self.num_blocks))]
 
     def noise_by_mode(self, like: Tensor, mode: str) -> list[Tensor | None]:
-        """Maps from fixed seeds (the files hold none), fresh ones, or none."""
+        """Maps from fixed seeds (the files hold none), fresh ones, or none.
+
+        As float32 [n or 1, 1, h, w] each, normal.
+        """
         shapes = self.noise_shapes
         if mode == "none":
             return [None] * len(shapes)
@@ -137,7 +146,10 @@ class SrcNet(Generator):
         return [fixed_noise(i, r).to(like) for i, (r, _) in enumerate(shapes)]
 
     def to_uint8(self, x: Tensor) -> np.ndarray:
-        """Normalised images [n, 3, H, W] to uint8 [n, H, W, 3]: times the deviation, plus the mean, rounded."""
+        """Normalised images [n, 3, H, W] to uint8 [n, H, W, 3]: times the deviation, plus the mean, rounded.
+
+        All float32, any value.
+        """
         scale = torch.tensor(PIXEL_STD, device=x.device)[:, None, None]
         shift = torch.tensor(PIXEL_MEAN, device=x.device)[:, None, None]
         y = ((x.detach() * scale + shift) * 255 + 0.5).clamp(0, 255).to(torch.uint8)
@@ -220,21 +232,21 @@ class SrcNetGenerator(SrcNet):
 
     @property
     def w_avg(self) -> Tensor:  # type: ignore[override]
-        """Mean of W, [w_dim]."""
+        """Mean of W, [w_dim]; float32, any value."""
         return self.Src_Net.dlatent_avg if self.use_average else self.dlatent_avg
 
     def broadcast_w(self, z: Tensor, c: Tensor | None) -> Tensor:
-        """ws [n, num_ws, w_dim], every layer alike."""
+        """ws [n, num_ws, w_dim], every layer alike; float32, any value."""
         return self.Src_Net.broadcast_w(z, c) if self.use_average else super().broadcast_w(z, c)
 
     def layer_styles(self, ws: Tensor) -> list[Tensor]:
-        """Scales of the input channels of every modulated layer."""
+        """Scales of the input channels of every modulated layer; float32 [n, channels] each, any value."""
         return self.Src_Net.layer_styles(ws) if self.use_average else super().layer_styles(ws)
 
     def run_synthesis(
         self, styles: Sequence[Tensor], noise: Noise, noise_strength: float | Sequence[float]
     ) -> Tensor:
-        """Normalised image [n, img_channels, R, R]."""
+        """Normalised image [n, img_channels, R, R]; float32, any value."""
         if self.use_average:
             return self.Src_Net.run_synthesis(styles, noise, noise_strength)
         return super().run_synthesis(styles, noise, noise_strength)

@@ -26,7 +26,7 @@ class DiscriminatorBlock(nn.Module):
         self.skip = EqualisedConv(in_channels, out_channels, 1, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[n, in, r, r] to [n, out, r / 2, r / 2]."""
+        """[n, in, r, r] to [n, out, r / 2, r / 2]; float32, any value."""
         y = activate(self.downconv(activate(self.conv(x))))
         total: Tensor = y + self.skip(x)
         return total * math.sqrt(0.5)
@@ -70,7 +70,7 @@ class SrcNetDiscriminator(nn.Module):
         self.output = EqualisedLinear(128, 1)
 
     def forward(self, img: Tensor, c: Tensor | None = None) -> Tensor:
-        """Logits [n, 1]; `c` is not used."""
+        """Logits [n, 1]; `c` is not used; float32, any value."""
         x = activate(self.from_channels(img))
         for i in range(self.num_blocks):
             x = self.get_submodule(str(i))(x)

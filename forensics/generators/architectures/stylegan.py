@@ -32,7 +32,10 @@ from forensics.generators.base import Generator, Noise
 
 
 def adaptive_instance_norm(x: Tensor, styles: Tensor, eps: float = 1e-8) -> Tensor:
-    """Give each map of `x` [n, c, h, w] the mean s1 and the deviation |s0 + 1|, `styles` [n, 2c] being s0, s1."""
+    """Give each map of `x` [n, c, h, w] the mean s1 and the deviation |s0 + 1|, `styles` [n, 2c] being s0, s1.
+
+    All float32, any value.
+    """
     s0, s1 = styles[:, :, None, None].chunk(2, dim=1)
     var, mean = torch.var_mean(x, dim=(2, 3), correction=0, keepdim=True)
     scale = (s0 + 1) * (var + eps).rsqrt()
@@ -53,7 +56,7 @@ class MappingNetwork(nn.Module):
         self.register_buffer("w_avg", torch.zeros(w_dim))
 
     def forward(self, z: Tensor) -> Tensor:
-        """w, untruncated."""
+        """w, untruncated; float32 [n, w_dim], any value."""
         x = pixel_norm(z)
         for i in range(self.num_layers):
             x = F.leaky_relu(getattr(self, f"fc{i}")(x), LRELU_SLOPE)
@@ -82,7 +85,7 @@ class SynthesisLayer(nn.Module):
         self.register_buffer("noise_const", torch.randn(resolution, resolution))
 
     def forward(self, x: Tensor, styles: Tensor, noise: Tensor | None) -> Tensor:
-        """[n, in, h, h], styles [n, 2 out] and noise [n or 1, 1, r, r] to [n, out, r, r]."""
+        """[n, in, h, h], styles [n, 2 out] and noise [n or 1, 1, r, r] to [n, out, r, r]; float32, any value."""
         if self.conv is not None:
             x = self.conv(x)
         if self.blur is not None:
@@ -93,7 +96,10 @@ class SynthesisLayer(nn.Module):
         return adaptive_instance_norm(F.leaky_relu(x, LRELU_SLOPE), styles)
 
     def noise_map(self, like: Tensor, noise: str) -> Tensor | None:
-        """The noise of mode "const", "random" or "none" for the batch of `like`."""
+        """The noise of mode "const", "random" or "none" for the batch of `like`.
+
+        As float32 [n or 1, 1, h, w], normal.
+        """
         if noise == "none":
             return None
         if noise == "const":
@@ -122,7 +128,7 @@ class SynthesisBlock(nn.Module):
         self.torgb = ScaledConv(out_channels, img_channels, 1, gain=1.0)
 
     def forward(self, x: Tensor | None, styles: Sequence[Tensor], noise: Sequence[Tensor | None]) -> Tensor:
-        """[n, in, r / 2, r / 2] (None in the first block) to [n, out, r, r]."""
+        """[n, in, r / 2, r / 2] (None in the first block) to [n, out, r, r]; float32, any value."""
         if x is None:
             x = self.const[None].expand(styles[0].shape[0], -1, -1, -1)
         y: Tensor = self.layer1(self.layer0(x, styles[0], noise[0]), styles[1], noise[1])
@@ -218,7 +224,7 @@ class StyleGANGenerator(Generator):
 
     @property
     def w_avg(self) -> Tensor:  # type: ignore[override]
-        """Mean of W, [w_dim]."""
+        """Mean of W, [w_dim]; float32, any value."""
         return self.mapping.w_avg
 
     @property
@@ -232,27 +238,30 @@ class StyleGANGenerator(Generator):
         return [(layer.resolution, layer.resolution) for _, layer in self.synthesis.layers()]
 
     def noise_by_mode(self, like: Tensor, mode: str) -> list[Tensor | None]:
-        """The maps in the file, fresh ones, or none."""
+        """The maps in the file, fresh ones, or none; float32 [n or 1, 1, h, w] each, normal."""
         return [layer.noise_map(like, mode) for _, layer in self.synthesis.layers()]
 
     def broadcast_w(self, z: Tensor, c: Tensor | None) -> Tensor:
-        """ws [n, num_ws, w_dim], every layer alike."""
+        """ws [n, num_ws, w_dim], every layer alike; float32, any value."""
         w: Tensor = self.mapping(z)
         return w[:, None].expand(-1, self.num_ws, -1)
 
     def mix(self, ws: Tensor, other: Tensor, crossover: int) -> Tensor:
-        """Style mixing: layers before `crossover` from `ws`, the others from `other`, both [n, num_ws, w_dim]."""
+        """Style mixing: layers before `crossover` from `ws`, the others from `other`, both [n, num_ws, w_dim].
+
+        All float32, any value.
+        """
         if not 0 <= crossover <= self.num_ws:
             raise ValueError(f"crossover is a layer from 0 to {self.num_ws}, not {crossover}")
         return torch.cat([ws[:, :crossover], other[:, crossover:]], dim=1)
 
     def layer_styles(self, ws: Tensor) -> list[Tensor]:
-        """[n, 2c] of every layer: s0 (scale less 1), then s1 (shift)."""
+        """[n, 2c] of every layer: s0 (scale less 1), then s1 (shift); float32, any value."""
         return [layer.affine(ws[:, i]) for i, (_, layer) in enumerate(self.synthesis.layers())]
 
     def run_synthesis(
         self, styles: Sequence[Tensor], noise: Noise, noise_strength: float | Sequence[float]
     ) -> Tensor:
-        """Image of one style vector a layer."""
+        """Image of one style vector a layer; float32 [n, img_channels, H, W], nominally in [-1, 1]."""
         image: Tensor = self.synthesis(styles, self.noise_maps(styles[0], noise, noise_strength))
         return image

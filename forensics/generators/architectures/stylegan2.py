@@ -201,7 +201,7 @@ class StyleGAN2Generator(Generator):
 
     @property
     def w_avg(self) -> Tensor:  # type: ignore[override]
-        """Mean of W, [w_dim]."""
+        """Mean of W, [w_dim]; float32, any value."""
         return self.mapping.w_avg
 
     @property
@@ -216,18 +216,21 @@ class StyleGAN2Generator(Generator):
         return [(m.resolution, m.resolution) for m in layers]
 
     def broadcast_w(self, z: Tensor, c: Tensor | None) -> Tensor:
-        """ws [n, num_ws, w_dim], every layer alike."""
+        """ws [n, num_ws, w_dim], every layer alike; float32, any value."""
         w: Tensor = self.mapping(z, c)
         return w[:, None].expand(-1, self.num_ws, -1)
 
     def layer_styles(self, ws: Tensor) -> list[Tensor]:
-        """Affine outputs of every modulated layer (ToRGB's before its weight gain)."""
+        """Affine outputs of every modulated layer (ToRGB's before its weight gain).
+
+        As float32 [n, channels] each, any value.
+        """
         return [layer.affine(ws[:, i]) for _, layer, i in self.synthesis.modulated_layers()]
 
     def run_synthesis(
         self, styles: Sequence[Tensor], noise: Noise, noise_strength: float | Sequence[float]
     ) -> Tensor:
-        """Image of one style vector a modulated layer."""
+        """Image of one style vector a modulated layer; float32 [n, img_channels, H, W], nominally in [-1, 1]."""
         maps = self.noise_maps(styles[0], noise, noise_strength)
         steps = self.synthesis.schedule()
         n = len(styles[0])
@@ -260,7 +263,10 @@ class StyleGAN2Generator(Generator):
     def run_to(
         self, styles: Sequence[Tensor], noise: Noise, noise_strength: float | Sequence[float], at: int
     ) -> Tensor:
-        """[n, c, at, at], of a skip generator [n, c + img_channels, at, at] with the image so far at the end."""
+        """[n, c, at, at], of a skip generator [n, c + img_channels, at, at] with the image so far at the end.
+
+        All float32, any value.
+        """
         maps = self.noise_maps(styles[0], noise, noise_strength)
         steps = self.synthesis.schedule()[: self.feature_sizes.index(at) + 1]
         x, img = _features(steps, None, None, styles, maps)
@@ -274,7 +280,7 @@ class StyleGAN2Generator(Generator):
         noise_strength: float | Sequence[float],
         at: int,
     ) -> Tensor:
-        """The image from features as `run_to` gives them."""
+        """The image from features as `run_to` gives them; float32 [n, img_channels, H, W], nominally in [-1, 1]."""
         maps = self.noise_maps(styles[0], noise, noise_strength)
         steps = self.synthesis.schedule()[self.feature_sizes.index(at) + 1 :]
         is_skip = len(features[0]) > steps[0].block.in_channels
@@ -283,6 +289,6 @@ class StyleGAN2Generator(Generator):
         return _run(steps, x, img, styles, maps)
 
     def noise_by_mode(self, like: Tensor, mode: str) -> list[Tensor | None]:
-        """The maps in the file, fresh ones, or none."""
+        """The maps in the file, fresh ones, or none; float32 [n or 1, 1, h, w] each, normal."""
         layers = [m for _, m, _ in self.synthesis.modulated_layers() if isinstance(m, SynthesisLayer)]
         return [layer.noise_map(like, mode) for layer in layers]

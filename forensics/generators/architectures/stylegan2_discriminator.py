@@ -52,7 +52,7 @@ class DiscriminatorBlock(nn.Module):
             self.skip = Conv2dLayer(tmp_channels, out_channels, 1, bias=False, down=2)
 
     def forward(self, x: Tensor | None, img: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Features [n, c, r, r] and, where still needed, the image at r, to both at r / 2."""
+        """Features [n, c, r, r] and, where still needed, the image at r, to both at r / 2; float32, any value."""
         if hasattr(self, "fromrgb"):
             y = self.fromrgb(img)
             x = y if x is None else x + y
@@ -90,7 +90,7 @@ class DiscriminatorEpilogue(nn.Module):
         self.out = FullyConnectedLayer(in_channels, max(cmap_dim, 1))
 
     def forward(self, x: Tensor, img: Tensor | None, cmap: Tensor | None) -> Tensor:
-        """[n, c, 4, 4] to logits [n, 1]."""
+        """[n, c, 4, 4] to logits [n, 1]; float32, any value."""
         if hasattr(self, "fromrgb"):
             x = x + self.fromrgb(img)
         if self.mbstd is not None:
@@ -165,7 +165,7 @@ class StyleGAN2Discriminator(nn.Module):
         )
 
     def forward(self, img: Tensor, c: Tensor | None = None) -> Tensor:
-        """Logits [n, 1]."""
+        """Logits [n, 1]; float32, any value."""
         image: Tensor | None = img.contiguous(memory_format=torch.channels_last)
         x: Tensor | None = None
         for r in self.resolutions:

@@ -45,7 +45,7 @@ class SynthesisNetwork(nn.Module):
             yield name, getattr(self, name)
 
     def forward(self, styles: Sequence[Tensor]) -> Tensor:
-        """Motion of the input [n, 4] and style of each layer to the image."""
+        """Motion of the input [n, 4] and style of each layer to the image; float32, any value."""
         x = self.input(styles[0])
         for (_, layer), s in zip(self.layers(), styles[1:], strict=True):
             x = layer(x, s)
@@ -139,7 +139,7 @@ class StyleGAN3Generator(Generator):
 
     @property
     def w_avg(self) -> Tensor:  # type: ignore[override]
-        """Mean of W, [w_dim]."""
+        """Mean of W, [w_dim]; float32, any value."""
         return self.mapping.w_avg
 
     @property
@@ -148,19 +148,25 @@ class StyleGAN3Generator(Generator):
         return {"input": 4} | {name: layer.in_channels for name, layer in self.synthesis.layers()}
 
     def broadcast_w(self, z: Tensor, c: Tensor | None) -> Tensor:
-        """ws [n, num_ws, w_dim], every layer alike."""
+        """ws [n, num_ws, w_dim], every layer alike; float32, any value."""
         w: Tensor = self.mapping(z, c)
         return w[:, None].expand(-1, self.num_ws, -1)
 
     def layer_styles(self, ws: Tensor) -> list[Tensor]:
-        """Affine outputs of the input (cos, sin, x, y before normalisation) and of every layer."""
+        """Affine outputs of the input (cos, sin, x, y before normalisation) and of every layer.
+
+        As float32 [n, channels] each, any value.
+        """
         affines = [self.synthesis.input.affine, *(layer.affine for _, layer in self.synthesis.layers())]
         return [affine(ws[:, i]) for i, affine in enumerate(affines)]
 
     def run_synthesis(
         self, styles: Sequence[Tensor], noise: Noise, noise_strength: float | Sequence[float]
     ) -> Tensor:
-        """Image of the styles. There is no noise: every mode gives the same, a list of maps must be empty."""
+        """Image of the styles. There is no noise: every mode gives the same, a list of maps must be empty.
+
+        As float32 [n, img_channels, H, W], nominally in [-1, 1].
+        """
         if not isinstance(noise, str) and len(noise) > 0:
             raise ValueError(f"this generator takes no noise maps, got {len(noise)}")
         image: Tensor = self.synthesis(styles)

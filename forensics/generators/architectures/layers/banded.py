@@ -24,7 +24,10 @@ SINGULAR_SHARE = 1e-7
 
 
 def separate(kernel: Tensor | None) -> list[tuple[Tensor, Tensor]]:
-    """Float64 pairs (vertical, horizontal) of 1-D filters whose outer products sum to `kernel` ([k], [k, k], None)."""
+    """Float64 pairs (vertical, horizontal) of 1-D filters whose outer products sum to `kernel` ([k], [k, k], None).
+
+    All float32, any value.
+    """
     if kernel is None:
         one = torch.ones(1, dtype=torch.float64)
         return [(one, one)]
@@ -87,14 +90,17 @@ class BandedMatrix:
         return self._transpose
 
     def left(self, x: Tensor, out: Tensor) -> Tensor:
-        """out = M x for `x` [k, cols, w], `out` [k, rows, w]; no gradient."""
+        """out = M x for `x` [k, cols, w], `out` [k, rows, w]; no gradient; float32, any value."""
         for b in self.blocks:
             values = b.values.expand(x.shape[0], -1, -1)
             torch.bmm(values, x[:, b.col : b.col_end], out=out[:, b.row : b.row_end])
         return out
 
     def right(self, x: Tensor, out: Tensor, accumulate: bool = False) -> Tensor:
-        """out = x M^T (plus `out` if `accumulate`) for `x` [m, cols], `out` [m, rows]; no gradient."""
+        """out = x M^T (plus `out` if `accumulate`) for `x` [m, cols], `out` [m, rows]; no gradient.
+
+        All float32, any value.
+        """
         for b in self.blocks:
             source, target = x[:, b.col : b.col_end], out[:, b.row : b.row_end]
             if accumulate:
@@ -117,7 +123,10 @@ class TermsOfFilter:
         self._terms: Terms = []
 
     def get(self, kernel: Tensor | None, like: Tensor, matrix_of: Callable[[Tensor], Tensor]) -> Terms:
-        """Terms of `kernel`, where `matrix_of` turns taps [k] into a float64 matrix; on the device of `like`."""
+        """Terms of `kernel`, where `matrix_of` turns taps [k] into a float64 matrix; on the device of `like`.
+
+        All float32, any value.
+        """
         if not self._terms or not (is_traced() or self._is_current(kernel, like)):
             self._filter = None if kernel is None else kernel.detach().clone()
             self._terms = []
@@ -137,7 +146,7 @@ class TermsOfFilter:
 
 
 def apply_terms(x: Tensor, terms: Terms, out: Tensor | None = None) -> Tensor:
-    """sum_k A_k x B_k^T of contiguous `x` [k, h, w], without gradient."""
+    """sum_k A_k x B_k^T of contiguous `x` [k, h, w], without gradient; float32, any value."""
     k, h, w = x.shape
     a, b = terms[0]
     if out is None:
@@ -185,7 +194,7 @@ class _Separable(torch.autograd.Function):
 
 
 def separable(x: Tensor, terms: Terms) -> Tensor:
-    """sum_k A_k x B_k^T of each map of `x` [n, c, h, w], differentiable any number of times."""
+    """sum_k A_k x B_k^T of each map of `x` [n, c, h, w], differentiable any number of times; float32, any value."""
     if wants_dense(x):
         parts = [a.dense @ x @ b.dense.t() for a, b in terms]
         return torch.stack(parts).sum(dim=0) if len(parts) > 1 else parts[0]
@@ -193,7 +202,10 @@ def separable(x: Tensor, terms: Terms) -> Tensor:
 
 
 def depthwise(x: Tensor, kernel: Tensor, down: int) -> Tensor:
-    """Every `down`-th pixel of each map of `x` [n, c, h, w] convolved with `kernel` [k, k], within the map."""
+    """Every `down`-th pixel of each map of `x` [n, c, h, w] convolved with `kernel` [k, k], within the map.
+
+    All float32, any value.
+    """
     weight = kernel.flip((0, 1)).expand(x.shape[1], 1, *kernel.shape)
     return F.conv2d(x, weight, stride=down, groups=x.shape[1])
 
@@ -217,6 +229,7 @@ def filter_between(
 
     A filter that is not separable is cheapest as a depthwise convolution of maps that lie side by side in memory.
     The upsampled maps are made a band of rows at a time, in that layout, and used up while in the cache.
+    All float32, any value.
     """
     a, b = up
     k = kernel.shape[0]

@@ -46,14 +46,20 @@ def conv2d(
     padding: int = 0,
     groups: int = 1,
 ) -> Tensor:
-    """`F.conv2d` of `x` [n, i, h, w] with `weight` [o, i / groups, k, k], fast to differentiate twice."""
+    """`F.conv2d` of `x` [n, i, h, w] with `weight` [o, i / groups, k, k], fast to differentiate twice.
+
+    All float32, any value.
+    """
     if not _differentiated(x, weight, bias):
         return F.conv2d(x, weight, bias, stride=stride, padding=padding, groups=groups)
     return _convolve(x, weight, bias, _Shape(stride, padding, groups, transposed=False))
 
 
 def conv_transpose2d(x: Tensor, weight: Tensor, *, stride: int, padding: int = 0, groups: int = 1) -> Tensor:
-    """`F.conv_transpose2d` of `x` [n, i, h, w] with `weight` [i, o / groups, k, k], fast to differentiate twice."""
+    """`F.conv_transpose2d` of `x` [n, i, h, w] with `weight` [i, o / groups, k, k], fast to differentiate twice.
+
+    All float32, any value.
+    """
     if not _differentiated(x, weight):
         return F.conv_transpose2d(x, weight, stride=stride, padding=padding, groups=groups)
     return _convolve(x, weight, None, _Shape(stride, padding, groups, transposed=True))

@@ -22,7 +22,7 @@ LRELU_GAIN = math.sqrt(2.0)
 
 
 def normalize_2nd_moment(x: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """Scale `x` to unit mean square along `dim`."""
+    """Scale `x` to unit mean square along `dim`; float32 of the same shape [.., c, ..], any value."""
     return x * (x.square().mean(dim=dim, keepdim=True) + eps).rsqrt()
 
 
@@ -47,7 +47,7 @@ class FullyConnectedLayer(nn.Module):
         self.bias_gain = lr_multiplier
 
     def forward(self, x: Tensor) -> Tensor:
-        """[n, in] to [n, out]."""
+        """[n, in] to [n, out]; float32, any value."""
         gain = LRELU_GAIN if self.activation == "lrelu" else 1.0
         y = torch.addmm(
             self.bias, x, self.weight.t(), beta=self.bias_gain * gain, alpha=self.weight_gain * gain
@@ -84,7 +84,7 @@ class Conv2dLayer(nn.Module):
         self.register_buffer("resample_filter", fir_filter())
 
     def forward(self, x: Tensor, gain: float = 1.0) -> Tensor:
-        """[n, in, h, w] to [n, out, h * up / down, w * up / down], times `gain`."""
+        """[n, in, h, w] to [n, out, h * up / down, w * up / down], times `gain`; float32, any value."""
         total_gain = gain * (LRELU_GAIN if self.activation == "lrelu" else 1.0)
         weight = self.weight * (self.weight_gain * total_gain)
         bias = None if self.bias is None else self.bias * total_gain
@@ -117,7 +117,7 @@ class MinibatchStdLayer(nn.Module):
         self.group_size, self.num_channels = group_size, num_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        """[n, c, h, w] to [n, c + num_channels, h, w]; n must be a multiple of the group size."""
+        """[n, c, h, w] to [n, c + num_channels, h, w]; n must be a multiple of the group size; float32, any value."""
         n, c, h, w = x.shape
         group = n if self.group_size is None else min(self.group_size, n)
         y = x.reshape(group, -1, self.num_channels, c // self.num_channels, h, w)

@@ -16,7 +16,7 @@ from forensics.generators.architectures.layers.convolution import conv2d, conv_t
 
 
 def fir_filter(taps: tuple[float, ...] = (1.0, 3.0, 3.0, 1.0)) -> Tensor:
-    """The separable low-pass filter as a [k, k] kernel of sum 1."""
+    """The separable low-pass filter as a [k, k] kernel of sum 1; float32, any value."""
     f = torch.tensor(taps, dtype=torch.float32)
     kernel = torch.outer(f, f)
     return kernel / kernel.sum()
@@ -43,7 +43,7 @@ class _DepthwiseFir(torch.autograd.Function):
 def fir(x: Tensor, kernel: Tensor, padding: int, bias: Tensor | None = None) -> Tensor:
     """Correlate each channel of `x` [n, c, h, w] with `kernel` [k, k], zeros outside, `padding` pixels a side.
 
-    `bias` [c] is for images alone: it takes no gradient.
+    `bias` [c] is for images alone: it takes no gradient; float32, any value.
     """
     if needs_gradient(x) and bias is None:
         filtered: Tensor = _DepthwiseFir.apply(x, kernel, padding)
@@ -52,12 +52,18 @@ def fir(x: Tensor, kernel: Tensor, padding: int, bias: Tensor | None = None) -> 
 
 
 def upsample2d(x: Tensor, kernel: Tensor) -> Tensor:
-    """Double the size of `x` [n, c, h, w]: zero-stuffing, then the FIR `kernel` (even size) with gain 4."""
+    """Double the size of `x` [n, c, h, w]: zero-stuffing, then the FIR `kernel` (even size) with gain 4.
+
+    All float32, any value.
+    """
     weight = (kernel * 4.0).expand(x.shape[1], 1, *kernel.shape)
     return conv_transpose2d(x, weight, stride=2, padding=kernel.shape[0] // 2 - 1, groups=x.shape[1])
 
 
 def downsample2d(x: Tensor, kernel: Tensor) -> Tensor:
-    """Halve the size of `x` [n, c, h, w]: the FIR `kernel` (even size) evaluated at every second pixel."""
+    """Halve the size of `x` [n, c, h, w]: the FIR `kernel` (even size) evaluated at every second pixel.
+
+    All float32, any value.
+    """
     weight = kernel.flip((0, 1)).expand(x.shape[1], 1, *kernel.shape)
     return conv2d(x, weight, stride=2, padding=kernel.shape[0] // 2 - 1, groups=x.shape[1])

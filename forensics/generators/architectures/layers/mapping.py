@@ -42,7 +42,10 @@ class MappingNetwork(nn.Module):
             self.register_buffer("w_avg", torch.zeros(w_dim))
 
     def forward(self, z: Tensor | None, c: Tensor | None = None) -> Tensor:
-        """w, untruncated. Raises ValueError when a conditional network is given no label."""
+        """w, untruncated. Raises ValueError when a conditional network is given no label.
+
+        As float32 [n, w_dim], any value.
+        """
         parts = [normalize_2nd_moment(z)] if z is not None and self.z_dim > 0 else []
         if self.c_dim > 0:
             if c is None:

@@ -29,7 +29,10 @@ _HALO = 2  # rows that two 3 x 3 kernels reach beyond a strip
 
 
 def possible(x: Tensor) -> bool:
-    """Whether maps `x` [n, c, h, w] can be worked on so: float32 on the CPU, and no graph being recorded."""
+    """Whether maps `x` [n, c, h, w] can be worked on so: float32 on the CPU, and no graph being recorded.
+
+    All float32, any value.
+    """
     return (
         x.device.type == "cpu"
         and x.dtype == torch.float32
@@ -40,7 +43,7 @@ def possible(x: Tensor) -> bool:
 
 @torch.no_grad()
 def level(module: Level, x: Tensor, styles: list[Tensor], noise: list[Tensor | None]) -> Tensor:
-    """What `module` makes of maps [n, i, r / 2, r / 2]: [n, o, r, r], channels last."""
+    """What `module` makes of maps [n, i, r / 2, r / 2]: [n, o, r, r], channels last; float32, any value."""
     r, channels = module.conv1.resolution, len(module.conv1.weight)
     out = x.new_empty(len(x), r, r, channels)
     for k, source in enumerate(x.permute(0, 2, 3, 1).contiguous()):
@@ -57,7 +60,7 @@ def level_and_image(
     """The image [n, img_channels, R, R] of maps [n, i, r / 2, r / 2], through the last level and the head.
 
     R is 2 r, or r for a head that makes pixels. `styles`: the three of the level and that of the head. The level's
-    maps exist a strip at a time.
+    maps exist a strip at a time; float32, any value.
     """
     r = module.conv1.resolution
     size = 2 * r if head.makes_bands else r

@@ -33,7 +33,7 @@ class WaveletUp(Modulated):
     """Twice the size, a quarter of the channels: the scaled maps are taken for Haar sub-bands."""
 
     def forward(self, x: Tensor, styles: Tensor) -> Tensor:
-        """[n, i, r, r] and styles [n, i] to [n, i / 4, 2 r, 2 r]."""
+        """[n, i, r, r] and styles [n, i] to [n, i / 4, 2 r, 2 r]; float32, any value."""
         return inverse_haar(x * styles[:, :, None, None])
 
 
@@ -57,7 +57,7 @@ class NoisyConv(Modulated):
         self.register_buffer("noise_const", torch.randn(resolution, resolution))
 
     def forward(self, x: Tensor, styles: Tensor, noise: Tensor | None) -> Tensor:
-        """[n, i, r, r], styles [n, i] and noise [n or 1, 1, r, r] to [n, o, r, r]."""
+        """[n, i, r, r], styles [n, i] and noise [n or 1, 1, r, r] to [n, o, r, r]; float32, any value."""
         y = x * (styles * self.weight_gain)[:, :, None, None]
         if hasattr(self, "depthwise"):
             y = conv2d(y, self.depthwise, padding=1, groups=self.in_channels)
@@ -67,7 +67,10 @@ class NoisyConv(Modulated):
         return F.leaky_relu(y, LRELU_SLOPE, inplace=True)
 
     def noise_map(self, x: Tensor, noise: str) -> Tensor | None:
-        """The noise of mode "const", "random" or "none" for the batch of `x`, [1 or n, 1, r, r]."""
+        """The noise of mode "const", "random" or "none" for the batch of `x`, [1 or n, 1, r, r].
+
+        All float32, any value.
+        """
         if noise == "none":
             return None
         if noise == "const":
@@ -89,7 +92,10 @@ class ImageHead(Modulated):
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
     def forward(self, x: Tensor, styles: Tensor) -> Tensor:
-        """[n, i, r, r] and styles [n, i] to the image [n, img_channels, 2 r, 2 r], of pixels [.., r, r]."""
+        """[n, i, r, r] and styles [n, i] to the image [n, img_channels, 2 r, 2 r], of pixels [.., r, r].
+
+        All float32, any value.
+        """
         scaled = x * (styles * self.weight_gain)[:, :, None, None]
         y = conv2d(scaled, self.weight, self.bias)
         return inverse_haar(y) if self.makes_bands else y
@@ -109,7 +115,7 @@ class Level(nn.Module):
         yield from (("up", self.up), ("conv0", self.conv0), ("conv1", self.conv1))
 
     def forward(self, x: Tensor, styles: list[Tensor], noise: list[Tensor | None]) -> Tensor:
-        """[n, i, r / 2, r / 2], three styles and two noise maps to [n, o, r, r]."""
+        """[n, i, r / 2, r / 2], three styles and two noise maps to [n, o, r, r]; float32, any value."""
         x = self.up(x, styles[0])
         x = self.conv0(x, styles[1], noise[0])
         x = self.conv1(x, styles[2], noise[1])

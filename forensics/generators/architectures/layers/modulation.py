@@ -17,7 +17,7 @@ def modulated_conv2d(x: Tensor, weight: Tensor, styles: Tensor, *, up_filter: Te
     """Convolve `x` [n, i, h, w] with `weight` [o, i, k, k] modulated by `styles` [n, i], not demodulated.
 
     Scaling the weights' input channels equals scaling the input's channels, so that all samples share one
-    convolution. With `up_filter` the result is upsampled by 2 (transposed convolution, then the FIR).
+    convolution. With `up_filter` the result is upsampled by 2 (transposed convolution, then the FIR); float32.
     """
     x = x * styles[:, :, None, None]
     if up_filter is None:
@@ -27,7 +27,10 @@ def modulated_conv2d(x: Tensor, weight: Tensor, styles: Tensor, *, up_filter: Te
 
 
 def demodulation(weight: Tensor, styles: Tensor, eps: float = 1e-8) -> Tensor:
-    """1 / norm of each sample's modulated kernel, [n, o] (equation 3), without building the kernels."""
+    """1 / norm of each sample's modulated kernel, [n, o] (equation 3), without building the kernels.
+
+    All float32, any value.
+    """
     return (styles.square() @ _squared_norms(weight).t() + eps).rsqrt()
 
 

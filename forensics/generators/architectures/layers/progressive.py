@@ -33,7 +33,7 @@ class ScaledLinear(nn.Module):
         self.weight_gain, self.bias_gain = gain * lr_multiplier / math.sqrt(in_features), lr_multiplier
 
     def forward(self, x: Tensor) -> Tensor:
-        """[n, in] to [n, out]."""
+        """[n, in] to [n, out]; float32, any value."""
         return F.linear(x, self.weight * self.weight_gain, self.bias * self.bias_gain)
 
 
@@ -59,7 +59,7 @@ class ScaledConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """[n, in, r, r] to [n, out, r', r']."""
+        """[n, in, r, r] to [n, out, r', r']; float32, any value."""
         weight = self.weight * self.weight_gain
         if self.resample is None:
             return F.conv2d(x, weight, self.bias, padding=weight.shape[2] // 2)
@@ -83,22 +83,22 @@ class Blur(nn.Module):
         self.register_buffer("kernel", torch.outer(taps, taps), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[n, c, h, w] to the same."""
+        """[n, c, h, w] to the same; float32, any value."""
         return F.conv2d(x, self.kernel.expand(x.shape[1], 1, 3, 3), padding=1, groups=x.shape[1])
 
 
 def pixel_norm(x: Tensor, eps: float = 1e-8) -> Tensor:
-    """Each pixel's feature vector (dim 1) scaled to unit mean square."""
+    """Each pixel's feature vector (dim 1) scaled to unit mean square; float32 [n, c, h, w], any value."""
     return x * (x.square().mean(dim=1, keepdim=True) + eps).rsqrt()
 
 
 def enlarge(x: Tensor, factor: int) -> Tensor:
-    """Nearest-neighbour enlargement of [n, c, h, w] by a whole `factor`."""
+    """Nearest-neighbour enlargement of [n, c, h, w] by a whole `factor`; float32, any value."""
     return x if factor == 1 else x.repeat_interleave(factor, dim=2).repeat_interleave(factor, dim=3)
 
 
 def shrink(x: Tensor, factor: int) -> Tensor:
-    """Averages of `factor` x `factor` pixels of [n, c, h, w]."""
+    """Averages of `factor` x `factor` pixels of [n, c, h, w]; float32, any value."""
     return x if factor == 1 else F.avg_pool2d(x, factor)
 
 

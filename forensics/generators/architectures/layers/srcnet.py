@@ -23,7 +23,7 @@ GAIN = LRELU_GAIN / math.sqrt(1 + LRELU_SLOPE**2)
 
 
 def activate(x: Tensor) -> Tensor:
-    """Leaky ReLU of slope 0.2, times sqrt(2 / 1.04)."""
+    """Leaky ReLU of slope 0.2, times sqrt(2 / 1.04); float32 [n, c, h, w], any value."""
     return F.leaky_relu(x, LRELU_SLOPE) * GAIN
 
 
@@ -41,7 +41,7 @@ class EqualisedLinear(nn.Module):
         self.bias = nn.Parameter(torch.zeros(out_features))
 
     def forward(self, x: Tensor) -> Tensor:
-        """[n, in] to [n, out]."""
+        """[n, in] to [n, out]; float32, any value."""
         return F.linear(x, self.weight_orig / math.sqrt(x.shape[1]), self.bias)
 
 
@@ -58,7 +58,7 @@ class EqualisedConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """[n, in, r, r] to [n, out, r', r']."""
+        """[n, in, r, r] to [n, out, r', r']; float32, any value."""
         return F.conv2d(x, self.weight_orig * self.scale, self.bias, self.stride, self.padding)
 
 
@@ -81,7 +81,10 @@ class ModulatedConv(nn.Module):
         self.style = EqualisedLinear(w_dim, in_channels)
 
     def forward(self, x: Tensor, styles: Tensor, gain: float = 1.0) -> Tensor:
-        """[n, in, r, r] and style [n, in] to [n, out, r, r], or of 2r pixels, with bias; all times `gain`."""
+        """[n, in, r, r] and style [n, in] to [n, out, r, r], or of 2r pixels, with bias; all times `gain`.
+
+        All float32, any value.
+        """
         weight = self.weight_orig * self.scale
         x = x * styles[:, :, None, None]
         if self.up:
@@ -104,7 +107,10 @@ class NoiseInjection(nn.Module):
         self.noise_strength = nn.Parameter(torch.zeros(1))
 
     def forward(self, x: Tensor, noise: Tensor | None, gain: float = 1.0) -> Tensor:
-        """[n, c, r, r] plus noise [n or 1, 1, r, r] times strength and `gain`; None adds nothing."""
+        """[n, c, r, r] plus noise [n or 1, 1, r, r] times strength and `gain`; None adds nothing.
+
+        All float32, any value.
+        """
         return x if noise is None else x + noise * (self.noise_strength * gain)
 
 

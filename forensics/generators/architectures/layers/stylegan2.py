@@ -43,7 +43,7 @@ class Scaled(NamedTuple):
     scale: Tensor
 
     def whole(self) -> Tensor:
-        """The product."""
+        """The product; float32 [n, c, h, w], any value."""
         return self.x * self.scale[:, :, None, None]
 
 
@@ -73,7 +73,10 @@ class SynthesisLayer(nn.Module):
         self.register_buffer("resample_filter", fir_filter())
 
     def forward(self, x: Tensor, styles: Tensor, noise: Tensor | None, gain: float = 1.0) -> Tensor:
-        """[n, in, r / up, r / up] to [n, out, r, r]; `noise` [n or 1, 1, r, r] is added before the bias."""
+        """[n, in, r / up, r / up] to [n, out, r, r]; `noise` [n or 1, 1, r, r] is added before the bias.
+
+        All float32, any value.
+        """
         scale = LRELU_GAIN * gain  # the leaky ReLU is homogeneous: its gain moves into what it is applied to
         strength = self.noise_strength * scale
         cheap = self.folds or self.weight.numel() <= _CACHED_WEIGHTS
@@ -131,7 +134,7 @@ class SynthesisLayer(nn.Module):
         return fir(y, self.resample_filter * 4.0, padding=1, bias=bias)
 
     def noise_map(self, x: Tensor, noise: str) -> Tensor | None:
-        """The noise of mode "const", "random" or "none" for the batch of `x`."""
+        """The noise of mode "const", "random" or "none" for the batch of `x`; float32 [n or 1, 1, h, w], normal."""
         if noise == "none":
             return None
         if noise == "const":
@@ -158,7 +161,7 @@ class ToRGBLayer(nn.Module):
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
     def forward(self, x: Tensor, styles: Tensor) -> Tensor:
-        """[n, in, r, r] to [n, out, r, r]."""
+        """[n, in, r, r] to [n, out, r, r]; float32, any value."""
         # Few outputs: each sample's own [out, in] matrix is smaller than a scaled copy of x.
         kernels = self.weight[:, :, 0, 0] * (styles * self.weight_gain)[:, None, :]
         n, c, h, w = x.shape

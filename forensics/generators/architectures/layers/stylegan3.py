@@ -71,7 +71,7 @@ class SynthesisInput(nn.Module):
         return freqs @ matrix[:, :2, :2], phases
 
     def forward(self, motion: Tensor) -> Tensor:
-        """Output of `affine` [n, 4] to features [n, channels, size, size]."""
+        """Output of `affine` [n, 4] to features [n, channels, size, size]; float32, any value."""
         freqs, phases = self._placed(motion)
         # Frequencies that the motion pushed past the band fade out, so that none folds back.
         headroom = self.rate / 2 - self.bandwidth
@@ -135,7 +135,7 @@ class SynthesisLayer(nn.Module):
         self.update_ema, self.magnitude_ema_beta = False, magnitude_ema_beta
 
     def forward(self, x: Tensor, styles: Tensor) -> Tensor:
-        """[n, in, h, h] and the affine's output [n, in] to [n, out, out_size, out_size]."""
+        """[n, in, h, h] and the affine's output [n, in] to [n, out, out_size, out_size]; float32, any value."""
         if self.update_ema:
             with torch.no_grad():
                 self.magnitude_ema.copy_(x.square().mean().lerp(self.magnitude_ema, self.magnitude_ema_beta))

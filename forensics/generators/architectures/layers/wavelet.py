@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def inverse_haar(bands: Tensor) -> Tensor:
-    """[n, 4 c, h, w] to [n, c, 2 h, 2 w], differentiable, in the memory layout of the input."""
+    """[n, 4 c, h, w] to [n, c, 2 h, 2 w], differentiable, in the memory layout of the input; float32, any value."""
     low, rows, columns, both = (bands * 0.5).chunk(4, dim=1)
     upper, lower = low + rows, low - rows
     right_upper, right_lower = columns + both, columns - both
@@ -24,7 +24,7 @@ def inverse_haar(bands: Tensor) -> Tensor:
 def inverse_haar_into(out: Tensor, bands: Tensor) -> None:
     """As `inverse_haar`, without the factor of a half and without gradient.
 
-    `bands` [4, h, w, c] (a stack of sub-bands, channels last) to `out` [2 h, 2 w, c].
+    `bands` [4, h, w, c] (a stack of sub-bands, channels last) to `out` [2 h, 2 w, c]; float32, any value.
     """
     low, rows, columns, both = bands
     h, w, c = low.shape

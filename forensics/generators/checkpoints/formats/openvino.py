@@ -246,7 +246,7 @@ def _finish(path: Path, state: State) -> list[str]:
 
 
 def mapped(weights: Sequence[torch.Tensor], state: State, z: torch.Tensor) -> torch.Tensor:
-    """w [n, w_dim] of z [n, z_dim], float32: pixel norm, then the mapping layers."""
+    """w [n, w_dim] of z [n, z_dim], float32: pixel norm, then the mapping layers; any value."""
     x = z * (z.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
     for i, weight in enumerate(weights):
         y = F.linear(

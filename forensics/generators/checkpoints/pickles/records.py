@@ -75,6 +75,7 @@ class Storage:
 
     @property
     def n_bytes(self) -> int:
+        """Bytes that the numbers take."""
         return self.numel * self.dtype.itemsize
 
     def bits(self) -> np.ndarray[Any, np.dtype[Any]]:
@@ -107,6 +108,7 @@ class StoredTensor:
 
     @property
     def numel(self) -> int:
+        """How many numbers the shape holds."""
         return math.prod(self.shape)
 
     def tensor(self) -> torch.Tensor:
@@ -139,6 +141,7 @@ class NumpyDtype:
         self.order = state[1]
 
     def dtype(self) -> np.dtype[Any]:
+        """As numpy has it."""
         return np.dtype(f"{self.order}{self.code}")
 
 
@@ -159,6 +162,7 @@ class NumpyArray:
         self.check()
 
     def check(self) -> None:
+        """Raise Malformed where shape, kind and bytes do not fit together."""
         if not isinstance(self.shape, tuple) or not isinstance(self.kind, NumpyDtype):
             raise Malformed("a numpy array without shape or dtype")
         if len(self.shape) > MAX_DIMENSIONS or any(type(n) is not int or n < 0 for n in self.shape):
@@ -168,6 +172,7 @@ class NumpyArray:
 
     @property
     def n_bytes(self) -> int:
+        """Bytes that the shape takes."""
         return math.prod(self.shape) * self.kind.dtype().itemsize
 
     def array(self) -> np.ndarray[Any, np.dtype[Any]]:

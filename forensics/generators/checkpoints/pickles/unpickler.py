@@ -128,6 +128,7 @@ class Unpickler:
     # What the opcodes do. `argument` is what follows the opcode in the stream, already decoded.
 
     def push(self, value: Any) -> None:
+        """A value on top of the stack."""
         if type(value) is int and value.bit_length() > _MAX_INT_BITS:
             raise Malformed("an integer of more than 128 bits")
         self.stack.append(value)
@@ -138,10 +139,12 @@ class Unpickler:
         return values
 
     def mark(self, argument: Any) -> None:
+        """Set the stack aside; a new one begins above the mark."""
         self.marks.append(self.stack)
         self.stack = []
 
     def pop(self, argument: Any) -> None:
+        """Drop the top value, or the mark where there is none above it."""
         if self.stack:
             self.stack.pop()
         else:
@@ -156,9 +159,11 @@ class Unpickler:
         return values
 
     def remember(self, index: Any) -> None:
+        """Keep the top value under a number: the given one, or the next."""
         self.memo[len(self.memo) if index is None else index] = self.stack[-1]
 
     def add_items(self, pairs: list[Any]) -> None:
+        """Keys and values, in turn, into the dict on top."""
         target = self.stack[-1]
         if type(target) is not dict or len(pairs) % 2:
             raise Malformed(f"items set on a {type(target).__name__}")
@@ -166,12 +171,14 @@ class Unpickler:
             target[require_key(key)] = value
 
     def extend(self, values: list[Any]) -> None:
+        """Values to the end of the list on top."""
         target = self.stack[-1]
         if type(target) is not list:
             raise Malformed(f"values appended to a {type(target).__name__}")
         target.extend(values)
 
     def add_members(self, argument: Any) -> None:
+        """Values above the mark into the set on top."""
         values = self.to_mark()
         target = self.stack[-1]
         if type(target) is not set:
@@ -179,11 +186,13 @@ class Unpickler:
         target.update(require_key(value) for value in values)
 
     def new_dict(self, argument: Any) -> None:
+        """A dict of the keys and values above the mark."""
         pairs = self.to_mark()
         self.stack.append({})
         self.add_items(pairs)
 
     def find_global(self, module: Any, name: Any) -> None:
+        """The record of a name on the list of what weights are made of; any other is refused."""
         if not isinstance(module, str) or not isinstance(name, str):
             raise Malformed("a global whose name is not text")
         found = allowed_global(module, name)
@@ -195,6 +204,7 @@ class Unpickler:
         self.stack.append(found)
 
     def reduce(self, argument: Any) -> None:
+        """What a known constructor makes of its arguments; nothing else is called."""
         function, arguments = self.take(2)
         constructor = CONSTRUCTORS.get((function.module, function.name)) if type(function) is Global else None
         if constructor is None or type(arguments) is not tuple:
@@ -203,12 +213,14 @@ class Unpickler:
         self.stack.append(constructor(self, arguments))
 
     def new_object(self, argument: Any) -> None:
+        """An empty record for an instance of a known class."""
         cls, arguments = self.take(2)
         if type(arguments) is not tuple:
             raise Malformed("NEWOBJ without arguments")
         self.stack.append(new_instance(self, cls, arguments))
 
     def build(self, argument: Any) -> None:
+        """Fill a record or a dict with its state; no method of a class is run."""
         target, state = self.take(2)
         if type(state) is dict:
             self.spend(8 * len(state))
@@ -226,6 +238,7 @@ class Unpickler:
         self.stack.append(target)
 
     def persistent_id(self, argument: Any) -> None:
+        """The storage that the id on top names, where this pickle has storages."""
         if self.persistent is None:
             raise _Refused("names data outside this pickle, which has none")
         self.stack.append(self.persistent(self.stack.pop()))

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 
 from forensics.core.files import write_bytes
-from forensics.generators.base import latent_z
 from forensics.generators.checkpoints import write_native
+from forensics.generators.latents import latent_z
 from forensics.generators.training.networks import network_states
 from forensics.generators.training.trainer import Trainer
 from forensics.images import contact_sheet, encode_png

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from forensics.core.files import write_text
-from forensics.generators.base import latent_z
+from forensics.generators.latents import latent_z
 from forensics.generators.training.trainer import Trainer
 
 FILE = "discriminator-outputs.jsonl"

@@ -11,7 +11,8 @@ import torch
 
 from forensics.core.files import replacing
 from forensics.corpus.photographs.data import TrainingImages
-from forensics.generators.base import Generator, latent_z
+from forensics.generators.base import Generator
+from forensics.generators.latents import latent_z
 from forensics.metrics.image_sets import ImageSetComparison, ImageSetScores, mean_of_draws
 
 COLUMNS = ("kimg", "kid", "kid_sd", "precision", "recall", "fid", "n_real", "n_fake", "extractor")
