@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from forensics.core.devices import pick_device
 from forensics.core.errors import ForensicsError
 from forensics.core.weights import network_name
+from forensics.generators.latents import latent_z, nvidia_latent_z
 
 Noise = str | Sequence[Tensor]
 Psi = float | Sequence[float] | Tensor
@@ -112,19 +113,13 @@ class Generator(nn.Module):
         return [torch.from_numpy(np.stack(maps)).to(self.device) for maps in zip(*rows, strict=True)]
 
     def noise_by_mode(self, like: Tensor, mode: str) -> list[Tensor | None]:
-        """A map a layer for the batch of `like`, by mode "const", "random" or "none"; ValueError for another.
-
-        As float32 [n or 1, 1, h, w] each, normal.
-        """
+        """A map a layer by mode "const", "random" or "none", float32 [n or 1, 1, h, w], normal; else ValueError."""
         raise NotImplementedError(f"{type(self).__name__} adds no noise")
 
     def noise_maps(
         self, like: Tensor, noise: Noise, noise_strength: float | Sequence[float]
     ) -> list[Tensor | None]:
-        """What each layer adds, None where nothing: `noise` as `synthesize` takes it, times the strengths.
-
-        As float32 [n or 1, 1, h, w] each, any value.
-        """
+        """What each layer adds, float32 [n or 1, 1, h, w] of any value or None: `noise` times the strengths."""
         count = len(self.noise_shapes)
         if isinstance(noise, str):
             maps = self.noise_by_mode(like, noise)
@@ -151,10 +146,7 @@ class Generator(nn.Module):
         return self.truncate(self.broadcast_w(z, c), psi, cutoff)
 
     def truncate(self, ws: Tensor, psi: Psi = 1.0, cutoff: int | None = None) -> Tensor:
-        """Pull `ws` towards `w_avg`: w_avg + psi (w - w_avg) in the first `cutoff` layers (all when None).
-
-        As float32 [n, num_ws, w_dim], any value.
-        """
+        """w_avg + psi (w - w_avg) in the first `cutoff` layers (all: None), float32 [n, num_ws, w_dim], any value."""
         if isinstance(psi, (int, float)) and psi == 1:
             return ws
         scale = torch.as_tensor(psi, dtype=ws.dtype, device=ws.device).expand(ws.shape[1]).clone()
@@ -164,10 +156,7 @@ class Generator(nn.Module):
 
     @abstractmethod
     def layer_styles(self, ws: Tensor) -> list[Tensor]:
-        """The style scales of each modulated layer, in the order of `style_sizes`.
-
-        As float32 [n, channels] each, any value.
-        """
+        """The styles of each modulated layer as in `style_sizes`, float32 [n, channels] each, any value."""
 
     @abstractmethod
     def run_synthesis(
@@ -249,10 +238,7 @@ class Generator(nn.Module):
     def run_to(
         self, styles: Sequence[Tensor], noise: Noise, noise_strength: float | Sequence[float], at: int
     ) -> Tensor:
-        """F at `at` pixels from the styles of all layers; written by architectures with `feature_sizes`.
-
-        As float32 [n, c, at, at], any value.
-        """
+        """F at `at` pixels from the styles of all layers: float32 [n, c, at, at], any value."""
         raise NotImplementedError
 
     def run_from(
@@ -263,10 +249,7 @@ class Generator(nn.Module):
         noise_strength: float | Sequence[float],
         at: int,
     ) -> Tensor:
-        """The image from F at `at` pixels; written by architectures with `feature_sizes`.
-
-        As float32 [n, img_channels, H, W], nominally in [-1, 1].
-        """
+        """The image from F at `at` pixels: float32 [n, img_channels, H, W], nominally in [-1, 1]."""
         raise NotImplementedError
 
     def _require_size(self, at: int) -> None:
