@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from forensics.explore.settings import Settings, Space
+from forensics.explore.settings import LatentShape, Settings
 from forensics.explore.walk_path import WalkPath
 from forensics.generators.base import Generator
 from forensics.generators.pruning.pruning import MagnitudePruner
@@ -37,6 +36,27 @@ class Picture:
         return encode_png(self.pixels)
 
 
+@dataclass(frozen=True)
+class GeneratorFacts:
+    """A generator in numbers; `dimensions` are those of w that a published study looked at."""
+
+    generator: str
+    generator_sha256: str
+    architecture: str
+    resolution: int
+    w_dim: int
+    num_ws: int
+    c_dim: int
+    noise_maps: int
+    weights: int
+    device: str
+    dimensions: tuple[int, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values under the names of the fields."""
+        return asdict(self)
+
+
 class Explorer:
     """Pictures of one generator. While it is open it may prune the generator's weights in place; leaving it as a
     context manager restores them. Not to be used from two threads at once.
@@ -48,7 +68,7 @@ class Explorer:
     def __init__(self, generator: Generator) -> None:
         self.generator = generator
         self.threads = torch.get_num_threads()
-        self.space = Space(generator.num_ws, generator.w_dim, generator.c_dim)
+        self.shape = LatentShape(generator.num_ws, generator.w_dim, generator.c_dim)
         self.statistics = w_statistics(generator)
         self._path = WalkPath(generator.w_dim)
         self._layers = weight_layers(generator)
@@ -60,7 +80,7 @@ class Explorer:
 
     @torch.inference_mode()
     def picture(self, settings: Settings) -> Picture:
-        """The picture of `settings`, which belong to this generator's `space`."""
+        """The picture of `settings`, which fit this generator's `shape`."""
         torch.set_num_threads(self.threads)  # in the thread that computes: each has a number of its own
         g = self.generator
         ws = self.ws(settings)
@@ -73,7 +93,7 @@ class Explorer:
 
     def before(self, settings: Settings) -> Picture:
         """The picture of the same face before anything is done to it; the last one is kept."""
-        unchanged = settings.unchanged(self.space)
+        unchanged = settings.unchanged(self.shape)
         if self._before is None or self._before[0] != unchanged:
             self._before = unchanged, self.picture(unchanged)
         return self._before[1]
@@ -110,22 +130,22 @@ class Explorer:
         if self._pruner is not None:
             self._pruner.prune(0.0)
 
-    def facts(self) -> dict[str, Any]:
-        """What a page has to know of the generator, as plain values."""
+    def facts(self) -> GeneratorFacts:
+        """What a page has to know of the generator."""
         g = self.generator
-        return {
-            "generator": g.source,
-            "generator_sha256": g.weights_sha256,
-            "architecture": type(g).__name__.removesuffix("Generator"),
-            "resolution": g.img_resolution,
-            "w_dim": g.w_dim,
-            "num_ws": g.num_ws,
-            "c_dim": g.c_dim,
-            "noise_maps": len(g.noise_shapes),
-            "weights": self.weights,
-            "device": str(g.device),
-            "dimensions": [dim for dim in PUBLISHED_DIMENSIONS if dim < g.w_dim],
-        }
+        return GeneratorFacts(
+            generator=g.source,
+            generator_sha256=g.weights_sha256,
+            architecture=type(g).__name__.removesuffix("Generator"),
+            resolution=g.img_resolution,
+            w_dim=g.w_dim,
+            num_ws=g.num_ws,
+            c_dim=g.c_dim,
+            noise_maps=len(g.noise_shapes),
+            weights=self.weights,
+            device=str(g.device),
+            dimensions=tuple(dim for dim in PUBLISHED_DIMENSIONS if dim < g.w_dim),
+        )
 
     def __enter__(self) -> Explorer:
         return self

@@ -11,6 +11,7 @@ import hmac
 import ipaddress
 import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any, Final
@@ -106,7 +107,7 @@ def body_length(headers: Message) -> int:
     return int(text)
 
 
-def parse_body(data: bytes) -> dict[str, Any]:
+def parse_body(data: bytes) -> Mapping[str, Any]:
     """The JSON object in `data`; Refused where it is none, or holds NaN or infinity."""
 
     def no_number(word: str) -> None:

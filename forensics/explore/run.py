@@ -6,16 +6,15 @@ import json
 import os
 import sys
 import webbrowser
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from forensics.core.files import sha256_bytes, write_bytes
 from forensics.core.terminal import note, print_line
-from forensics.explore.answers import Answers
+from forensics.explore.api import Api
 from forensics.explore.explorer import Explorer
 from forensics.explore.guard import is_loopback
-from forensics.explore.opinion import Opinion
+from forensics.explore.probe import PictureProbe
 from forensics.explore.recipe import read_recipe, remake
 from forensics.explore.server import ExploreServer
 from forensics.explore.settings import Settings
@@ -24,7 +23,7 @@ from forensics.generators.base import load_generator
 
 @dataclass(frozen=True)
 class Serving:
-    """Where and how the page is served; `pack` and `detector` are for opinions."""
+    """Where and how the page is served; `pack` and `detector` are what a picture is probed with."""
 
     host: str = "127.0.0.1"
     port: int = 8765
@@ -41,23 +40,36 @@ def run_explore(name: str, serving: Serving, *, as_json: bool) -> None:
 
     One line on stdout when the page can be opened: its address, or a JSON object with it.
     """
-    opinion = Opinion(serving.detector, serving.pack, serving.pack_root, serving.device)
+    probe = PictureProbe(serving.detector, serving.pack, serving.pack_root, serving.device)
     with Explorer(load_generator(name, serving.device)) as explorer:
-        start = Settings.parse({"seed": serving.seed}, explorer.space)
+        start = Settings.parse({"seed": serving.seed}, explorer.shape)
         explorer.before(start)  # the page finds the first picture done
-        answers = Answers(explorer, opinion, start)
+        api = Api(explorer, probe, start)
         try:
-            with ExploreServer(answers, serving.host, serving.port) as server:
+            with ExploreServer(api, serving.host, serving.port) as server:
                 _announce(server, explorer, as_json=as_json)
                 if serving.browser and not as_json and _has_display():
                     webbrowser.open(server.address)
                 server.serve_forever(poll_interval=0.2)
         finally:
-            answers.close()
+            api.close()
 
 
-def remake_file(name: str, recipe: Path, out: Path, device: str) -> dict[str, Any]:
-    """Make the picture of a recipe file again and write it to `out` as PNG; {file, sha256, pixels}.
+@dataclass(frozen=True)
+class RemadePicture:
+    """The file that was written, its sha256, and whether it is the very file that the recipe was saved with."""
+
+    file: str
+    sha256: str
+    same_file: bool
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values."""
+        return {**asdict(self), "pixels": "the recipe's"}
+
+
+def remake_file(name: str, recipe: Path, out: Path, device: str) -> RemadePicture:
+    """Make the picture of a recipe file again and write it to `out` as PNG.
 
     ForensicsError, and nothing written, where the pixels are not the recipe's.
     """
@@ -66,13 +78,8 @@ def remake_file(name: str, recipe: Path, out: Path, device: str) -> dict[str, An
         picture = remake(explorer, wanted)
     data = picture.png()
     write_bytes(out, data)
-    same = sha256_bytes(data) == wanted["image"].get("sha256")
-    return {
-        "file": str(out),
-        "sha256": sha256_bytes(data),
-        "pixels": "the recipe's",
-        "same_file": same,
-    }
+    same = sha256_bytes(data) == wanted.image.get("sha256")
+    return RemadePicture(str(out), sha256_bytes(data), same)
 
 
 def _announce(server: ExploreServer, explorer: Explorer, *, as_json: bool) -> None:
@@ -82,8 +89,9 @@ def _announce(server: ExploreServer, explorer: Explorer, *, as_json: bool) -> No
             "not encrypted; give the address, which holds the token, to nobody you would not let in"
         )
     if as_json:
-        found = {"address": server.address, "host": server.guard.host, "port": server.guard.port}
-        print_line(json.dumps({**found, "token": server.guard.token, **explorer.facts()}, sort_keys=True))
+        where = {"address": server.address, "host": server.guard.host, "port": server.guard.port}
+        facts = explorer.facts().to_json()
+        print_line(json.dumps({**where, "token": server.guard.token, **facts}, sort_keys=True))
         return
     note(f"exploring {explorer.generator.source}; Ctrl-C ends it. Open:")
     print_line(server.address)

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from forensics.core.errors import ForensicsError
 from forensics.core.terminal import note, printable
-from forensics.explore.answers import Answer, Answers, static_files
+from forensics.explore.api import Api, Content, static_files
 from forensics.explore.connections import Connections
 from forensics.explore.guard import HEADERS, Guard, Refused, body_length, parse_body
-from forensics.explore.newest import Superseded
+from forensics.explore.job_thread import Superseded
 
 MAX_CONNECTIONS: Final = 64
 _IDLE_S: Final = 30.0
@@ -24,7 +24,7 @@ _TEXT: Final = "text/plain; charset=utf-8"
 
 
 class ExploreServer(ThreadingMixIn, TCPServer):
-    """Serves `answers` at `host` and `port` (0: any free one). `address` is what to open, token included.
+    """Serves `api` at `host` and `port` (0: any free one). `address` is what to open, token included.
 
     Raises ForensicsError where the address cannot be had.
     """
@@ -33,7 +33,7 @@ class ExploreServer(ThreadingMixIn, TCPServer):
     allow_reuse_address = True
     request_queue_size = 32
 
-    def __init__(self, answers: Answers, host: str, port: int) -> None:
+    def __init__(self, api: Api, host: str, port: int) -> None:
         if ":" in host:
             self.address_family = socket.AF_INET6
         try:
@@ -43,7 +43,7 @@ class ExploreServer(ThreadingMixIn, TCPServer):
             raise ForensicsError(
                 f"cannot listen on {host} port {port} ({reason}); choose another with --port, 0 is any free one"
             ) from error
-        self.answers = answers
+        self.api = api
         self.files = static_files()
         self.guard = Guard(host, int(self.server_address[1]))
         self.connections = Connections(MAX_CONNECTIONS)
@@ -102,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
         """A question about a picture."""
         self._answered(self._question)
 
-    def _answered(self, find: Callable[[], Answer]) -> None:
+    def _answered(self, find: Callable[[], Content]) -> None:
         """Send what `find` gives; what it refuses is a status and one line, and the end of the connection, as there may
         be a body that nobody has read."""
         try:
@@ -124,16 +124,16 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(200, answer)
 
-    def _file(self) -> Answer:
+    def _file(self) -> Content:
         path = self.path.partition("?")[0]
-        if path in self.server.answers.questions:
+        if path in self.server.api.requests:
             raise Refused(405, "send this with POST")
         if path not in self.server.files:
             raise Refused(404, "there is no such page")
         return self.server.files[path]
 
-    def _question(self) -> Answer:
-        question = self.server.answers.questions.get(self.path)
+    def _question(self) -> Content:
+        question = self.server.api.requests.get(self.path)
         if question is None:
             raise Refused(405 if self.path in self.server.files else 404, "there is no such question")
         self.server.guard.check_sender(self.headers)
@@ -144,9 +144,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _refuse(self, status: int, why: str) -> None:
         if status != HTTPStatus.CONFLICT:
             self.close_connection = True
-        self._send(status, Answer(printable(why).encode(), _TEXT))
+        self._send(status, Content(printable(why).encode(), _TEXT))
 
-    def _send(self, status: int, answer: Answer) -> None:
+    def _send(self, status: int, answer: Content) -> None:
         self.send_response(status)
         self.send_header("Content-Type", answer.media_type)
         self.send_header("Content-Length", str(len(answer.body)))
@@ -161,7 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What the standard library finds wrong with a request: plain text with the same headers, nothing echoed."""
         self.close_connection = True
-        self._send(code, Answer(HTTPStatus(code).phrase.encode(), _TEXT))
+        self._send(code, Content(HTTPStatus(code).phrase.encode(), _TEXT))
 
     def log_message(self, format: str, *args: Any) -> None:
         """No line a request: the terminal is the person's."""

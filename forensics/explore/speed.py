@@ -15,13 +15,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 from forensics.explore.guard import TOKEN_HEADER
 
+Settings = Mapping[str, object]
 _RUNS = 7
 _REQUESTS = 40
-KINDS: dict[str, Callable[[int], dict[str, Any]]] = {
+KINDS: dict[str, Callable[[int], Settings]] = {
     "change": lambda i: {"moves": [[3, round(-10 + 0.1 * (i % 200), 1)]]},
     "face": lambda i: {"psi": round(-1 + 0.01 * (i % 200), 2)},
     "pruning": lambda i: {"pruning_threshold": round(0.001 * (i % 1000), 3)},
@@ -59,14 +59,14 @@ def _rates(
     return rates
 
 
-def _ask(connection: http.client.HTTPConnection, token: str, settings: dict[str, Any], *, has: bool) -> None:
+def _ask(connection: http.client.HTTPConnection, token: str, settings: Settings, *, has: bool) -> None:
     body = json.dumps({"view": "speed", "has": has, "settings": settings})
     headers = {TOKEN_HEADER: token, "Content-Type": "application/json"}
     connection.request("POST", "/api/picture", body, headers)
     response = connection.getresponse()
-    answer = response.read()
+    reply = response.read()
     if response.status != 200:
-        raise RuntimeError(answer.decode())
+        raise RuntimeError(reply.decode())
 
 
 def speed_lines(rates: Mapping[str, Sequence[float]]) -> Iterator[str]:

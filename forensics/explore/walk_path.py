@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from forensics.explore.settings import MAX_STEPS, Walked
+from forensics.explore.settings import MAX_STEPS, PictureWalk
 from forensics.recipes.walked import step_directions
 
 _FIRST_DRAW = 256
@@ -21,7 +21,7 @@ class WalkPath:
         self._taken = np.zeros(0, np.float32)
         self._offset = np.zeros(dim)
 
-    def offset(self, walk: Walked) -> np.ndarray:
+    def offset(self, walk: PictureWalk) -> np.ndarray:
         """Sum of step times direction over all steps, float32 [dim]; directions as in `forensics walk`."""
         steps = np.repeat(
             np.array([step for step, _ in walk.legs], np.float32), [count for _, count in walk.legs]
@@ -35,7 +35,7 @@ class WalkPath:
         self._taken = steps
         return self._offset.astype(np.float32)
 
-    def _drawn(self, walk: Walked, n: int) -> np.ndarray:
+    def _drawn(self, walk: PictureWalk, n: int) -> np.ndarray:
         """The first n directions of the walk; how many are drawn at a time does not change them."""
         if self._drawn_for != (walk.seed, walk.direction) or n > len(self._directions):
             ahead = min(max(_FIRST_DRAW, 2 * n), MAX_STEPS)

@@ -17,7 +17,7 @@ import numpy as np
 
 from forensics.core.errors import ForensicsError
 from forensics.explore.explorer import Explorer, Picture
-from forensics.explore.recipe import recipe_of
+from forensics.explore.recipe import PictureRecipe, recipe_of
 from forensics.explore.settings import MAX_SEED, Settings
 from forensics.generators.base import Generator, load_generator
 
@@ -42,11 +42,11 @@ def latent_widget(
     """
     network = generator if isinstance(generator, Generator) else load_generator(generator, device)
     explorer = Explorer(network)
-    chosen = explorer.facts()["dimensions"] if dims is None else dims
+    chosen = explorer.facts().dimensions if dims is None else dims
     asked: dict[str, Any] = {"seed": seed, "psi": psi, "moves": [[int(dim), 0.0] for dim in chosen]}
     if layers is not None:
         asked["layers"] = list(layers)
-    return LatentWidget(explorer, Settings.parse(asked, explorer.space))
+    return LatentWidget(explorer, Settings.parse(asked, explorer.shape))
 
 
 class LatentWidget:
@@ -66,7 +66,7 @@ class LatentWidget:
         self._show()
 
     def _make_controls(self) -> None:
-        w, space, start = self._w, self.explorer.space, self.settings
+        w, shape, start = self._w, self.explorer.shape, self.settings
         side = w.Layout(width=f"{_SHOWN_SIDE_PX}px", height=f"{_SHOWN_SIDE_PX}px", object_fit="contain")
         self.before, self.after = (w.Image(format="png", layout=side) for _ in range(2))
         self.facts = w.Label()
@@ -75,9 +75,9 @@ class LatentWidget:
         self.index = w.BoundedIntText(value=start.index, min=0, max=MAX_SEED, description="Image")
         self.psi = w.FloatSlider(value=start.psi, min=-1.0, max=1.5, step=0.01, description="psi")
         self.layers = w.IntRangeSlider(
-            value=start.layers, min=0, max=space.num_ws - 1, description="Layers", disabled=space.num_ws == 1
+            value=start.layers, min=0, max=shape.num_ws - 1, description="Layers", disabled=shape.num_ws == 1
         )
-        self.dimension = w.BoundedIntText(value=0, min=0, max=space.w_dim - 1, description="Dimension")
+        self.dimension = w.BoundedIntText(value=0, min=0, max=shape.w_dim - 1, description="Dimension")
         self.add = w.Button(description="Add", tooltip="Add a slider for this dimension")
         self.zero = w.Button(description="All to 0", tooltip="Every chosen dimension back to 0")
         for control in (self.seed, self.index, self.psi, self.layers):
@@ -96,7 +96,7 @@ class LatentWidget:
         """A slider for dimension `dim` of w; nothing where it has one. ForensicsError: w has no such dimension."""
         if dim not in self.sliders:
             moves = [*self.settings.moves, (dim, 0.0)]
-            Settings.parse({"moves": [list(move) for move in moves]}, self.explorer.space)
+            Settings.parse({"moves": [list(move) for move in moves]}, self.explorer.shape)
             self._add_row(dim)
             self._moved()
 
@@ -112,7 +112,7 @@ class LatentWidget:
         for slider in self.sliders.values():
             slider.value = 0.0
 
-    def recipe(self) -> dict[str, Any]:
+    def recipe(self) -> PictureRecipe:
         """How the picture shown is made again, for `forensics explore CKPT --remake`."""
         return recipe_of(self.explorer, self.settings, self.picture)
 

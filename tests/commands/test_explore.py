@@ -9,6 +9,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from typer.testing import CliRunner
 from forensics.cli import app
 from forensics.core.errors import ForensicsError
 from forensics.explore.explorer import Explorer
-from forensics.explore.recipe import recipe_of, to_text
+from forensics.explore.recipe import recipe_of
 from forensics.explore.settings import Settings
 from forensics.generators.base import load_generator
 
@@ -60,10 +61,10 @@ def test_it_serves_says_where_and_ends_with_ctrl_c() -> None:
 
 def test_a_saved_picture_is_made_again(tmp_path: Path) -> None:
     with Explorer(load_generator("own-64", "cpu")) as explorer:
-        settings = Settings.of(explorer.space, seed=4, moves=((70, 3.3),))
+        settings = Settings.of(explorer.shape, seed=4, moves=((70, 3.3),))
         picture = explorer.picture(settings)
         recipe = recipe_of(explorer, settings, picture)
-    (tmp_path / "recipe.json").write_text(to_text(recipe))
+    (tmp_path / "recipe.json").write_text(recipe.to_text())
     words = [
         "explore",
         "own-64",
@@ -77,7 +78,7 @@ def test_a_saved_picture_is_made_again(tmp_path: Path) -> None:
     made = json.loads(result.stdout)
     assert made["same_file"] is True
     assert Path(made["file"]).read_bytes() == picture.png()
-    (tmp_path / "recipe.json").write_text(to_text({**recipe, "generator_sha256": "0" * 64}))
+    (tmp_path / "recipe.json").write_text(replace(recipe, generator_sha256="0" * 64).to_text())
     with pytest.raises(ForensicsError, match="weights 000000000000"):
         CliRunner().invoke(app, [*words[:4], "--out", str(tmp_path / "b.png")], catch_exceptions=False)
     assert not (tmp_path / "b.png").exists()

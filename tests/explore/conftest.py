@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from forensics.explore.answers import Answers
+from forensics.explore.api import Api
 from forensics.explore.explorer import Explorer
 from forensics.explore.guard import TOKEN_HEADER
-from forensics.explore.opinion import Opinion
+from forensics.explore.probe import PictureProbe
 from forensics.explore.server import ExploreServer
 from forensics.explore.settings import Settings
 from forensics.generators.base import Generator, load_generator
@@ -85,14 +85,14 @@ class Client:
 @pytest.fixture(scope="module")
 def server(explorer: Explorer) -> Iterator[ExploreServer]:
     """A server of the small generator; tests that use it are marked enable_socket."""
-    answers = Answers(explorer, Opinion(), Settings.of(explorer.space))
-    with ExploreServer(answers, "127.0.0.1", 0) as running:
+    api = Api(explorer, PictureProbe(), Settings.of(explorer.shape))
+    with ExploreServer(api, "127.0.0.1", 0) as running:
         thread = threading.Thread(target=running.serve_forever, args=(0.02,))
         thread.start()
         yield running
         running.shutdown()
         thread.join()
-    answers.close()
+    api.close()
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ def test_a_slider_moved_by_keys_changes_the_picture_and_the_vector(page: Browser
     page.evaluate("document.querySelector('details').open = true")
     values = page.wait_for("document.getElementById('values').textContent").replace("−", "-").split()
     with Explorer(load_generator("own-64", "cpu")) as explorer:
-        assert len(values) == explorer.space.w_dim
+        assert len(values) == explorer.shape.w_dim
     page.press("Home")
     settle(page, "s.moves[0][1] === -10")
     assert not np.array_equal(picture(page, "after"), changed)
@@ -161,20 +161,22 @@ def test_a_walk_goes_on_until_it_is_stopped(page: Browser) -> None:
     assert np.array_equal(picture(page, "after"), start)
 
 
-def test_an_opinion_is_given_when_asked_for_and_ages(page: Browser) -> None:
-    assert text(page, "after-opinion") == ""
+def test_scores_are_given_when_asked_for_and_age(page: Browser) -> None:
+    assert text(page, "after-scores") == ""
     page.evaluate("document.getElementById('ask').click()")
-    page.wait_for("!document.getElementById('opinion').hidden")
-    assert "log10 LR" in text(page, "after-opinion")
-    assert "higher = more likely synthetic" in text(page, "opinion-note")
+    page.wait_for("!document.getElementById('scores').hidden")
+    assert "log10 LR" in text(page, "after-scores")
+    assert "higher = more likely synthetic" in text(page, "scores-note")
+    assert "Made by" in text(page, "scores")
+    assert "authentic" not in text(page, "scores")
     page.evaluate("document.getElementById('next').click()")
     assert page.evaluate("!document.getElementById('stale').hidden")
-    assert text(page, "after-opinion") == ""
+    assert text(page, "after-scores") == ""
     page.evaluate("document.getElementById('ask-always').click()")
     page.wait_for("document.getElementById('stale').hidden")
     page.evaluate("document.getElementById('next').click()")
     page.wait_for(
-        "document.getElementById('stale').hidden && document.getElementById('after-opinion').textContent"
+        "document.getElementById('stale').hidden && document.getElementById('after-scores').textContent"
     )
     settle(page, "s.index === 2")
 

@@ -9,11 +9,11 @@ from contextlib import suppress
 import pytest
 
 from forensics.core.errors import ForensicsError
-from forensics.explore.answers import Answers
+from forensics.explore.api import Api
 from forensics.explore.connections import Connections
 from forensics.explore.explorer import Explorer
 from forensics.explore.guard import HEADERS, TOKEN_HEADER
-from forensics.explore.opinion import Opinion
+from forensics.explore.probe import PictureProbe
 from forensics.explore.server import MAX_CONNECTIONS, ExploreServer
 from forensics.explore.settings import Settings
 from tests.explore.conftest import Client
@@ -148,9 +148,9 @@ def test_a_connection_that_showed_the_token_is_not_cut() -> None:
 
 
 def test_a_port_that_is_taken_is_one_line(client: Client, explorer: Explorer) -> None:
-    answers = Answers(explorer, Opinion(), Settings.of(explorer.space))
+    api = Api(explorer, PictureProbe(), Settings.of(explorer.shape))
     with pytest.raises(ForensicsError, match="choose another with --port"):
-        ExploreServer(answers, "127.0.0.1", client.server.guard.port)
+        ExploreServer(api, "127.0.0.1", client.server.guard.port)
     with pytest.raises(ForensicsError, match="cannot listen on"):
-        ExploreServer(answers, "no.such.host.invalid", 0)
-    answers.close()
+        ExploreServer(api, "no.such.host.invalid", 0)
+    api.close()

@@ -12,11 +12,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from forensics.core.errors import ForensicsError
-from forensics.explore.settings import MAX_SEED, MAX_STEPS, Settings, Space, Walked
+from forensics.explore.settings import MAX_SEED, MAX_STEPS, LatentShape, PictureWalk, Settings
 from forensics.explore.walk_path import WalkPath
 from forensics.recipes.walked import step_directions
 
-SPACE = Space(num_ws=6, w_dim=16, c_dim=3)
+SPACE = LatentShape(num_ws=6, w_dim=16, c_dim=3)
 
 
 def test_nothing_given_is_the_usual_face() -> None:
@@ -33,7 +33,9 @@ def test_nothing_given_is_the_usual_face() -> None:
         label=st.integers(0, 2),
         psi=st.floats(-2, 2),
         moves=st.dictionaries(st.integers(0, 15), st.floats(-1000, 1000)).map(lambda d: tuple(d.items())),
-        walk=st.builds(Walked, legs=st.lists(st.tuples(st.floats(0, 10), st.integers(0, 50))).map(tuple)),
+        walk=st.builds(
+            PictureWalk, legs=st.lists(st.tuples(st.floats(0, 10), st.integers(0, 50))).map(tuple)
+        ),
         noise=st.sampled_from(["const", "random", "none"]),
         pruning_threshold=st.floats(0, 1000),
     )
@@ -92,13 +94,13 @@ def test_what_is_refused_is_named_in_one_short_line(wrong: Any, named: str) -> N
 def test_a_walk_is_the_sum_of_its_steps_whatever_was_asked_before() -> None:
     path = WalkPath(5)
     walks = [
-        Walked(3, "gaussian", ((0.01, 4),)),
-        Walked(3, "gaussian", ((0.01, 5),)),  # goes on
-        Walked(3, "gaussian", ((0.01, 5), (0.5, 300))),  # at another step, past what was drawn
-        Walked(3, "gaussian", ((0.02, 5),)),  # another from the start
-        Walked(3, "momentum", ((0.02, 5),)),
-        Walked(4, "gaussian", ((0.02, 5),)),
-        Walked(4, "gaussian", ()),
+        PictureWalk(3, "gaussian", ((0.01, 4),)),
+        PictureWalk(3, "gaussian", ((0.01, 5),)),  # goes on
+        PictureWalk(3, "gaussian", ((0.01, 5), (0.5, 300))),  # at another step, past what was drawn
+        PictureWalk(3, "gaussian", ((0.02, 5),)),  # another from the start
+        PictureWalk(3, "momentum", ((0.02, 5),)),
+        PictureWalk(4, "gaussian", ((0.02, 5),)),
+        PictureWalk(4, "gaussian", ()),
     ]
     for walk in walks:
         directions = step_directions(walk.direction, 400, 5, walk.seed, 0)

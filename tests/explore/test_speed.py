@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from forensics.explore.settings import Settings, Space
+from forensics.explore.settings import LatentShape, Settings
 from forensics.explore.speed import KINDS, measure, speed_lines
 
 
@@ -18,7 +18,7 @@ def test_every_kind_of_request_is_answered() -> None:
 
 
 def test_no_two_requests_in_turn_are_alike() -> None:
-    space = Space(num_ws=10, w_dim=256)
+    space = LatentShape(num_ws=10, w_dim=256)
     for kind in KINDS.values():
         made = [Settings.parse(kind(i), space) for i in range(281)]
         assert all(one != next_one for one, next_one in pairwise(made))

@@ -93,7 +93,7 @@ def test_the_embedded_generator_begins_with_the_published_dimensions() -> None:
     before = pixels(widget.before)
     widget.sliders[70].value = 10.0
     assert np.abs(pixels(widget.after).astype(int) - before).mean() > 1
-    assert len(widget.vector.value.split()) > widget.explorer.space.w_dim
+    assert len(widget.vector.value.split()) > widget.explorer.shape.w_dim
 
 
 def test_what_there_is_none_of(generator: Generator, monkeypatch: pytest.MonkeyPatch) -> None:

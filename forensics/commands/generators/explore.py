@@ -45,8 +45,8 @@ def explore(
         from forensics.core.outputs import check_file
         from forensics.core.terminal import print_summary
 
-        made = remake_file(file, remake, check_file(out), device)
-        print_summary(made, [f"{made['file']}: pixels as in the recipe"], as_json=json)
+        remade = remake_file(file, remake, check_file(out), device)
+        print_summary(remade.to_json(), [f"{remade.file}: pixels as in the recipe"], as_json=json)
         return
     if speed:
         from forensics.core.terminal import print_summary

@@ -1,19 +1,19 @@
-// The page: controls write into `settings`, every change asks for a picture, the answer is shown.
+// The page: controls write into `settings`, every change asks for a picture, the reply is shown.
 
 import { Newest, ask, save, view } from "/server.js";
 import { VectorView } from "/vector.js";
 import { bindNumber, bindSliders, buildDimensions } from "/controls.js";
 import { Walk } from "/walk.js";
-import { inShort, showOpinion } from "/opinion.js";
+import { inShort, showScores } from "/probe.js";
 
 const $ = (id) => document.getElementById(id);
 const minus = (text) => String(text).replace(/-/g, "\u2212");
 const REST_MS = 400;
-let facts, settings, shown = { unchanged: "", w: [], wBefore: [] }, asked = "", finding = null, rest = 0;
+let facts, settings, shown = { unchanged: "", w: [], wBefore: [] }, probed = "", scores = null, rest = 0;
 const arrivals = [];
 
 const vector = new VectorView($("vector"), { onPoint: pointed, onChoose: (dim) => dimensions.add(dim) });
-const pictures = new Newest(fetchPicture), opinions = new Newest(fetchOpinion);
+const pictures = new Newest(fetchPicture), probes = new Newest(fetchScores);
 const copy = () => structuredClone(settings);
 
 /** What the picture before the change depends on. */
@@ -22,23 +22,23 @@ const unchanged = (s) => JSON.stringify([s.seed, s.index, s.label, s.psi]);
 function changed() {
   age();
   clearTimeout(rest);
-  if ($("ask-always").checked) rest = setTimeout(() => opinions.want(copy()), REST_MS);
+  if ($("ask-always").checked) rest = setTimeout(() => probes.want(copy()), REST_MS);
   pictures.want(copy());
 }
 
-/** Show whether the opinion is of the picture that is shown. */
+/** Show whether the scores are of the picture that is shown. */
 function age() {
-  const stale = finding !== null && JSON.stringify(settings) !== asked;
-  $("opinion").classList.toggle("stale", stale);
+  const stale = scores !== null && JSON.stringify(settings) !== probed;
+  $("scores").classList.toggle("stale", stale);
   $("stale").hidden = !stale;
-  $("after-opinion").textContent = finding === null || stale ? "" : inShort(finding);
+  $("after-scores").textContent = scores === null || stale ? "" : inShort(scores);
 }
 
 async function fetchPicture(wanted) {
   try {
     const has = shown.unchanged === unchanged(wanted);
-    const answer = await (await ask("picture", { view, has, settings: wanted })).json();
-    show(wanted, answer);
+    const reply = await (await ask("picture", { view, has, settings: wanted })).json();
+    show(wanted, reply);
     trouble("");
   } catch (error) {
     if (error.status === 409) return;
@@ -47,25 +47,25 @@ async function fetchPicture(wanted) {
   }
 }
 
-function show(wanted, answer) {
-  if (answer.before !== null) {
-    $("before").src = answer.before;
-    shown.wBefore = answer.w_before;
+function show(wanted, reply) {
+  if (reply.before !== null) {
+    $("before").src = reply.before;
+    shown.wBefore = reply.w_before;
     shown.unchanged = unchanged(wanted);
   }
-  $("after").src = answer.after;
-  shown.w = answer.w;
+  $("after").src = reply.after;
+  shown.w = reply.w;
   vector.show(shown.w, shown.wBefore);
   const psi = `ψ ${minus(wanted.psi.toFixed(2))}`;
-  $("before-facts").textContent = `${psi}, radius ${answer.radius_before.toFixed(2)}`;
-  $("after-facts").textContent = `radius ${answer.radius.toFixed(2)}`;
-  $("change").textContent = answer.change ? `differs by ${answer.change.toFixed(1)} grey levels (RMS)` : "no difference";
-  const share = (100 * answer.nonzero) / facts.weights;
-  $("nonzero").textContent = `${answer.nonzero.toLocaleString("en")} of ${facts.weights.toLocaleString("en")} are left (${share.toFixed(1)} %).`;
+  $("before-facts").textContent = `${psi}, radius ${reply.radius_before.toFixed(2)}`;
+  $("after-facts").textContent = `radius ${reply.radius.toFixed(2)}`;
+  $("change").textContent = reply.change ? `differs by ${reply.change.toFixed(1)} grey levels (RMS)` : "no difference";
+  const share = (100 * reply.nonzero) / facts.weights;
+  $("nonzero").textContent = `${reply.nonzero.toLocaleString("en")} of ${facts.weights.toLocaleString("en")} are left (${share.toFixed(1)} %).`;
   if ($("values").closest("details").open) listValues();
   document.body.dataset.shown = JSON.stringify(wanted);
   countRate();
-  walk.arrived(answer.steps);
+  walk.arrived(reply.steps);
 }
 
 function countRate() {
@@ -195,16 +195,16 @@ async function openRecipe(file) {
   }
 }
 
-async function fetchOpinion(about) {
+async function fetchScores(about) {
   $("ask").disabled = true;
-  $("opinion-note").textContent = "Asking…";
+  $("scores-note").textContent = "Asking…";
   try {
-    finding = await (await ask("opinion", { view, settings: about })).json();
-    asked = JSON.stringify(about);
-    showOpinion($("opinion"), $("opinion-note"), finding);
+    scores = await (await ask("probe", { view, settings: about })).json();
+    probed = JSON.stringify(about);
+    showScores($("scores"), $("scores-note"), scores);
     age();
   } catch (error) {
-    $("opinion-note").textContent = error.message;
+    $("scores-note").textContent = error.message;
   }
   $("ask").disabled = false;
 }
@@ -222,8 +222,8 @@ function wire() {
   on("layers-fine", () => setLayers(2 / 3, 1));
   on("walk", () => walk.toggle());
   on("walk-clear", () => walk.clear());
-  on("ask", () => opinions.want(copy()));
-  on("ask-always", ({ target }) => target.checked && opinions.want(copy()));
+  on("ask", () => probes.want(copy()));
+  on("ask-always", ({ target }) => target.checked && probes.want(copy()));
   on("save-png", () => keep("png", "png"));
   on("save-recipe", () => keep("recipe", "json"));
   on("open-recipe", () => $("recipe-file").click());

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from forensics.explore.newest import OneAtATime, Superseded
+from forensics.explore.job_thread import JobThread, Superseded
 from forensics.explore.settings import Settings
 from tests.explore.conftest import Client
 from tests.explore.waiting import wait_until
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.enable_socket
 def test_sliders_moved_fast_get_the_newest_picture_only(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    explorer = client.server.answers._explorer
+    explorer = client.server.api._explorer
     made, begun, go_on = [], threading.Event(), threading.Event()
     original = explorer.picture
 
@@ -35,7 +35,7 @@ def test_sliders_moved_fast_get_the_newest_picture_only(
     def ask(view: str, psi: float) -> None:
         statuses[psi] = Client(client.server).ask("picture", {"view": view, "settings": {"psi": psi}}).status
 
-    line = client.server.answers._network
+    line = client.server.api._network
     first, threads = line._tickets, []
     for number, (view, psi) in enumerate(
         [("a", 0.1), ("a", 0.2), ("b", 0.3), ("a", 0.4), ("a", 0.5)], start=1
@@ -52,7 +52,7 @@ def test_sliders_moved_fast_get_the_newest_picture_only(
 
 
 def test_newest_serves_each_view_and_many_views() -> None:
-    line = OneAtATime("test")
+    line = JobThread("test")
     assert [line.run_newest(str(i), lambda i=i: i) for i in range(200)] == list(range(200))
     assert len(line._newest) <= 64
     block = threading.Event()

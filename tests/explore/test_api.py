@@ -1,4 +1,4 @@
-"""What the page's questions are answered, over HTTP: pictures, recipes, opinions, and one line where there is none."""
+"""What the page's requests get, over HTTP: pictures, recipes, scores, and one line where there is nothing."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 from forensics.core.errors import ForensicsError
 from forensics.explore.explorer import Explorer
-from forensics.explore.opinion import Opinion
-from forensics.explore.recipe import remake
+from forensics.explore.probe import PictureProbe
+from forensics.explore.recipe import recipe_from_json, remake
 from forensics.explore.settings import Settings
 from forensics.images import decode_bytes
 from tests.explore.conftest import PICTURE, Client
@@ -22,7 +22,7 @@ def test_a_picture_its_png_and_its_recipe(client: Client, explorer: Explorer) ->
     facts = client.ask("facts", {}).json()
     assert (facts["w_dim"], facts["num_ws"], facts["resolution"]) == (16, 6, 16)
     found = client.ask("picture", PICTURE).json()
-    expected = explorer.picture(Settings.of(explorer.space, moves=((3, 5.0),)))
+    expected = explorer.picture(Settings.of(explorer.shape, moves=((3, 5.0),)))
     assert found["w"] == pytest.approx(expected.w.tolist(), abs=1e-4)
     assert found["w"][3] - found["w_before"][3] == pytest.approx(5, abs=1e-3)
     assert found["change"] > 0
@@ -36,27 +36,31 @@ def test_a_picture_its_png_and_its_recipe(client: Client, explorer: Explorer) ->
     assert (decode_bytes(png.body, "x").pixels == expected.pixels).all()
     recipe = client.ask("recipe", PICTURE)
     assert recipe.body == client.ask("recipe", PICTURE).body
-    assert remake(explorer, recipe.json()).png() == png.body
+    assert remake(explorer, recipe_from_json(recipe.json())).png() == png.body
 
 
-def test_an_opinion_is_that_of_detect(client: Client, shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    opinion = Opinion(pack="scrfd_mbf", root=str(shared / "data" / "insightface"))
-    monkeypatch.setattr(client.server.answers, "_opinion", opinion)
-    finding = client.ask("opinion", PICTURE).json()
-    assert finding["verdict"] == "inconclusive"
-    assert any("16 px" in reason for reason in finding["reasons"])
-    assert finding["face_score"] == 0  # an untrained network makes no face
-    assert finding["polarity"].startswith("log10 LR, higher")
+def test_scores_are_those_of_detect_without_a_verdict(
+    client: Client, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page made the picture: it never calls it authentic, whatever the detector would say."""
+    probe = PictureProbe(pack="scrfd_mbf", root=str(shared / "data" / "insightface"))
+    monkeypatch.setattr(client.server.api, "_probe", probe)
+    scores = client.ask("probe", PICTURE)
+    assert b"authentic" not in scores.body
+    assert "verdict" not in scores.json()
+    assert any("16 px" in reason for reason in scores.json()["reasons"])
+    assert scores.json()["face_score"] == 0  # an untrained network makes no face
+    assert scores.json()["polarity"].startswith("log10 LR, higher")
 
 
 def test_without_a_face_pack_the_finder_that_ships_looks_and_a_named_pack_must_be_there(
     client: Client, tmp_path: Path
 ) -> None:
-    finding = client.ask("opinion", PICTURE).json()
-    assert finding["face_score"] == 0
-    assert finding["face_finder"] == "face-finder"
+    scores = client.ask("probe", PICTURE).json()
+    assert scores["face_score"] == 0
+    assert scores["face_finder"] == "face-finder"
     with pytest.raises(ForensicsError, match="no InsightFace pack"):
-        Opinion(pack="nothing", root=str(tmp_path))
+        PictureProbe(pack="nothing", root=str(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -98,7 +102,7 @@ def test_a_failure_inside_is_told_without_details(
     def fail(*_: Any) -> None:
         raise RuntimeError("secret of the inside")
 
-    monkeypatch.setattr(client.server.answers._explorer, "picture", fail)
+    monkeypatch.setattr(client.server.api._explorer, "picture", fail)
     reply = client.ask("picture", {"view": "a", "settings": {"seed": 77}})
     assert reply.status == 500
     assert b"secret" not in reply.body

@@ -16,7 +16,7 @@ class Superseded(Exception):
     """A newer request of the same view came while this one waited."""
 
 
-class OneAtATime:
+class JobThread:
     """Runs jobs in a thread of its own, in order. Everything that touches the network goes through here: it is the
     network's lock, and torch keeps one set of threads instead of one a connection."""
 
