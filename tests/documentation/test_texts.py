@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from forensics.core.weights import listed
 from tools.documentation.command_line import command_named, is_group, option_names
 from tools.generated_blocks import ROOT, markdown_files
 
@@ -70,6 +71,12 @@ def test_every_package_that_is_needed_has_its_licence_named() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     packages = [re.split(r"[<>=\[]", needed)[0] for needed in project["dependencies"]]
     assert [name for name in packages if f"`{name}`" not in named] == []
+
+
+def test_every_network_that_ships_has_its_licence_named() -> None:
+    named = (ROOT / "THIRD_PARTY.md").read_text(encoding="utf-8")
+    shipped = [one.name for one in listed() if one.state == "ships"]
+    assert [name for name in shipped if f"`{name}`" not in named] == []
 
 
 def test_the_readme_is_short() -> None:

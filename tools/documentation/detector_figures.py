@@ -62,19 +62,21 @@ def _benchmark(name: str) -> list[Rates]:
 
 
 def detector_table(path: Path, words: Sequence[str]) -> str:
-    """`detector-rates NAME`: AUC of each source and of all, TPR, Cllr; a line each perturbation."""
-    (name,) = words
+    """`detector-rates NAME [MEASURE...]`: AUC of each source, and measures of all (none named: those of _MEASURES); a
+    line each perturbation."""
+    name, *named = words
+    measures = named or list(_MEASURES)
     rows = _benchmark(name)
     by_key = {(r.perturbation, r.slice, r.name): r.measures for r in rows if r.detector == rows[0].detector}
     sources = sorted({key[2] for key in by_key if key[1] == "source"})
     several = len(sources) > 1
     head = ["", *(f"AUC, {source}" for source in sources if several)]
-    head += [f"{title}, all" if several else title for title in _MEASURES.values()]
+    head += [f"{_MEASURES[measure]}, all" if several else _MEASURES[measure] for measure in measures]
     lines = []
     for perturbation, title in _PERTURBATIONS.items():
         if whole := by_key.get((perturbation, "all", "")):
             each = [by_key[perturbation, "source", source]["auc"] for source in sources if several]
-            lines.append([title, *map(str, each), *(str(whole[measure]) for measure in _MEASURES)])
+            lines.append([title, *map(str, each), *(str(whole[measure]) for measure in measures)])
     counts = by_key["none", "all", ""]["auc"]
     return f"{table(head, lines)}\n\n{counts.n_authentic} photographs, {counts.n_synthetic} synthetic faces."
 

@@ -19,7 +19,7 @@ from forensics.images import DecodedImage, decode, encode_jpeg, resize
 
 IMAGES: Final = Path(__file__).parents[2] / "docs" / "images"
 # Page of the demo -> name of the picture, and how much of the page it shows, in pixels.
-_PAGES: Final = {"report.html": ("demo.jpg", 1300), "photograph.html": ("report.jpg", 1000)}
+_PAGES: Final = {"report.html": ("demo.jpg", 1470), "photograph.html": ("report.jpg", 1000)}
 _WIDTH_PX: Final = 1280
 _SHOWN_WIDTH_PX: Final = 960
 _JPEG_QUALITY: Final = 85
