@@ -102,7 +102,10 @@ def _texts(modules: Sequence[Module], inside: dict[str, list[Function]]) -> list
     most = sorted(((n, name) for name, n in loose.items() if n), reverse=True)
     return [
         Measure(
-            "dict[str, Any]", sum(loose.values()), 60, beyond=tuple(f"{n} in {name}" for n, name in most)
+            "dict[str, Any] in the package",
+            sum(loose.values()),
+            60,
+            beyond=tuple(f"{n} in {name}" for n, name in most),
         ),
         Measure("public names without a docstring", len(missing), 0, beyond=tuple(missing)),
         Measure(

@@ -15,61 +15,76 @@ from forensics.commands.options import (
     whole_numbers,
 )
 
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", help="Folder for tables, figures and the report.", callback=folder_to_write),
+]
+Detectors = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--detector",
+        help="`default`, or a folder that train-detector wrote; repeat to compare. The first decides.",
+    ),
+]
+Perturb = Annotated[
+    str | None,
+    typer.Option(
+        help="What is done to the images, as in jpeg70,resize75,crop; `none` for nothing. Not given: jpeg90, jpeg70, "
+        "resize75, history75, messenger. `forensics methods --kind perturbation` lists them.",
+    ),
+]
+Pools = Annotated[
+    Path | None,
+    typer.Option(
+        "--pools", help="A pools.json: test on its pool `test` only (with --matrix: train on `train`)."
+    ),
+]
+Matrix = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND", help="Train detectors of this kind on parts of the corpora, test on each part."
+    ),
+]
+LearningCurve = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND",
+        help="Train detectors of this kind on more and more images: what more of them would give.",
+    ),
+]
+Sizes = Annotated[
+    str,
+    typer.Option(
+        metavar="N,N,...",
+        help="With --learning-curve: numbers of training images. Not given: halvings of all.",
+    ),
+]
+Trainings = Annotated[
+    int, typer.Option(min=1, max=100, help="With --learning-curve: how many trainings of each size.")
+]
+Compare = Annotated[
+    tuple[Path, Path] | None,
+    typer.Option(metavar="A B", help="Compare two finished --out folders: what changed beyond chance."),
+]
+Seed = Annotated[
+    int, typer.Option("--seed", help="Seed of what perturbations draw, of the bootstrap, and of training.")
+]
+
 
 def benchmark(
     corpora: Annotated[list[Path] | None, Corpora] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", help="Folder for tables, figures and the report.", callback=folder_to_write),
-    ] = None,
-    detector: Annotated[
-        list[str] | None,
-        typer.Option("--detector", help="`default`, or a folder; repeat to compare. The first decides."),
-    ] = None,
-    perturb: Annotated[
-        str | None,
-        typer.Option(
-            help="Comma-separated, as in jpeg70,resize75,crop; `none`: none. Without: jpeg90, jpeg70, resize75, "
-            "history75, messenger."
-        ),
-    ] = None,
-    pools: Annotated[
-        Path | None,
-        typer.Option(
-            "--pools", help="A pools.json: test on its pool `test` only (matrix: train on `train`)."
-        ),
-    ] = None,
-    matrix: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KIND", help="Train detectors of this kind on parts of the corpora, test on each part."
-        ),
-    ] = None,
-    learning_curve: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KIND",
-            help="Train detectors of this kind on more and more images: what more of them would give.",
-        ),
-    ] = None,
-    sizes: Annotated[
-        str,
-        typer.Option(
-            metavar="N,N,...", help="Of a learning curve, training images in all; without: halvings of all."
-        ),
-    ] = "",
-    trainings: Annotated[
-        int, typer.Option(min=1, max=100, help="Of a learning curve, trainings a size.")
-    ] = 3,
+    out: Out = None,
+    detector: Detectors = None,
+    perturb: Perturb = None,
+    pools: Pools = None,
+    matrix: Matrix = None,
+    learning_curve: LearningCurve = None,
+    sizes: Sizes = "",
+    trainings: Trainings = 3,
     trim_bottom: TrimBottom = 0.0,
     jpeg_before: JpegBefore = 0,
-    compare: Annotated[
-        tuple[Path, Path] | None,
-        typer.Option(metavar="A B", help="What changed beyond chance between two --out folders."),
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(help="Of what perturbations draw, of the bootstrap, and of training.")
-    ] = 0,
+    compare: Compare = None,
+    seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:

@@ -137,11 +137,6 @@ def train_detector(
     from forensics.core.terminal import print_summary
     from forensics.detectors.fitting.run import TrainDetectorOptions, train_on_corpora
 
-    given: dict[str, dict[str, object]] = {
-        "frequency": {"features": tuple(filter(None, features.split(",")))},
-        "discriminator": {"weights": weights},
-        "faces": {"pack": pack, "pack_root": pack_root},
-    }
     options = TrainDetectorOptions(
         out,
         tuple(corpora),
@@ -153,7 +148,7 @@ def train_detector(
         device,
         work,
         parts=tuple(filter(None, parts.split(","))),
-        settings={k: {name: value for name, value in v.items() if value} for k, v in given.items()},
+        settings=_settings(features, weights, pack, pack_root),
         jpeg_before=jpeg_before,
         self_made=tuple(self_made or ()),
         self_made_weight=self_made_weight,
@@ -162,10 +157,19 @@ def train_detector(
         at_most=at_most,
     )
     trained = train_on_corpora(options)
-    line = (
-        f"{out}: {trained.detector.id}, trained on {trained.n_training} images, calibrated on "
-        f"{trained.detector.thresholds.n}"
-    )
-    print_summary(trained.to_json(), [line], as_json=as_json)
+    counts = f"trained on {trained.n_training} images, calibrated on {trained.detector.thresholds.n}"
+    print_summary(trained.to_json(), [f"{out}: {trained.detector.id}, {counts}"], as_json=as_json)
     if trained.failures:
         raise typer.Exit(2)
+
+
+def _settings(
+    features: str, weights: str | None, pack: str | None, pack_root: Path | None
+) -> dict[str, dict[str, object]]:
+    """What was given of the settings that single kinds take."""
+    given: dict[str, dict[str, object]] = {
+        "frequency": {"features": tuple(filter(None, features.split(",")))},
+        "discriminator": {"weights": weights},
+        "faces": {"pack": pack, "pack_root": pack_root},
+    }
+    return {kind: {name: value for name, value in each.items() if value} for kind, each in given.items()}
