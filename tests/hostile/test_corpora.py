@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 import pytest
 
-from tools.robustness.hostile.corpora import CORPORA, TREES, honest_tree
-from tools.robustness.measured import Outcome, assert_bounded, run_each
+from tools.robustness.hostile.corpora import CORPORA, TREES
+from tools.robustness.measured import Outcome, assert_bounded
+from tools.robustness.table import corpus_attacks, run_attacks
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
-    """ "kind command" → what became of it."""
-    root = tmp_path_factory.mktemp("corpora")
-    honest_tree(root / "photographs")
-    words = ["generate-corpus", root / "honest", "-n", "4", "--generator", "own-64"]
-    assert run_each({"make": [*words, "--real", root / "photographs" / "real"]})["make"].code == 0
-    cases: dict[str, list[str | Path]] = {}
-    for name, alter in {**CORPORA, **TREES}.items():
-        folder = root / name
-        if name in CORPORA:
-            shutil.copytree(root / "honest", folder)
-        else:
-            honest_tree(folder)
-        alter(folder)
-        cases[name] = [
-            "train-detector",
-            root / f"{name}-detector",
-            folder,
-            "--kind",
-            "frequency",
-        ]
-    return run_each(cases)
+    """kind → what became of training on it."""
+    return run_attacks(corpus_attacks(tmp_path_factory.mktemp("corpora")))
 
 
 @pytest.mark.slow

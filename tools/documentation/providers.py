@@ -12,6 +12,7 @@ from tools.documentation.blocks import Provider, table
 from tools.documentation.detector_figures import detector_table, parts_table, psi_table, verdict_table
 from tools.documentation.generator_figures import generator_faces, generator_quality, generators_table
 from tools.documentation.measurements import command_of
+from tools.documentation.robustness_figures import hostile_kinds, hostile_table
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 # One word of each kind in the plural, for headings and links.
@@ -119,4 +120,6 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
     "generators": generators_table,
     "generator-quality": generator_quality,
     "generator-faces": generator_faces,
+    "hostile": hostile_table,
+    "hostile-kinds": hostile_kinds,
 }
