@@ -20,9 +20,9 @@ from tools.speed.plain import bias_act, stylegan2_synthesis, upfirdn2d
 
 def _conv(layer: Conv2dLayer, x: Tensor, gain: float = 1.0) -> Tensor:
     weight = layer.weight * layer.weight_gain
-    if layer.down == 2 and layer.kernel_size == 1:
+    if layer.resample == "down" and layer.kernel_size == 1:
         x = F.conv2d(upfirdn2d(x, layer.resample_filter, down=2, pad=(1, 1, 1, 1)), weight)
-    elif layer.down == 2:
+    elif layer.resample == "down":
         x = F.conv2d(upfirdn2d(x, layer.resample_filter, pad=(2, 2, 2, 2)), weight, stride=2)
     else:
         x = F.conv2d(x, weight, padding=layer.kernel_size // 2)

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,31 +31,40 @@ COARSE_UP_TO_PX = 8
 MIDDLE_UP_TO_PX = 32
 
 
+@dataclass(frozen=True)
+class MobileStyleGANConfig:
+    """Constructor arguments of `MobileStyleGANGenerator`; see there."""
+
+    z_dim: int = 512
+    c_dim: int = 0
+    w_dim: int = 512
+    img_resolution: int = 1024
+    img_channels: int = 3
+    channel_base: int = 32768
+    channel_max: int = 512
+    num_mapping_layers: int = 8
+    pixel_head: bool = False
+
+
 class SynthesisNetwork(nn.Module):
     """The constant, the levels b4, b8, ... and the image head."""
 
-    def __init__(
-        self,
-        w_dim: int,
-        img_resolution: int,
-        img_channels: int,
-        *,
-        channel_base: int,
-        channel_max: int,
-        pixel_head: bool,
-    ) -> None:
+    def __init__(self, config: MobileStyleGANConfig) -> None:
         super().__init__()
-        self.resolutions = [2**i for i in range(2, int(math.log2(img_resolution)) + pixel_head)]
-        width = {r: channels_at(r, channel_base, channel_max) for r in self.resolutions}
+        levels = range(2, int(math.log2(config.img_resolution)) + config.pixel_head)
+        self.resolutions = [2**i for i in levels]
+        width = {r: channels_at(r, config.channel_base, config.channel_max) for r in self.resolutions}
         if any(channels % 4 for channels in width.values()):
             raise ValueError(f"feature maps are sub-bands in fours, not {list(width.values())}")
         self.const = nn.Parameter(torch.randn(width[4], 4, 4))
-        first = NoisyConv(width[4], width[4], w_dim=w_dim, resolution=4, separable=False)
+        first = NoisyConv(width[4], width[4], w_dim=config.w_dim, resolution=4, separable=False)
         self.b4 = nn.ModuleDict({"conv": first})
         for r in self.resolutions[1:]:
-            setattr(self, f"b{r}", Level(width[r // 2], width[r], w_dim=w_dim, resolution=r))
+            setattr(self, f"b{r}", Level(width[r // 2], width[r], w_dim=config.w_dim, resolution=r))
         last = width[self.resolutions[-1]]
-        self.torgb = ImageHead(last, img_channels, w_dim=w_dim, makes_bands=not pixel_head)
+        self.torgb = ImageHead(
+            last, config.img_channels, w_dim=config.w_dim, makes_bands=not config.pixel_head
+        )
 
     def levels(self) -> Iterator[tuple[int, Level]]:
         """(size, level) from 8 px on."""
@@ -96,31 +107,19 @@ class MobileStyleGANGenerator(Generator):
 
     kind = "mobile-stylegan"
 
-    def __init__(
-        self,
-        *,
-        z_dim: int = 512,
-        c_dim: int = 0,
-        w_dim: int = 512,
-        img_resolution: int = 1024,
-        img_channels: int = 3,
-        channel_base: int = 32768,
-        channel_max: int = 512,
-        num_mapping_layers: int = 8,
-        pixel_head: bool = False,
-    ) -> None:
+    def __init__(self, **options: Any) -> None:
+        config = MobileStyleGANConfig(**options)
         super().__init__(
-            z_dim=z_dim, c_dim=c_dim, w_dim=w_dim, img_resolution=img_resolution, img_channels=img_channels
+            z_dim=config.z_dim,
+            c_dim=config.c_dim,
+            w_dim=config.w_dim,
+            img_resolution=config.img_resolution,
+            img_channels=config.img_channels,
         )
-        self.synthesis = SynthesisNetwork(
-            w_dim,
-            img_resolution,
-            img_channels,
-            channel_base=channel_base,
-            channel_max=channel_max,
-            pixel_head=pixel_head,
+        self.synthesis = SynthesisNetwork(config)
+        self.mapping = MappingNetwork(
+            config.z_dim, config.c_dim, config.w_dim, num_layers=config.num_mapping_layers
         )
-        self.mapping = MappingNetwork(z_dim, c_dim, w_dim, num_layers=num_mapping_layers)
 
     @property
     def num_ws(self) -> int:

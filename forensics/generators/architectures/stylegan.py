@@ -10,7 +10,8 @@ Source: Karras et al., "A Style-Based Generator Architecture for Generative Adve
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import cast
+from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -173,6 +174,20 @@ class SynthesisNetwork(Growing):
         return enlarge(img, self.resolutions[-1] // self.resolutions[top])
 
 
+@dataclass(frozen=True)
+class StyleGANConfig:
+    """Constructor arguments of `StyleGANGenerator`; see there."""
+
+    z_dim: int = 512
+    w_dim: int = 512
+    img_resolution: int = 1024
+    img_channels: int = 3
+    channel_base: int = 16384
+    channel_max: int = 512
+    num_mapping_layers: int = 8
+    mapping_lr_multiplier: float = 0.01
+
+
 @register(
     "architecture",
     "stylegan",
@@ -191,26 +206,27 @@ class StyleGANGenerator(Generator):
     kind = "stylegan"
     discriminator = "stylegan-discriminator"
 
-    def __init__(
-        self,
-        *,
-        z_dim: int = 512,
-        w_dim: int = 512,
-        img_resolution: int = 1024,
-        img_channels: int = 3,
-        channel_base: int = 16384,
-        channel_max: int = 512,
-        num_mapping_layers: int = 8,
-        mapping_lr_multiplier: float = 0.01,
-    ) -> None:
+    def __init__(self, **options: Any) -> None:
+        config = StyleGANConfig(**options)
         super().__init__(
-            z_dim=z_dim, c_dim=0, w_dim=w_dim, img_resolution=img_resolution, img_channels=img_channels
+            z_dim=config.z_dim,
+            c_dim=0,
+            w_dim=config.w_dim,
+            img_resolution=config.img_resolution,
+            img_channels=config.img_channels,
         )
         self.synthesis = SynthesisNetwork(
-            w_dim, img_resolution, img_channels, channel_base=channel_base, channel_max=channel_max
+            config.w_dim,
+            config.img_resolution,
+            config.img_channels,
+            channel_base=config.channel_base,
+            channel_max=config.channel_max,
         )
         self.mapping = MappingNetwork(
-            z_dim, w_dim, num_layers=num_mapping_layers, lr_multiplier=mapping_lr_multiplier
+            config.z_dim,
+            config.w_dim,
+            num_layers=config.num_mapping_layers,
+            lr_multiplier=config.mapping_lr_multiplier,
         )
 
     def set_stage(self, resolution: int, alpha: float = 1.0) -> None:

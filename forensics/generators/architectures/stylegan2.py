@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,7 @@ from forensics.generators.architectures.layers.convolution import needs_gradient
 from forensics.generators.architectures.layers.mapping import MappingNetwork
 from forensics.generators.architectures.layers.stylegan2 import (
     Scaled,
+    StyleGAN2Config,
     SynthesisBlock,
     SynthesisLayer,
     ToRGBLayer,
@@ -47,32 +49,13 @@ class BlockStep:
 class SynthesisNetwork(nn.Module):
     """Blocks b4, b8, ... of doubling resolution."""
 
-    def __init__(
-        self,
-        w_dim: int,
-        img_resolution: int,
-        img_channels: int,
-        *,
-        channel_base: int,
-        channel_max: int,
-        architecture: str,
-        conv_clamp: float | None,
-    ) -> None:
+    def __init__(self, config: StyleGAN2Config) -> None:
         super().__init__()
-        self.resolutions = [2**i for i in range(2, int(math.log2(img_resolution)) + 1)]
+        self.resolutions = [2**i for i in range(2, int(math.log2(config.img_resolution)) + 1)]
         channels = 0
         for resolution in self.resolutions:
-            out_channels = channels_at(resolution, channel_base, channel_max)
-            block = SynthesisBlock(
-                channels,
-                out_channels,
-                w_dim=w_dim,
-                resolution=resolution,
-                img_channels=img_channels,
-                is_last=resolution == img_resolution,
-                architecture=architecture,
-                conv_clamp=conv_clamp,
-            )
+            out_channels = channels_at(resolution, config.channel_base, config.channel_max)
+            block = SynthesisBlock(channels, out_channels, resolution, config)
             setattr(self, f"b{resolution}", block)
             channels = out_channels
 
@@ -153,37 +136,24 @@ class StyleGAN2Generator(Generator):
     kind = "stylegan2"
     discriminator = "stylegan2-discriminator"
 
-    def __init__(
-        self,
-        *,
-        z_dim: int = 512,
-        c_dim: int = 0,
-        w_dim: int = 512,
-        img_resolution: int = 1024,
-        img_channels: int = 3,
-        channel_base: int = 32768,
-        channel_max: int = 512,
-        num_mapping_layers: int = 8,
-        mapping_lr_multiplier: float = 0.01,
-        architecture: str = "skip",
-        conv_clamp: float | None = None,
-    ) -> None:
-        if architecture not in ("skip", "resnet", "orig"):
-            raise ValueError(f"generator architecture is skip, resnet or orig, not {architecture!r}")
+    def __init__(self, **options: Any) -> None:
+        config = StyleGAN2Config(**options)
+        if config.architecture not in ("skip", "resnet", "orig"):
+            raise ValueError(f"generator architecture is skip, resnet or orig, not {config.architecture!r}")
         super().__init__(
-            z_dim=z_dim, c_dim=c_dim, w_dim=w_dim, img_resolution=img_resolution, img_channels=img_channels
+            z_dim=config.z_dim,
+            c_dim=config.c_dim,
+            w_dim=config.w_dim,
+            img_resolution=config.img_resolution,
+            img_channels=config.img_channels,
         )
-        self.synthesis = SynthesisNetwork(
-            w_dim,
-            img_resolution,
-            img_channels,
-            channel_base=channel_base,
-            channel_max=channel_max,
-            architecture=architecture,
-            conv_clamp=conv_clamp,
-        )
+        self.synthesis = SynthesisNetwork(config)
         self.mapping = MappingNetwork(
-            z_dim, c_dim, w_dim, num_layers=num_mapping_layers, lr_multiplier=mapping_lr_multiplier
+            config.z_dim,
+            config.c_dim,
+            config.w_dim,
+            num_layers=config.num_mapping_layers,
+            lr_multiplier=config.mapping_lr_multiplier,
         )
 
     def lay_out(self) -> None:

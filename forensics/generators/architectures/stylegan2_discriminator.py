@@ -6,6 +6,8 @@ Source: Karras et al. (CVPR 2020), section 3; Miyato & Koyama, "cGANs with Proje
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -46,10 +48,10 @@ class DiscriminatorBlock(nn.Module):
             )
         self.conv0 = Conv2dLayer(tmp_channels, tmp_channels, 3, activation="lrelu", conv_clamp=conv_clamp)
         self.conv1 = Conv2dLayer(
-            tmp_channels, out_channels, 3, activation="lrelu", down=2, conv_clamp=conv_clamp
+            tmp_channels, out_channels, 3, activation="lrelu", resample="down", conv_clamp=conv_clamp
         )
         if architecture == "resnet":
-            self.skip = Conv2dLayer(tmp_channels, out_channels, 1, bias=False, down=2)
+            self.skip = Conv2dLayer(tmp_channels, out_channels, 1, bias=False, resample="down")
 
     def forward(self, x: Tensor | None, img: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Features [n, c, r, r] and, where still needed, the image at r, to both at r / 2; float32, any value."""
@@ -99,6 +101,23 @@ class DiscriminatorEpilogue(nn.Module):
         return x if cmap is None else (x * cmap).sum(dim=1, keepdim=True) / math.sqrt(self.cmap_dim)
 
 
+@dataclass(frozen=True)
+class DiscriminatorConfig:
+    """Constructor arguments of `StyleGAN2Discriminator`; see there."""
+
+    c_dim: int = 0
+    img_resolution: int = 1024
+    img_channels: int = 3
+    channel_base: int = 32768
+    channel_max: int = 512
+    architecture: str = "resnet"
+    conv_clamp: float | None = None
+    cmap_dim: int | None = None
+    num_mapping_layers: int = 8
+    mbstd_group_size: int | None = 4
+    mbstd_num_channels: int = 1
+
+
 @register(
     "architecture",
     "stylegan2-discriminator",
@@ -115,53 +134,44 @@ class StyleGAN2Discriminator(nn.Module):
     `mbstd_num_channels` maps (0: none).
     """
 
-    def __init__(
-        self,
-        *,
-        c_dim: int = 0,
-        img_resolution: int = 1024,
-        img_channels: int = 3,
-        channel_base: int = 32768,
-        channel_max: int = 512,
-        architecture: str = "resnet",
-        conv_clamp: float | None = None,
-        cmap_dim: int | None = None,
-        num_mapping_layers: int = 8,
-        mbstd_group_size: int | None = 4,
-        mbstd_num_channels: int = 1,
-    ) -> None:
-        if architecture not in ("resnet", "skip", "orig"):
-            raise ValueError(f"discriminator architecture is resnet, skip or orig, not {architecture!r}")
+    def __init__(self, **options: Any) -> None:
+        config = DiscriminatorConfig(**options)
+        if config.architecture not in ("resnet", "skip", "orig"):
+            raise ValueError(
+                f"discriminator architecture is resnet, skip or orig, not {config.architecture!r}"
+            )
         super().__init__()
-        self.c_dim, self.img_resolution, self.img_channels = c_dim, img_resolution, img_channels
-        self.resolutions = [2**i for i in range(int(math.log2(img_resolution)), 2, -1)]
-        width = {r: channels_at(r, channel_base, channel_max) for r in [*self.resolutions, 4]}
-        if c_dim == 0:
-            cmap_dim = 0
-        elif cmap_dim is None:
-            cmap_dim = width[4]
+        self.c_dim, self.img_resolution, self.img_channels = (
+            config.c_dim,
+            config.img_resolution,
+            config.img_channels,
+        )
+        self.resolutions = [2**i for i in range(int(math.log2(config.img_resolution)), 2, -1)]
+        width = {r: channels_at(r, config.channel_base, config.channel_max) for r in [*self.resolutions, 4]}
+        projected = config.cmap_dim if config.cmap_dim is not None else width[4]
+        cmap_dim = projected if config.c_dim > 0 else 0
         for r in self.resolutions:
             block = DiscriminatorBlock(
-                width[r] if r < img_resolution else 0,
+                width[r] if r < config.img_resolution else 0,
                 width[r],
                 width[r // 2],
-                img_channels=img_channels,
-                architecture=architecture,
-                conv_clamp=conv_clamp,
+                img_channels=config.img_channels,
+                architecture=config.architecture,
+                conv_clamp=config.conv_clamp,
             )
             setattr(self, f"b{r}", block)
-        if c_dim > 0:
+        if config.c_dim > 0:
             self.mapping = MappingNetwork(
-                0, c_dim, cmap_dim, num_layers=num_mapping_layers, track_w_avg=False
+                0, config.c_dim, cmap_dim, num_layers=config.num_mapping_layers, track_w_avg=False
             )
         self.b4 = DiscriminatorEpilogue(
             width[4],
             cmap_dim=cmap_dim,
-            img_channels=img_channels,
-            architecture=architecture,
-            mbstd_group_size=mbstd_group_size,
-            mbstd_num_channels=mbstd_num_channels,
-            conv_clamp=conv_clamp,
+            img_channels=config.img_channels,
+            architecture=config.architecture,
+            mbstd_group_size=config.mbstd_group_size,
+            mbstd_num_channels=config.mbstd_num_channels,
+            conv_clamp=config.conv_clamp,
         )
 
     def forward(self, img: Tensor, c: Tensor | None = None) -> Tensor:

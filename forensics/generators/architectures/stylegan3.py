@@ -19,25 +19,33 @@ from forensics.core.cards import Card
 from forensics.core.registry import register
 from forensics.generators.architectures.layers.mapping import MappingNetwork
 from forensics.generators.architectures.layers.stylegan3 import SynthesisInput, SynthesisLayer
-from forensics.generators.architectures.layers.stylegan3_filters import LayerPlan, plan_bands, plan_layers
+from forensics.generators.architectures.layers.stylegan3_filters import (
+    Bands,
+    StyleGAN3Config,
+    plan_bands,
+    plan_layers,
+)
 from forensics.generators.base import Generator, Noise
 
 
 class SynthesisNetwork(nn.Module):
     """The Fourier input and the layers L0 ... that follow it."""
 
-    def __init__(
-        self, w_dim: int, plans: Sequence[LayerPlan], *, bandwidth: float, output_scale: float, **options: Any
-    ) -> None:
+    def __init__(self, config: StyleGAN3Config, bands: Bands) -> None:
         super().__init__()
-        self.output_scale = output_scale
+        self.output_scale = config.output_scale
+        plans = plan_layers(bands, config.num_critical)
         first = plans[0]
         self.input = SynthesisInput(
-            w_dim, first.in_channels, first.in_size, rate=first.in_rate, bandwidth=bandwidth
+            config.w_dim,
+            first.in_channels,
+            first.in_size,
+            rate=first.in_rate,
+            bandwidth=float(bands.cutoffs[0]),
         )
         self.layer_names = [plan.name for plan in plans]
         for plan in plans:
-            setattr(self, plan.name, SynthesisLayer(plan, w_dim=w_dim, **options))
+            setattr(self, plan.name, SynthesisLayer(plan, config))
 
     def layers(self) -> Iterator[tuple[str, SynthesisLayer]]:
         """(name, layer) in synthesis order, without the input."""
@@ -72,60 +80,23 @@ class StyleGAN3Generator(Generator):
     kind = "stylegan3"
     discriminator = "stylegan2-discriminator"
 
-    def __init__(
-        self,
-        *,
-        z_dim: int = 512,
-        c_dim: int = 0,
-        w_dim: int = 512,
-        img_resolution: int = 1024,
-        img_channels: int = 3,
-        num_mapping_layers: int = 2,
-        mapping_lr_multiplier: float = 0.01,
-        channel_base: int = 32768,
-        channel_max: int = 512,
-        num_layers: int = 14,
-        num_critical: int = 2,
-        first_cutoff: float = 2.0,
-        first_stopband: float = 2**2.1,
-        last_stopband_rel: float = 2**0.3,
-        margin_size: int = 10,
-        output_scale: float = 0.25,
-        conv_kernel: int = 3,
-        filter_size: int = 6,
-        lrelu_upsampling: int = 2,
-        use_radial_filters: bool = False,
-        conv_clamp: float | None = 256.0,
-        magnitude_ema_beta: float = 0.999,
-    ) -> None:
+    def __init__(self, **options: Any) -> None:
+        config = StyleGAN3Config(**options)
         super().__init__(
-            z_dim=z_dim, c_dim=c_dim, w_dim=w_dim, img_resolution=img_resolution, img_channels=img_channels
+            z_dim=config.z_dim,
+            c_dim=config.c_dim,
+            w_dim=config.w_dim,
+            img_resolution=config.img_resolution,
+            img_channels=config.img_channels,
         )
-        bands = plan_bands(
-            img_resolution,
-            img_channels,
-            channel_base=channel_base,
-            channel_max=channel_max,
-            num_layers=num_layers,
-            num_critical=num_critical,
-            cutoff_and_stopband=(first_cutoff, first_stopband),
-            last_stopband_rel=last_stopband_rel,
-            margin_size=margin_size,
-        )
-        self.synthesis = SynthesisNetwork(
-            w_dim,
-            plan_layers(bands, num_critical),
-            bandwidth=float(bands.cutoffs[0]),
-            output_scale=output_scale,
-            conv_kernel=conv_kernel,
-            filter_size=filter_size,
-            lrelu_upsampling=lrelu_upsampling,
-            use_radial_filters=use_radial_filters,
-            conv_clamp=conv_clamp,
-            magnitude_ema_beta=magnitude_ema_beta,
-        )
+        bands = plan_bands(config)
+        self.synthesis = SynthesisNetwork(config, bands)
         self.mapping = MappingNetwork(
-            z_dim, c_dim, w_dim, num_layers=num_mapping_layers, lr_multiplier=mapping_lr_multiplier
+            config.z_dim,
+            config.c_dim,
+            config.w_dim,
+            num_layers=config.num_mapping_layers,
+            lr_multiplier=config.mapping_lr_multiplier,
         )
 
     def lay_out(self) -> None:

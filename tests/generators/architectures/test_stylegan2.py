@@ -155,7 +155,7 @@ def plain_logits(d: StyleGAN2Discriminator, img: Tensor) -> Tensor:
 
     def conv(layer: nn.Module, x: Tensor, gain: float = 1.0) -> Tensor:
         k = layer.kernel_size
-        if layer.down == 2:
+        if layer.resample == "down":
             p = (k - 1) // 2  # what the filter's own padding leaves to the kernel
             x = plain.upfirdn2d(x, layer.resample_filter, pad=(p + 1, p + 1, p + 1, p + 1))
             x = F.conv2d(x, layer.weight * layer.weight_gain)[:, :, ::2, ::2]

@@ -56,7 +56,8 @@ class FullyConnectedLayer(nn.Module):
 
 
 class Conv2dLayer(nn.Module):
-    """Equalised convolution of the discriminator and of residual skips, with optional x2 up- or down-sampling.
+    """Equalised convolution of the discriminator and of residual skips, with x2 up- or down-sampling
+    where `resample` is "up" or "down".
 
     Activation, gain and weight scale are folded into the weights: the leaky ReLU is homogeneous.
     """
@@ -71,12 +72,11 @@ class Conv2dLayer(nn.Module):
         *,
         bias: bool = True,
         activation: str = "linear",
-        up: int = 1,
-        down: int = 1,
+        resample: str = "",
         conv_clamp: float | None = None,
     ) -> None:
         super().__init__()
-        self.activation, self.up, self.down, self.conv_clamp = activation, up, down, conv_clamp
+        self.activation, self.resample, self.conv_clamp = activation, resample, conv_clamp
         self.kernel_size = kernel_size
         self.weight_gain = 1.0 / math.sqrt(in_channels * kernel_size**2)
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel_size, kernel_size))
@@ -84,7 +84,7 @@ class Conv2dLayer(nn.Module):
         self.register_buffer("resample_filter", fir_filter())
 
     def forward(self, x: Tensor, gain: float = 1.0) -> Tensor:
-        """[n, in, h, w] to [n, out, h * up / down, w * up / down], times `gain`; float32, any value."""
+        """[n, in, h, w] to [n, out, h', w'], resampled, times `gain`; float32, any value."""
         total_gain = gain * (LRELU_GAIN if self.activation == "lrelu" else 1.0)
         weight = self.weight * (self.weight_gain * total_gain)
         bias = None if self.bias is None else self.bias * total_gain
@@ -96,13 +96,13 @@ class Conv2dLayer(nn.Module):
         return y
 
     def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if self.up == 1 and self.down == 1:
+        if not self.resample:
             return conv2d(x, weight, bias, padding=self.kernel_size // 2)
         if self.kernel_size == 1:
-            if self.down == 2:
+            if self.resample == "down":
                 return conv2d(downsample2d(x, self.resample_filter), weight, bias)
             return upsample2d(conv2d(x, weight, bias), self.resample_filter)
-        if self.down == 2:
+        if self.resample == "down":
             # 3x3 kernel: the FIR's pad of 2 leaves h + 1 pixels, of which the strided kernel makes h / 2.
             blurred = fir(x, self.resample_filter.flip((0, 1)), padding=2)
             return conv2d(blurred, weight, bias, stride=2)

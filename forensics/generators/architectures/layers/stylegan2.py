@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -174,6 +175,23 @@ class ToRGBLayer(nn.Module):
         return y if self.conv_clamp is None else y.clamp(-self.conv_clamp, self.conv_clamp)
 
 
+@dataclass(frozen=True)
+class StyleGAN2Config:
+    """Constructor arguments of `StyleGAN2Generator`; see there."""
+
+    z_dim: int = 512
+    c_dim: int = 0
+    w_dim: int = 512
+    img_resolution: int = 1024
+    img_channels: int = 3
+    channel_base: int = 32768
+    channel_max: int = 512
+    num_mapping_layers: int = 8
+    mapping_lr_multiplier: float = 0.01
+    architecture: str = "skip"
+    conv_clamp: float | None = None
+
+
 class SynthesisBlock(nn.Module):
     """The layers of one resolution. `layers()` names its modulated layers in the order they run."""
 
@@ -183,15 +201,11 @@ class SynthesisBlock(nn.Module):
         self,
         in_channels: int,
         out_channels: int,
-        *,
-        w_dim: int,
         resolution: int,
-        img_channels: int,
-        is_last: bool,
-        architecture: str,
-        conv_clamp: float | None,
+        config: StyleGAN2Config,
     ) -> None:
         super().__init__()
+        w_dim, architecture, conv_clamp = config.w_dim, config.architecture, config.conv_clamp
         self.in_channels, self.architecture = in_channels, architecture
         self.register_buffer("resample_filter", fir_filter())
         options: dict[str, Any] = {"w_dim": w_dim, "resolution": resolution, "conv_clamp": conv_clamp}
@@ -200,11 +214,11 @@ class SynthesisBlock(nn.Module):
         else:
             self.conv0 = SynthesisLayer(in_channels, out_channels, up=2, **options)
         self.conv1 = SynthesisLayer(out_channels, out_channels, up=1, **options)
-        self.has_torgb = is_last or architecture == "skip"
+        self.has_torgb = resolution == config.img_resolution or architecture == "skip"
         if self.has_torgb:
-            self.torgb = ToRGBLayer(out_channels, img_channels, w_dim=w_dim, conv_clamp=conv_clamp)
+            self.torgb = ToRGBLayer(out_channels, config.img_channels, w_dim=w_dim, conv_clamp=conv_clamp)
         if in_channels != 0 and architecture == "resnet":
-            self.skip = Conv2dLayer(in_channels, out_channels, 1, bias=False, up=2)
+            self.skip = Conv2dLayer(in_channels, out_channels, 1, bias=False, resample="up")
 
     @property
     def large(self) -> bool:

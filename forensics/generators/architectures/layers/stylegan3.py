@@ -27,7 +27,11 @@ from forensics.generators.architectures.layers.banded import (
 )
 from forensics.generators.architectures.layers.equalised import LRELU_GAIN, LRELU_SLOPE, FullyConnectedLayer
 from forensics.generators.architectures.layers.modulation import demodulation
-from forensics.generators.architectures.layers.stylegan3_filters import LayerPlan, lowpass_filter
+from forensics.generators.architectures.layers.stylegan3_filters import (
+    LayerPlan,
+    StyleGAN3Config,
+    lowpass_filter,
+)
 
 # Pixels of upsampled maps worked on at once: 1 MB of float32, half of a core's second-level cache.
 CHUNK_PIXELS = 1 << 18
@@ -94,34 +98,23 @@ class SynthesisLayer(nn.Module):
     up_filter: Tensor | None
     down_filter: Tensor | None
 
-    def __init__(
-        self,
-        plan: LayerPlan,
-        *,
-        w_dim: int,
-        conv_kernel: int,
-        filter_size: int,
-        lrelu_upsampling: int,
-        use_radial_filters: bool,
-        conv_clamp: float | None,
-        magnitude_ema_beta: float,
-    ) -> None:
+    def __init__(self, plan: LayerPlan, config: StyleGAN3Config) -> None:
         super().__init__()
         self.in_channels, self.out_channels = plan.in_channels, plan.out_channels
-        self.out_size, self.is_torgb, self.conv_clamp = plan.out_size, plan.is_torgb, conv_clamp
-        self.kernel_size = 1 if plan.is_torgb else conv_kernel
+        self.out_size, self.is_torgb, self.conv_clamp = plan.out_size, plan.is_torgb, config.conv_clamp
+        self.kernel_size = 1 if plan.is_torgb else config.conv_kernel
         self.conv_size = plan.in_size + self.kernel_size - 1
-        self.affine = FullyConnectedLayer(w_dim, plan.in_channels, bias_init=1.0)
+        self.affine = FullyConnectedLayer(config.w_dim, plan.in_channels, bias_init=1.0)
         self.weight = nn.Parameter(
             torch.randn(plan.out_channels, plan.in_channels, self.kernel_size, self.kernel_size)
         )
         self.bias = nn.Parameter(torch.zeros(plan.out_channels))
         self.register_buffer("magnitude_ema", torch.ones([]))
-        inner_rate = max(plan.in_rate, plan.out_rate) * (1 if plan.is_torgb else lrelu_upsampling)
+        inner_rate = max(plan.in_rate, plan.out_rate) * (1 if plan.is_torgb else config.lrelu_upsampling)
         self.up, self.down = round(inner_rate / plan.in_rate), round(inner_rate / plan.out_rate)
-        up_taps = 1 if plan.is_torgb or self.up == 1 else filter_size * self.up
-        down_taps = 1 if plan.is_torgb or self.down == 1 else filter_size * self.down
-        radial = use_radial_filters and not plan.is_critical
+        up_taps = 1 if plan.is_torgb or self.up == 1 else config.filter_size * self.up
+        down_taps = 1 if plan.is_torgb or self.down == 1 else config.filter_size * self.down
+        radial = config.use_radial_filters and not plan.is_critical
         self.register_buffer(
             "up_filter", lowpass_filter(up_taps, plan.in_cutoff, plan.in_half_width * 2, inner_rate)
         )
@@ -132,7 +125,7 @@ class SynthesisLayer(nn.Module):
         pad = (self.out_size - 1) * self.down + 1 - self.conv_size * self.up + up_taps + down_taps - 2
         self.pad = ((pad + self.up) // 2, pad - (pad + self.up) // 2)
         self._up_terms, self._down_terms = TermsOfFilter(), TermsOfFilter()
-        self.update_ema, self.magnitude_ema_beta = False, magnitude_ema_beta
+        self.update_ema, self.magnitude_ema_beta = False, config.magnitude_ema_beta
 
     def forward(self, x: Tensor, styles: Tensor) -> Tensor:
         """[n, in, h, h] and the affine's output [n, in] to [n, out, out_size, out_size]; float32, any value."""

@@ -42,29 +42,47 @@ class Bands:
     channels: np.ndarray
 
 
-def plan_bands(
-    img_resolution: int,
-    img_channels: int,
-    *,
-    channel_base: int,
-    channel_max: int,
-    num_layers: int,
-    num_critical: int,
-    cutoff_and_stopband: tuple[float, float],
-    last_stopband_rel: float,
-    margin_size: int,
-) -> Bands:
+@dataclass(frozen=True)
+class StyleGAN3Config:
+    """Constructor arguments of `StyleGAN3Generator`; see there."""
+
+    z_dim: int = 512
+    c_dim: int = 0
+    w_dim: int = 512
+    img_resolution: int = 1024
+    img_channels: int = 3
+    num_mapping_layers: int = 2
+    mapping_lr_multiplier: float = 0.01
+    channel_base: int = 32768
+    channel_max: int = 512
+    num_layers: int = 14
+    num_critical: int = 2
+    first_cutoff: float = 2.0
+    first_stopband: float = 2**2.1
+    last_stopband_rel: float = 2**0.3
+    margin_size: int = 10
+    output_scale: float = 0.25
+    conv_kernel: int = 3
+    filter_size: int = 6
+    lrelu_upsampling: int = 2
+    use_radial_filters: bool = False
+    conv_clamp: float | None = 256.0
+    magnitude_ema_beta: float = 0.999
+
+
+def plan_bands(config: StyleGAN3Config) -> Bands:
     """Geometric progression of cutoff and stopband, sampling rates the next power of two (section 3.2)."""
-    first_cutoff, first_stopband = cutoff_and_stopband
+    img_resolution, num_layers = config.img_resolution, config.num_layers
+    first_cutoff, first_stopband = config.first_cutoff, config.first_stopband
     last_cutoff = img_resolution / 2
-    exponents = np.minimum(np.arange(num_layers + 1) / (num_layers - num_critical), 1)
+    exponents = np.minimum(np.arange(num_layers + 1) / (num_layers - config.num_critical), 1)
     cutoffs = first_cutoff * (last_cutoff / first_cutoff) ** exponents
-    stopbands = first_stopband * (last_cutoff * last_stopband_rel / first_stopband) ** exponents
+    stopbands = first_stopband * (last_cutoff * config.last_stopband_rel / first_stopband) ** exponents
     rates = np.exp2(np.ceil(np.log2(np.minimum(stopbands * 2, img_resolution))))
-    sizes = (rates + margin_size * 2).astype(int)
+    sizes = (rates + config.margin_size * 2).astype(int)
     sizes[-2:] = img_resolution
-    channels = np.rint(np.minimum((channel_base / 2) / cutoffs, channel_max)).astype(int)
-    channels[-1] = img_channels
+    channels = np.rint(np.minimum((config.channel_base / 2) / cutoffs, config.channel_max)).astype(int)
+    channels[-1] = config.img_channels
     return Bands(cutoffs, np.maximum(stopbands, rates / 2) - cutoffs, rates, sizes, channels)
 
 
