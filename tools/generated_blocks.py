@@ -18,7 +18,7 @@ from tools.documentation.blocks import rewritten
 from tools.documentation.providers import PROVIDERS
 
 ROOT = Path(__file__).parents[1]
-_PLACES = ("*.md", "docs/**/*.md", "forensics/weights/**/*.md", "snapshots/*.md")
+_PLACES = ("*.md", "docs/**/*.md", "forensics/weights/**/*.md", "tools/*.md")
 
 
 def markdown_files(root: Path = ROOT) -> list[Path]:

@@ -194,7 +194,7 @@ def test_a_list_of_other_data_is_refused(
 
 def test_the_repository_s_list_is_of_the_photographs_it_names(shared: Path) -> None:
     data = shared / "data"
-    listing = Path(__file__).parents[3] / "snapshots/leave-out.txt"
+    listing = Path(__file__).parents[3] / "forensics/generators/training/presets/own-leave-out.txt"
     sources = open_sources(
         [data / "faces256/train/real", data / "faces256/val/real", data / "wild128"], listing
     )
