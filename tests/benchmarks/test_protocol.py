@@ -91,7 +91,7 @@ def test_what_is_written(done: tuple[BenchmarkOutcome, Path], detector: Detector
     assert all(float(m["low"]) <= float(m["high"]) and int(m["n_authentic"]) == 16 for m in measures)
     summary = json.loads((out / "results.json").read_text())
     assert summary["counts"] == {"in": 32, "scored": 32, "failed": 0, "duplicates": 0}
-    assert summary["thresholds"] == json.loads(json.dumps(detector.thresholds))
+    assert summary["thresholds"] == json.loads(json.dumps(detector.thresholds.to_json()))
     assert {m["name"] for m in summary["measured"]} == {"", "fake_sg2", "fake_sg3"}
 
 

@@ -43,7 +43,7 @@ def test_07_threshold_tuned_on_the_test_set(faces: Path, tmp_path: Path) -> None
     before, after = run(faces, tmp_path / "a"), run(dark, tmp_path / "b")
     shipped = brightness().thresholds
     for outcome in (before, after):
-        assert outcome.to_json()["thresholds"] == shipped
+        assert outcome.to_json()["thresholds"] == shipped.to_json()
     assert all(v.counts["authentic"] == v.n for v in after.verdicts)
     assert any(v.counts["authentic"] < v.n for v in before.verdicts)
 
