@@ -12,7 +12,6 @@ import pytest
 
 from tools.generated_blocks import ROOT
 
-pytest.importorskip("mkdocs", reason="the extra `docs` is not installed")
 _LOADED = re.compile(
     r"""(?:<script[^>]+src|<img[^>]+src|<link[^>]+rel="?(?:stylesheet|preconnect|icon)"?[^>]+href)="?https?://[^">\s]+"""
 )

@@ -14,6 +14,7 @@ from tools.documentation.command_line import command_named, is_group, option_nam
 from tools.generated_blocks import ROOT, markdown_files
 
 _CODE = re.compile(r"^```\w*\n(.*?)^```$|`([^`\n]+)`", re.DOTALL | re.MULTILINE)
+_PLACE = re.compile(r"`((?:tests|tools|forensics|docs|examples|snapshots)/[\w./-]+)`")
 _LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 _PROGRAM = re.compile(r"(?:^|&& )(?:torchrun .* )?forensics((?: [^\s#]+)+)")
 _MODULE = re.compile(r"python -m ((?:forensics|tools)[\w.]+)")
@@ -61,6 +62,8 @@ def test_every_module_and_file_in_the_texts_exists(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     for module in _MODULE.findall(text):
         assert importlib.util.find_spec(module), f"{path} names {module}"
+    for place in _PLACE.findall(text):
+        assert (ROOT / place).exists(), f"{path} names {place}"
     for target in _LINK.findall(text):
         if not target.startswith(("https://", "http://")) and not _OF_THE_SITE.match(target):
             assert (path.parent / target).exists(), f"{path} links to {target}"

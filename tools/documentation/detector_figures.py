@@ -78,7 +78,8 @@ def detector_table(path: Path, words: Sequence[str]) -> str:
             each = [by_key[perturbation, "source", source]["auc"] for source in sources if several]
             lines.append([title, *map(str, each), *(str(whole[measure]) for measure in measures)])
     counts = by_key["none", "all", ""]["auc"]
-    return f"{table(head, lines)}\n\n{counts.n_authentic} photographs, {counts.n_synthetic} synthetic faces."
+    images = f"{counts.n_authentic} photographs, {counts.n_synthetic} synthetic faces."
+    return f"{table(head, lines)}\n\nDetector `{rows[0].detector}`. {images}"
 
 
 def psi_table(path: Path, words: Sequence[str]) -> str:
