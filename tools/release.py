@@ -80,7 +80,7 @@ def best_snapshot(
 def face_quality(generator: Generator, images: TrainingImages, faces: FaceAnalyser) -> dict[str, Any]:
     """The photographs' row, and the generator's at each psi over four draws."""
     real_scores, real_embeddings = face_rows(tracked(images.pixels, "photographs", len(images)), faces)
-    rows = {"photographs": quality(real_scores, real_embeddings)}
+    rows: dict[str, Any] = {"photographs": quality(real_scores, real_embeddings)}
     for psi in _PSIS:
         rows[f"psi {psi}"] = quality_of_draws(generator, faces, _N, psi, _SEEDS, real_embeddings)
     return rows

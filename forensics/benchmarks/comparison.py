@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +83,7 @@ class Difference:
             return ""
         return "better" if (self.b < self.a) == (self.measure in LOWER_IS_BETTER) else "worse"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Plain values, rounded."""
         rounded = {k: round(v, 6) if isinstance(v, float) else v for k, v in asdict(self).items()}
         return rounded | {"difference": round(self.b - self.a, 6), "change": self.change}

@@ -23,12 +23,16 @@ if TYPE_CHECKING:
     from forensics.faces.analyser import FaceAnalyser
     from forensics.generators.base import Generator
 
+QualityRow = dict[str, float | int | None]  # column → value; None: no face was found for it
 _SIDE_PX = 256
 _FOUND_AT = 0.5
 
 
 def face_rows(images: Iterable[np.ndarray], faces: FaceAnalyser) -> tuple[np.ndarray, np.ndarray]:
-    """Best score [n] (0 where no face) and unit embedding [n, d] (NaN where no face) of uint8 images."""
+    """Best score [n] (0 where no face) and unit embedding [n, d] (NaN where no face) of uint8 images.
+
+    Images uint8 [H, W, 3]; float64 scores in [0, 1].
+    """
     scores, embeddings = [], []
     for image in images:
         face = faces.best(resize(image, (_SIDE_PX, _SIDE_PX), "bicubic"))
@@ -42,14 +46,15 @@ def face_rows(images: Iterable[np.ndarray], faces: FaceAnalyser) -> tuple[np.nda
     return np.array(scores), table
 
 
-def quality(scores: np.ndarray, embeddings: np.ndarray, against: np.ndarray | None = None) -> dict[str, Any]:
+def quality(scores: np.ndarray, embeddings: np.ndarray, against: np.ndarray | None = None) -> QualityRow:
     """Yield (score >= 0.5), median score, and cosines between the samples and to the set `against` [m, d].
 
     A cosine that no face was found for is None.
+    Scores float64 [n] in [0, 1], embeddings float64 [n, d] of unit length.
     """
     known = embeddings[~np.isnan(embeddings).any(axis=1)] if embeddings.size else np.zeros((0, 1))
     cosines = (known @ known.T)[np.triu_indices(len(known), 1)]
-    row: dict[str, Any] = {
+    row: QualityRow = {
         "n": len(scores),
         "yield": float((scores >= _FOUND_AT).mean()),
         "median_score": float(np.median(scores)),
@@ -65,7 +70,7 @@ def quality(scores: np.ndarray, embeddings: np.ndarray, against: np.ndarray | No
 
 
 def samples(generator: Generator, n: int, psi: float, seed: int, batch: int = 20) -> Iterable[np.ndarray]:
-    """n uint8 images [H, W, 3] at truncation psi."""
+    """n uint8 images [H, W, 3] at truncation psi. Values in [0, 255]."""
     import torch
 
     for start in range(0, n, batch):
@@ -81,31 +86,34 @@ def quality_of_draws(
     psi: float,
     seeds: Iterable[int],
     against: np.ndarray | None = None,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """`quality` of n samples for each of the `seeds`: means over these draws, of a maximum the largest.
 
     `pairwise_cosine_mean_by_draw` has the mean cosine of each, in the order of the seeds.
+    `against` float64 [m, d] of unit length.
     """
     rows = []
     for seed in seeds:
         made = tracked(samples(generator, n, psi, seed), f"psi {psi}, seed {seed}", n)
         rows.append(quality(*face_rows(made, faces), against))
-    pooled: dict[str, Any] = {"n": n, "draws": len(rows)}
+    pooled: dict[str, object] = {"n": n, "draws": len(rows)}
     for key in rows[0].keys() - {"n"}:
-        known = [row[key] for row in rows if row[key] is not None]
+        known = [value for row in rows if (value := row[key]) is not None]
         over = max if key.endswith("_max") else np.mean
         pooled[key] = round(float(over(known)), 4) if known else None
     return pooled | {"pairwise_cosine_mean_by_draw": [row["pairwise_cosine_mean"] for row in rows]}
 
 
-def distribution(generator: Generator, photographs: Sequence[Path], seeds: Sequence[int]) -> dict[str, Any]:
+def distribution(
+    generator: Generator, photographs: Sequence[Path], seeds: Sequence[int]
+) -> dict[str, object]:
     """KID, precision and recall at psi 1 against photographs brought to the generator's size as for training."""
     from forensics.core.devices import pick_device
     from forensics.corpus.photographs.loading import load_images
     from forensics.generators.training.monitoring.image_quality import GeneratorQuality
 
     measured = GeneratorQuality(load_images(photographs, generator.img_resolution), pick_device("cpu"))
-    return measured.score(generator, tracked(seeds, "KID", len(seeds))).to_json()
+    return dict(measured.score(generator, tracked(seeds, "KID", len(seeds))).to_json())
 
 
 @dataclass(frozen=True)
@@ -126,13 +134,13 @@ class QualityOptions:
 
 def evaluate_generator(
     generator: Generator, faces: FaceAnalyser | None, options: QualityOptions
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """`psi`: a row a psi of `quality_of_draws`, where there is a face analyser; `distribution`, with `data`.
 
     With `sheet` a contact sheet is written: ten samples a row, two rows each for psi 0.5, 0.7 and 1.0.
     """
     seeds = range(options.seed, options.seed + options.draws)
-    measured: dict[str, Any] = {"generator": generator.weights_sha256}
+    measured: dict[str, object] = {"generator": generator.weights_sha256}
     if faces is not None:
         against = _training_faces(options.against, faces) if options.against else None
         table = {

@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +67,7 @@ class Cell:
     flagged: int
     n: int
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Plain values, with the Wilson interval of the share called synthetic."""
         interval = [round(x, _DIGITS) for x in wilson(self.flagged, self.n)]
         names = ("row", "source", "label", "trained_on", "flagged", "n")
@@ -88,7 +88,7 @@ class Matrix:
     left_out: tuple[str, ...]
     notes: tuple[str, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """matrix.json."""
         return {
             "format_version": 1,
@@ -113,7 +113,7 @@ class MatrixPlan:
     n_bootstrap: int = 1000
     jpeg_before: int = 0  # see `forensics.detectors.training_views.views`
 
-    def how(self) -> dict[str, Any]:
+    def how(self) -> dict[str, object]:
         """What is compared before cells are reused."""
         places = sorted((s, *self.places[s]) for s in self.pool.sha256 if s in self.places)
         return {

@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from forensics.benchmarks.rows import ScoredImage, scores_and_labels
 from forensics.benchmarks.slices import slices
@@ -31,7 +30,7 @@ class Measured:
         """Area under the ROC."""
         return self.estimates["auc"]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Plain values."""
         key = {
             "detector": self.detector,

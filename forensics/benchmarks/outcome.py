@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from forensics.benchmarks.leakage import Leakage
 from forensics.benchmarks.measured import Measured
@@ -53,7 +52,7 @@ class BenchmarkOutcome:
         scored, failed, twice = len(self.rows), len(self.failures), len(self.plan.listing.duplicates)
         return {"in": scored + failed + twice, "scored": scored, "failed": failed, "duplicates": twice}
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """results.json."""
         return {
             "format_version": 2,

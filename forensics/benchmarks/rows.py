@@ -86,7 +86,7 @@ class ScoredImage:
         }
         return cls(**{**known, "file_facts": facts, "scores": scores})
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Plain values under the names of the fields."""
         return asdict(self)
 
@@ -96,7 +96,7 @@ def item_values(item: Item) -> tuple[Any, ...]:
     return tuple(getattr(item, name) for name in ITEM_FIELDS)
 
 
-def _of_item(item: Item) -> dict[str, Any]:
+def _of_item(item: Item) -> Mapping[str, Any]:
     return dict(zip(ITEM_FIELDS, item_values(item), strict=True))
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from forensics.benchmarks.learning_curve.run import (
     LearningCurveOptions,
@@ -62,7 +61,7 @@ class BenchmarkOptions:
 class Printout:
     """What the command prints: as plain values, as lines; and how many files could not be read."""
 
-    summary: dict[str, Any]
+    summary: Mapping[str, object]
     lines: Iterable[str]
     n_failed: int = 0
 
@@ -114,7 +113,7 @@ def _benchmark(options: BenchmarkOptions, out: Path) -> Printout:
     outcome = benchmark_corpora(options, out)
     speed = _speed(outcome, time.monotonic() - start)
     lines = [*summary_lines(outcome, out), speed_line(speed)]
-    return Printout(summary(outcome, out) | {"speed": speed}, lines, len(outcome.failures))
+    return Printout(summary(outcome, out) | {"speed": vars(speed)}, lines, len(outcome.failures))
 
 
 def _refuse_beside(options: BenchmarkOptions, option: str, others: Sequence[str]) -> None:
@@ -123,19 +122,24 @@ def _refuse_beside(options: BenchmarkOptions, option: str, others: Sequence[str]
             raise ForensicsError(f"{option} does not go with {name}; leave one of them out")
 
 
-def _speed(outcome: BenchmarkOutcome, elapsed_s: float) -> dict[str, Any]:
-    """Views scored in this run (images × perturbations) a second, all in all, and the most memory the process held.
+@dataclass(frozen=True)
+class Speed:
+    """Views scored in this run (images × perturbations), all in all and a second, and the most memory the process held.
 
     For stdout only: the files of two runs are the same bytes.
     """
+
+    views: int
+    scoring_s: float
+    views_per_s: float | None
+    elapsed_s: float
+    peak_memory_bytes: int
+
+
+def _speed(outcome: BenchmarkOutcome, elapsed_s: float) -> Speed:
     views = outcome.n_scored_now * len(outcome.plan.perturbations)
-    return {
-        "views": views,
-        "scoring_s": round(outcome.scoring_s, 2),
-        "views_per_s": round(views / outcome.scoring_s, 2) if views else None,
-        "elapsed_s": round(elapsed_s, 2),
-        "peak_memory_bytes": peak_memory_bytes(),
-    }
+    rate = round(views / outcome.scoring_s, 2) if views else None
+    return Speed(views, round(outcome.scoring_s, 2), rate, round(elapsed_s, 2), peak_memory_bytes())
 
 
 def peak_memory_bytes() -> int:
@@ -146,11 +150,11 @@ def peak_memory_bytes() -> int:
     return int(peak) * (1 if sys.platform == "darwin" else 1024)
 
 
-def speed_line(speed: dict[str, Any]) -> str:
+def speed_line(speed: Speed) -> str:
     """Throughput and memory in words."""
-    rate = f"{speed['views_per_s']:.1f} a second" if speed["views_per_s"] else "all scored before"
-    memory = f"{speed['peak_memory_bytes'] / 1e6:.0f} MB at most"
-    return f"{speed['views']} views scored, {rate}; {speed['elapsed_s']:.0f} s in all; {memory}"
+    rate = f"{speed.views_per_s:.1f} a second" if speed.views_per_s else "all scored before"
+    memory = f"{speed.peak_memory_bytes / 1e6:.0f} MB at most"
+    return f"{speed.views} views scored, {rate}; {speed.elapsed_s:.0f} s in all; {memory}"
 
 
 @recorded
@@ -198,7 +202,7 @@ def exposure_of(names: Sequence[str], detectors: Sequence[Detector], pools: Path
     return Exposure(fitted, pools)
 
 
-def summary(outcome: BenchmarkOutcome, out: Path) -> dict[str, Any]:
+def summary(outcome: BenchmarkOutcome, out: Path) -> dict[str, object]:
     """The summary as plain values: counts, leakage, and the measures on all images under each perturbation."""
     return {
         "out": str(out),

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +52,7 @@ class ScoringPlan:
         """Hash of what is known of the images beforehand, in order."""
         return sha256_bytes(json.dumps([item_values(item) for item in self.listing.items]).encode())
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """What is compared before a run is resumed."""
         return {
             "format_version": 2,

@@ -65,18 +65,23 @@ def _binned(values: Sequence[float | None], width: float) -> list[tuple[int, str
     return [None if k is None else (k, f"{k * width:.2f} to {(k + 1) * width:.2f}") for k in places]
 
 
-class Sampled(Protocol):
+class WithPsi(Protocol):
     """An image of known class, source and truncation."""
 
     @property
-    def label(self) -> int: ...
+    def label(self) -> int:
+        """0 authentic, 1 synthetic."""
+
     @property
-    def source(self) -> str: ...
+    def source(self) -> str:
+        """What it comes from."""
+
     @property
-    def psi(self) -> float | None: ...
+    def psi(self) -> float | None:
+        """Truncation, where it is known."""
 
 
-def unequal_psi(images: Iterable[Sampled]) -> str:
+def unequal_psi(images: Iterable[WithPsi]) -> str:
     """What to say where the generators were not sampled at the same truncation: then their rates cannot be compared.
 
     Truncation makes samples more alike and easier to tell: which generator is harder to detect can be said at equal psi

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from forensics.benchmarks.rows import PerturbedScores, ScoredImage
 from forensics.detectors.description import Description
@@ -33,7 +33,7 @@ class VerdictCounts:
         """The share of that verdict in [0, 1] with its Wilson 95 % interval."""
         return self.counts[word] / self.n, *wilson(self.counts[word], self.n)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Plain values, with the intervals."""
         intervals = {word: [round(x, _DIGITS) for x in wilson(k, self.n)] for word, k in self.counts.items()}
         return {**vars(self), "counts": dict(self.counts), "intervals": intervals}

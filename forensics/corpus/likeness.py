@@ -25,7 +25,10 @@ _BLOCK: Final = 1024
 
 
 def perceptual_hash(pixels: NDArray[np.uint8]) -> str:
-    """64 hex digits that change little under recompression and resizing; `pixels` uint8 [H, W, 3] RGB."""
+    """64 hex digits that change little under recompression and resizing; `pixels` uint8 [H, W, 3] RGB.
+
+    Values in [0, 255].
+    """
     from PIL import Image
     from scipy.fft import dctn
 
@@ -38,13 +41,19 @@ def perceptual_hash(pixels: NDArray[np.uint8]) -> str:
 
 
 def cosine(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
-    """Cosine in [-1, 1] of two face embeddings float [d] of any length; 0 where one has no length."""
+    """Cosine in [-1, 1] of two face embeddings float [d] of any length; 0 where one has no length.
+
+    float32 or float64 [d].
+    """
     x, y = a.astype(np.float64), b.astype(np.float64)
     return float(x @ y / max(float(np.linalg.norm(x) * np.linalg.norm(y)), 1e-12))
 
 
 def same_person(cosines: float | NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Whether embeddings of these cosines are taken for one person's, bool of the same shape; NaN (no face) is not."""
+    """Whether embeddings of these cosines are taken for one person's, bool of the same shape; NaN (no face) is not.
+
+    Cosines float [n] in [-1, 1].
+    """
     return np.asarray(np.asarray(cosines) > SAME_PERSON_COSINE)
 
 

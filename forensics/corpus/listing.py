@@ -101,7 +101,7 @@ def _below(place: Path, path: str, folder: Path) -> str | None:
 
 
 def _said(where: str, line: Mapping[str, str]) -> Said:
-    params: dict[str, Any] = {
+    params: dict[str, object] = {
         ("listed_source" if key == "source" else key): value for key, value in line.items() if key not in _OWN
     }
     label, sha256 = line.get("label"), line.get("sha256", "").lower()

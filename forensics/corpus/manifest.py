@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -91,7 +92,7 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"holds {name}, which is not JSON")
 
 
-def read_summary(folder: Path) -> dict[str, Any] | None:
+def read_summary(folder: Path) -> Mapping[str, Any] | None:
     """What `corpus.json` says, or None where there is none. Raises `CorpusError` where it is not one of ours."""
     path = folder / SUMMARY
     named = printable(path)

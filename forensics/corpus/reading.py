@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -41,7 +41,7 @@ class Corpus:
 
     path: Path
     manifest: list[Row] = field(repr=False)
-    how: dict[str, Any]
+    how: Mapping[str, Any]
     complete: bool
     chunk: int
     is_foreign: bool
@@ -76,7 +76,7 @@ class Corpus:
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """Labels int64 [n]: 0 authentic, 1 synthetic."""
+        """Labels int64 [n], 0 or 1: authentic, synthetic."""
         return np.array([row.label for row in self.manifest], dtype=np.int64)
 
     @property
@@ -134,6 +134,7 @@ class Corpus:
         """The latents of the chunk that image `index` is in, each [n, ...]; row `index % chunk` is the image's own.
 
         Raises `CorpusError` where there are none or the file is not the one the corpus was finished with.
+        float32 [n, ...], finite but for images that have none (NaN).
         """
         file = latents_file(index - index % self.chunk)
         path = self.path / file
@@ -154,6 +155,7 @@ class Corpus:
         """Which pixels of image `index` were changed, uint8 [H, W], 0 where nothing was; None where it has no mask.
 
         Raises `ImageError` where it cannot be read, or is not the one that was written.
+        Values in [0, 255].
         """
         mask = self.manifest[index].mask
         if mask is None:

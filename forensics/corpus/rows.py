@@ -73,7 +73,7 @@ class Row:
         row = replace(self, file=file, sha256=sha256, params=params, mask=mask)
         return row_from_json(row.to_json())
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """The keys above, in that order; those of `params` sorted."""
         values = {key: getattr(self, key) for key in ROW_KEYS}
         params = json.loads(json.dumps(dict(self.params), sort_keys=True, allow_nan=False))
@@ -98,7 +98,7 @@ def row_from_json(value: Any) -> Row:
     )
 
 
-def _of_version_1(value: Mapping[str, Any]) -> dict[str, Any]:
+def _of_version_1(value: Mapping[str, Any]) -> Mapping[str, Any]:
     fields = {key: value[key] for key in _KEYS_OF_VERSION_1 if key != "parent"}
     parents = [] if value["parent"] is None else [value["parent"]]
     named = value["recipe"] if isinstance(value["recipe"], str) else None

@@ -48,7 +48,7 @@ class CorpusWriter:
         if chunk < 1:
             raise CorpusError(f"a chunk of {chunk} images is not possible; give 1 or more")
         self.path, self.chunk = path, chunk
-        self.how: dict[str, Any] = json.loads(json.dumps(dict(how), allow_nan=False))
+        self.how: Mapping[str, Any] = json.loads(json.dumps(dict(how), allow_nan=False))
         self.complete = False
         self.next_index = 0
         self._sources: Counter[str] = Counter()
@@ -61,7 +61,7 @@ class CorpusWriter:
             self._manifest.close()
             raise
 
-    def _begin(self) -> dict[str, Any]:
+    def _begin(self) -> Mapping[str, Any]:
         """Check the folder or make it, and return what its `corpus.json` says."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ class CorpusWriter:
             raise CorpusError(
                 f"{printable(self.path)}: cannot be written ({reason}); name another folder"
             ) from error
-        theirs, ours = summary["how"] | {"chunk": summary["chunk"]}, self.how | {"chunk": self.chunk}
+        theirs, ours = {**summary["how"], "chunk": summary["chunk"]}, {**self.how, "chunk": self.chunk}
         if differing := differences(theirs, ours):
             raise CorpusError(
                 f"{printable(self.path)}: was made with other options ({in_a_line(differing)});"
@@ -100,7 +100,7 @@ class CorpusWriter:
             raise CorpusError(f"{printable(self.path)}: another process is writing this corpus; wait for it")
         return stream
 
-    def _resume(self, summary: dict[str, Any]) -> None:
+    def _resume(self, summary: Mapping[str, Any]) -> None:
         self._manifest.seek(0)
         rows, ends = read_rows(self._manifest, printable(self.path / MANIFEST))
         for index, row in enumerate(rows):
@@ -135,7 +135,7 @@ class CorpusWriter:
         self._sources[row.source] += 1
         self._labels[row.label] += 1
 
-    def _summary(self, latents: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def _summary(self, latents: Mapping[str, str] | None = None) -> Mapping[str, Any]:
         return {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,

@@ -100,7 +100,7 @@ class Explorer:
 
     @torch.inference_mode()
     def ws(self, settings: Settings) -> Tensor:
-        """ws of `settings`, float32 [1, num_ws, w_dim]."""
+        """ws of `settings`, float32 [1, num_ws, w_dim]. Any value that is finite."""
         ws = self.generator.truncate(self._untruncated(settings), settings.psi).clone()
         changed = ws[:, settings.layers[0] : settings.layers[1] + 1]
         if settings.walk.steps:

@@ -22,7 +22,10 @@ class WalkPath:
         self._offset = np.zeros(dim)
 
     def offset(self, walk: PictureWalk) -> np.ndarray:
-        """Sum of step times direction over all steps, float32 [dim]; directions as in `forensics walk`."""
+        """Sum of step times direction over all steps, float32 [dim]; directions as in `forensics walk`.
+
+        Any value that is finite.
+        """
         steps = np.repeat(
             np.array([step for step, _ in walk.legs], np.float32), [count for _, count in walk.legs]
         )

@@ -43,10 +43,10 @@ def latent_widget(
     network = generator if isinstance(generator, Generator) else load_generator(generator, device)
     explorer = Explorer(network)
     chosen = explorer.facts().dimensions if dims is None else dims
-    asked: dict[str, Any] = {"seed": seed, "psi": psi, "moves": [[int(dim), 0.0] for dim in chosen]}
+    start: dict[str, object] = {"seed": seed, "psi": psi, "moves": [[int(dim), 0.0] for dim in chosen]}
     if layers is not None:
-        asked["layers"] = list(layers)
-    return LatentWidget(explorer, Settings.parse(asked, explorer.shape))
+        start["layers"] = list(layers)
+    return LatentWidget(explorer, Settings.parse(start, explorer.shape))
 
 
 class LatentWidget:
@@ -154,7 +154,10 @@ class LatentWidget:
 
 
 def vector_text(w: np.ndarray, before: np.ndarray) -> str:
-    """w [w_dim] in lines of eight, each after the number of its first; a star after what differs from `before`."""
+    """w [w_dim] in lines of eight, each after the number of its first; a star after what differs from `before`.
+
+    w float32 [w_dim], any value.
+    """
     marked = [f"{now:8.3f}{'*' if now != was else ' '}" for now, was in zip(w, before, strict=True)]
     starts = range(0, len(marked), _VALUES_A_LINE)
     return "\n".join(f"{i:4d} " + "".join(marked[i : i + _VALUES_A_LINE]) for i in starts)

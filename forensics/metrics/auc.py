@@ -24,7 +24,7 @@ class AUC(DetectionMetric):
     lower_is_better: ClassVar[bool] = False
 
     def measure(self, data: Weighted) -> dict[str, Floats]:
-        """Column `auc`, float64 [b]."""
+        """Column `auc`, float64 [b]. Values in [0, 1]."""
         return {"auc": area_under_roc(data)}
 
 

@@ -25,5 +25,5 @@ class CalibrationLoss(DetectionMetric):
     lower_is_better: ClassVar[bool] = True
 
     def measure(self, data: Weighted) -> dict[str, Floats]:
-        """Column `calibration_loss`, float64 [b]."""
+        """Column `calibration_loss`, float64 [b]. In bits, at least 0."""
         return {"calibration_loss": np.maximum(0, log_lr_cost(data) - data.min_cllr)}

@@ -24,7 +24,7 @@ class Cllr(DetectionMetric):
     lower_is_better: ClassVar[bool] = True
 
     def measure(self, data: Weighted) -> dict[str, Floats]:
-        """Column `cllr`, float64 [b]."""
+        """Column `cllr`, float64 [b]. In bits, at least 0."""
         return {"cllr": log_lr_cost(data)}
 
 

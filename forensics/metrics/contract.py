@@ -27,7 +27,7 @@ class DetectionMetric(ABC):
 
     @abstractmethod
     def measure(self, data: Weighted) -> dict[str, Floats]:
-        """Column → the value in each of the b replicates of `data`, float64 [b]."""
+        """Column → the value in each of the b replicates of `data`, float64 [b]. The range is that of the metric."""
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,10 @@ def tpr_at_fpr(scores: ArrayLike, labels: ArrayLike, target: float) -> tuple[flo
 
 
 def roc(scores: ArrayLike, labels: ArrayLike) -> tuple[Floats, Floats, Floats]:
-    """FPR, TPR and threshold at every distinct score, each [k + 1], from nothing flagged to all flagged."""
+    """FPR, TPR and threshold at every distinct score, each [k + 1], from nothing flagged to all flagged.
+
+    float64; rates in [0, 1], thresholds log10 LR.
+    """
     thresholds, fpr, tpr = once(scores, labels).rates
     return fpr[0], tpr[0], thresholds
 
@@ -105,7 +108,10 @@ def ece(log10_lr: ArrayLike, labels: ArrayLike) -> float:
 
 
 def reliability(log10_lr: ArrayLike, labels: ArrayLike) -> tuple[Floats, Floats, Ints]:
-    """Mean stated probability, rate of synthetic (each class weighing ½; NaN: empty bin) and n, each [10]."""
+    """Mean stated probability, rate of synthetic (each class weighing ½; NaN: empty bin) and n, each [10].
+
+    float64 in [0, 1] and int64 counts.
+    """
     authentic, synthetic = split(log10_lr, labels)
     place = np.concatenate([bins(authentic), bins(synthetic)])
     weights = np.concatenate(
@@ -119,7 +125,10 @@ def reliability(log10_lr: ArrayLike, labels: ArrayLike) -> tuple[Floats, Floats,
 
 
 def cross_entropy(log10_lr: ArrayLike, labels: ArrayLike, log10_prior_odds: ArrayLike) -> Floats:
-    """Empirical cross-entropy in bits at each prior (Ramos & González-Rodríguez 2013); at even odds, Cllr."""
+    """Empirical cross-entropy in bits at each prior (Ramos & González-Rodríguez 2013); at even odds, Cllr.
+
+    float64 [k], at least 0, of k priors and n scores.
+    """
     authentic, synthetic = split(log10_lr, labels)
     odds = np.atleast_1d(np.asarray(log10_prior_odds, dtype=np.float64))[:, None]
     p = probability(odds)[:, 0]
@@ -129,7 +138,10 @@ def cross_entropy(log10_lr: ArrayLike, labels: ArrayLike, log10_prior_odds: Arra
 
 
 def recalibrated(scores: ArrayLike, labels: ArrayLike) -> Floats:
-    """log10 LRs [n] after the best monotone recalibration on these very images (PAV); ±inf where a class is alone."""
+    """log10 LRs [n] after the best monotone recalibration on these very images (PAV); ±inf where a class is alone.
+
+    float64 [n], any value, of scores and labels [n].
+    """
     s, y = np.asarray(scores, dtype=np.float64).ravel(), np.asarray(labels).ravel()
     authentic, synthetic = split(s, y)
     weights = np.where(y == 1, 0.5 / synthetic.size, 0.5 / authentic.size)
@@ -169,7 +181,10 @@ def evaluate(
 
 
 def measures(data: Weighted, of: Collection[str] | None = None) -> dict[str, Floats]:
-    """The columns of all registered metrics of scores, or of those named `of`, float64 [b], in the order of tables."""
+    """The columns of all registered metrics of scores, or of those named `of`, float64 [b], in the order of tables.
+
+    The range is that of each metric.
+    """
     columns: dict[str, Floats] = {}
     for name, metric in sorted(detection_metrics().items(), key=lambda entry: _place(entry[0])):
         if of is None or name in of:

@@ -24,7 +24,7 @@ class ECE(DetectionMetric):
     lower_is_better: ClassVar[bool] = True
 
     def measure(self, data: Weighted) -> dict[str, Floats]:
-        """Column `ece`, float64 [b]."""
+        """Column `ece`, float64 [b]. Values in [0, 1]."""
         return {"ece": expected_calibration_error(data)}
 
 

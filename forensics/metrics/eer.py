@@ -24,7 +24,7 @@ class EER(DetectionMetric):
     lower_is_better: ClassVar[bool] = True
 
     def measure(self, data: Weighted) -> dict[str, Floats]:
-        """Column `eer`, float64 [b]."""
+        """Column `eer`, float64 [b]. Values in [0, 1]."""
         return {"eer": equal_error_rate(data)}
 
 

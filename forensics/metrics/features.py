@@ -39,5 +39,5 @@ class FeatureExtractor:
         return np.concatenate(parts)
 
     def of_batches(self, batches: Iterable[np.ndarray]) -> np.ndarray:
-        """Features of a stream of batches."""
+        """Features of a stream of batches. uint8 [n, h, w, 3] in [0, 255] each, to float32 [m, 1280], at least 0."""
         return np.concatenate([self(batch) for batch in batches])

@@ -57,7 +57,7 @@ class ImageSetComparison:
         return ImageSet(self._pixels, self.extract(self._pixels), self.device)
 
     def score(self, fake: NDArray[np.uint8]) -> ImageSetScores:
-        """Every metric of generated images uint8 [m, h, w, 3], unrounded."""
+        """Every metric of generated images uint8 [m, h, w, 3], unrounded. Values in [0, 255]."""
         generated = ImageSet(fake, self.extract(fake), self.device)
         values: dict[str, float] = {}
         for metric in image_set_metrics().values():

@@ -37,6 +37,7 @@ def kid(
 
     The unbiased estimate of the squared MMD with kernel (x.y / d + 1)^3; `subset` images of each side at a time (half
     of the smaller side by default).
+    Features are float32, any value.
     """
     size = subset or max(min(len(real), len(fake)) // 2, 2)
     rng = np.random.default_rng(seed)

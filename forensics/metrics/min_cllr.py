@@ -22,5 +22,5 @@ class MinCllr(DetectionMetric):
     lower_is_better: ClassVar[bool] = True
 
     def measure(self, data: Weighted) -> dict[str, Floats]:
-        """Column `min_cllr`, float64 [b]."""
+        """Column `min_cllr`, float64 [b]. Values in [0, 1] bits."""
         return {"min_cllr": data.min_cllr}

@@ -34,6 +34,7 @@ def precision_recall(
     """Precision and recall, each in [0, 1], of features [n, d] of real and [m, d] of generated images.
 
     A manifold is the union of balls around its points that reach to the k-th neighbour.
+    Features are float32.
     """
     return _inside(fake, real, k), _inside(real, fake, k)
 

@@ -26,7 +26,7 @@ class TPRAtFPR(DetectionMetric):
     lower_is_better: ClassVar[bool] = False
 
     def measure(self, data: Weighted) -> dict[str, Floats]:
-        """Columns `tpr_at_fpr_T` and `fpr_reached_T` for every target T, float64 [b] each."""
+        """Columns `tpr_at_fpr_T` and `fpr_reached_T` for every target T, float64 [b] each. Values in [0, 1]."""
         columns: dict[str, Floats] = {}
         for target in FPR_TARGETS:
             tpr, fpr, _ = rates_at(data, target)
@@ -35,7 +35,10 @@ class TPRAtFPR(DetectionMetric):
 
 
 def rates_at(data: Weighted, target: float) -> tuple[Floats, Floats, Floats]:
-    """TPR, FPR reached and threshold, float64 [b] each, at the lowest threshold whose FPR is not above `target`."""
+    """TPR, FPR reached and threshold, float64 [b] each, at the lowest threshold whose FPR is not above `target`.
+
+    Rates are in [0, 1], thresholds log10 LR.
+    """
     thresholds, fpr, tpr = data.rates
     last = (fpr <= target + 1e-12).sum(axis=1) - 1
     rows = np.arange(len(fpr))

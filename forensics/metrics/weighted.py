@@ -34,7 +34,10 @@ class Weighted:
 
     @cached_property
     def rates(self) -> tuple[Floats, Floats, Floats]:
-        """Thresholds [k + 1] falling from +inf; FPR and TPR [b, k + 1] in [0, 1] of flagging at or above each."""
+        """Thresholds [k + 1] falling from +inf; FPR and TPR [b, k + 1] in [0, 1] of flagging at or above each.
+
+        float64.
+        """
         values = np.unique(np.concatenate([self.authentic, self.synthetic]))
         thresholds = np.concatenate([[np.inf], values[::-1]])
         fpr = _flagged(values, self.authentic, self.authentic_weights)
@@ -45,6 +48,7 @@ class Weighted:
         """Cllr of each replicate after the best monotone recalibration, [b] in [0, 1] bits; computed once.
 
         Pool adjacent violators at even prior, on pooled ties.
+        float64.
         """
         _, fpr, tpr = self.rates
         authentic = np.diff(fpr, axis=1)[:, ::-1]  # mass at each distinct score, rising
@@ -52,7 +56,7 @@ class Weighted:
         return np.array([_pooled_cost(a, s) for a, s in zip(authentic, synthetic, strict=True)])
 
     def means(self, authentic_cost: Floats, synthetic_cost: Floats) -> tuple[Floats, Floats]:
-        """Weighted mean cost of each class, both [b], of costs [a] and [s]."""
+        """Weighted mean cost of each class, both [b], of costs [a] and [s]. float64, any value."""
         return (
             self.authentic_weights @ authentic_cost / self.authentic.size,
             self.synthetic_weights @ synthetic_cost / self.synthetic.size,
@@ -69,7 +73,10 @@ def _pooled_cost(authentic: Floats, synthetic: Floats) -> float:
 
 
 def split(scores: ArrayLike, labels: ArrayLike) -> tuple[Floats, Floats]:
-    """Scores of the two classes, float64 [a] and [s]. ValueError: lengths differ, a NaN, a third label, one class."""
+    """Scores of the two classes, float64 [a] and [s]. ValueError: lengths differ, a NaN, a third label, one class.
+
+    log10 LR, any value but NaN.
+    """
     s, y = np.asarray(scores, dtype=np.float64).ravel(), np.asarray(labels).ravel()
     if s.shape != y.shape:
         raise ValueError(f"{s.size} scores but {y.size} labels")
@@ -100,18 +107,27 @@ def _flagged(values: Floats, scores: Floats, weights: Floats) -> Floats:
 
 
 def bins(scores: Floats) -> Ints:
-    """Which of the ten equal bins, 0 to 9, the even-prior probability of each score [n] falls into."""
+    """Which of the ten equal bins, 0 to 9, the even-prior probability of each score [n] falls into.
+
+    int64 [n] of float64 log10 LR.
+    """
     return np.minimum((probability(scores) * N_BINS).astype(np.int64), N_BINS - 1)
 
 
 def probability(log10_lr: ArrayLike) -> Floats:
-    """Probability of synthetic at even prior odds, LR / (1 + LR); same shape as `log10_lr`, in [0, 1]."""
+    """Probability of synthetic at even prior odds, LR / (1 + LR); same shape as `log10_lr`, in [0, 1].
+
+    float64 [n].
+    """
     half = np.tanh(np.asarray(log10_lr, dtype=np.float64) * (LN10 / 2)) / 2
     return np.asarray(half + 0.5)
 
 
 def replicates(authentic: Floats, synthetic: Floats, n: int, seed: int) -> Iterator[Weighted]:
-    """Stratified bootstrap: each class drawn with replacement to its own size, as counts, in blocks."""
+    """Stratified bootstrap: each class drawn with replacement to its own size, as counts, in blocks.
+
+    float64 [a] and [s] log10 LR, any value.
+    """
     rngs = [np.random.default_rng([seed, k]) for k in (0, 1)]  # one a class: the block size changes nothing
     block = max(1, min(n, _ENTRIES_A_BLOCK // (authentic.size + synthetic.size)))
     for start in range(0, n, block):

@@ -100,7 +100,7 @@ def folder_of(recipe: str, inputs: RecipeInputs) -> Path:
     return inputs.photographs
 
 
-def how_of(photographs: Photographs, resolution: int) -> dict[str, Any]:
+def how_of(photographs: Photographs, resolution: int) -> dict[str, object]:
     """What decides the bytes of images made of photographs."""
     listing = photographs.listing_sha256()
     return {"folder": str(photographs.folder), "resolution": resolution, "listing": listing}

@@ -31,7 +31,7 @@ def write_corpus(out: Path, recipes: Sequence[Recipe[Any]], meter: Meter, *, com
     return made_now
 
 
-def how_of(recipes: Sequence[Recipe[Any]], command: str) -> dict[str, Any]:
+def how_of(recipes: Sequence[Recipe[Any]], command: str) -> dict[str, object]:
     """What decides the bytes of a corpus, as its `corpus.json` has it."""
     listed = [{"recipe": recipe.name, "count": recipe.count, **recipe.how()} for recipe in recipes]
     return {"command": command, "recipes": listed}

@@ -37,7 +37,7 @@ class CorpusSummary:
     made_now: int
     rejected: tuple[ImageFailure, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Plain values; `rejected` lists [path, why]."""
         rejected = [[failure.path, failure.message] for failure in self.rejected]
         return {
@@ -72,7 +72,7 @@ def make_corpus(options: CorpusOptions) -> CorpusSummary:
 
 def _write_evidence(options: CorpusOptions, recipe: Recipe[Any], settings: Mapping[str, Any]) -> None:
     inputs = options.inputs
-    used: dict[str, Any] = {"recipe": recipe.name, "n": inputs.count, "device": recipe.device, **settings}
+    used: dict[str, object] = {"recipe": recipe.name, "n": inputs.count, "device": recipe.device, **settings}
     if inputs.photographs is not None:
         used["real"] = str(inputs.photographs)
     write_evidence(options.out, recipe.inputs(), {"seed": inputs.seed}, used)

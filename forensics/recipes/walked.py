@@ -134,7 +134,7 @@ class Walk(Recipe[WalkSettings]):
         return self._space.statistics
 
     def chain(self, walk: int) -> Tensor:
-        """The point of every step of a walk, float32 [length, ...]; step 0 is the start."""
+        """The point of every step of a walk, float32 [length, ...]; step 0 is the start. Any value that is finite."""
         if walk not in self._chains:
             if len(self._chains) > 1:  # a block lies in at most a few walks, and they come in order
                 self._chains.pop(min(self._chains))

@@ -116,7 +116,7 @@ def test_other_options_in_the_same_folder_are_refused(
     corpus: Path, weights: Path, photographs: Path, option: str, value: str
 ) -> None:
     before = content(corpus)
-    with pytest.raises(CorpusError, match=rf"other options \({option}: "):
+    with pytest.raises(CorpusError, match=rf"other options \(recipes\[0\]\.{option}: "):
         make(corpus, weights, photographs, **{option: value})
     assert content(corpus) == before
 

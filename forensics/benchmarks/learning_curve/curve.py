@@ -68,7 +68,10 @@ def nested(pool: Pool, size: int, seed: int) -> list[int]:
 
 
 def parts_of(tested: Pool) -> dict[str, NDArray[np.bool_]]:
-    """Part → which test images: all, and each synthetic source against all authentic ones; bool [n] each."""
+    """Part → which test images: all, and each synthetic source against all authentic ones.
+
+    bool [n] each, 0 or 1.
+    """
     sources = np.array(tested.sources)
     parts = {"all": np.ones(len(tested), bool)}
     synthetic = sorted(set(sources[tested.labels == 1].tolist()))

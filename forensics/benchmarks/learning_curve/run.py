@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from forensics.benchmarks.learning_curve.curve import CurveMean, means_over_seeds, sizes_of
 from forensics.benchmarks.learning_curve.figure import figure
@@ -95,6 +94,6 @@ def curve_lines(curve: Sequence[CurveMean], out: Path) -> Iterator[str]:
     yield f"figure: {printable(out / 'curve.svg')}"
 
 
-def curve_summary(curve: Sequence[CurveMean], out: Path) -> dict[str, Any]:
+def curve_summary(curve: Sequence[CurveMean], out: Path) -> dict[str, object]:
     """The means as plain values."""
     return {"out": str(out), "curve": [vars(m) for m in curve], "figure": str(out / "curve.svg")}

@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -66,7 +65,7 @@ def _write(comparison: BenchmarkComparison, out: Path, seed: int, n_bootstrap: i
     record.write(out)
 
 
-def to_json(comparison: BenchmarkComparison) -> dict[str, Any]:
+def to_json(comparison: BenchmarkComparison) -> dict[str, object]:
     """comparison.json."""
     return {
         "format_version": 1,

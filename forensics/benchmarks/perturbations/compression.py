@@ -14,7 +14,7 @@ from forensics.core.registry import register
 
 
 def encoded(pixels: Pixels, **options: object) -> Pixels:
-    """uint8 [H, W, 3] as Pillow decodes what it encoded with `options`."""
+    """uint8 [H, W, 3] as Pillow decodes what it encoded with `options`. Values in [0, 255]."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, **options)  # type: ignore[arg-type]
     with Image.open(buffer) as image:
@@ -22,7 +22,7 @@ def encoded(pixels: Pixels, **options: object) -> Pixels:
 
 
 def jpeg(pixels: Pixels, quality: float) -> tuple[Pixels, Draws]:
-    """uint8 [H, W, 3] through JPEG with 4:2:0 chroma, and what was set."""
+    """uint8 [H, W, 3] through JPEG with 4:2:0 chroma, and what was set. Values in [0, 255]."""
     after = encoded(pixels, format="JPEG", quality=int(quality), subsampling="4:2:0")
     return after, {"quality": int(quality), "subsampling": "4:2:0"}
 
@@ -36,7 +36,7 @@ class Jpeg(PerturbationMethod):
     drawn: ClassVar[tuple[float, float]] = (30, 95)
 
     def apply(self, pixels: Pixels, strength: float, rng: np.random.Generator) -> tuple[Pixels, Draws]:
-        """uint8 [H, W, 3] of the same size."""
+        """uint8 [H, W, 3] of the same size. Values in [0, 255]."""
         return jpeg(pixels, strength)
 
 
@@ -49,7 +49,7 @@ class WebP(PerturbationMethod):
     drawn: ClassVar[tuple[float, float]] = (30, 95)
 
     def apply(self, pixels: Pixels, strength: float, rng: np.random.Generator) -> tuple[Pixels, Draws]:
-        """uint8 [H, W, 3] of the same size."""
+        """uint8 [H, W, 3] of the same size. Values in [0, 255]."""
         after = encoded(pixels, format="WEBP", quality=int(strength), method=4)
         return after, {"quality": int(strength)}
 
@@ -68,7 +68,7 @@ class DoubleJpeg(PerturbationMethod):
     drawn: ClassVar[tuple[float, float]] = (50, 95)
 
     def apply(self, pixels: Pixels, strength: float, rng: np.random.Generator) -> tuple[Pixels, Draws]:
-        """uint8 [H, W, 3], up to 7 pixels smaller each way."""
+        """uint8 [H, W, 3], up to 7 pixels smaller each way. Values in [0, 255]."""
         first = int(rng.integers(75, 96))
         dy, dx = (int(rng.integers(1, 8)) if side > 8 else 0 for side in pixels.shape[:2])
         between = np.ascontiguousarray(jpeg(pixels, first)[0][dy:, dx:])

@@ -23,9 +23,12 @@ class PerturbationMethod(ABC):
 
     @abstractmethod
     def apply(self, pixels: Pixels, strength: float, rng: np.random.Generator) -> tuple[Pixels, Draws]:
-        """uint8 [H, W, 3] RGB after the perturbation, and all that was drawn or fixed. The input is not changed."""
+        """uint8 [H, W, 3] RGB after the perturbation, and all that was drawn or fixed. The input is not changed.
+
+        Values in [0, 255].
+        """
 
 
 def rounded(values: NDArray[np.floating]) -> Pixels:
-    """Levels as uint8, rounded and clipped to [0, 255], of any shape."""
+    """Levels as uint8, rounded and clipped to [0, 255], of any shape. float of any shape [n, ...] to uint8."""
     return np.asarray(np.clip(np.rint(values), 0, 255), dtype=np.uint8)

@@ -19,7 +19,7 @@ def sized(pixels: Pixels, width: int, height: int) -> Pixels:
 
 
 def scaled(pixels: Pixels, percent: float) -> tuple[Pixels, Draws]:
-    """uint8 [H, W, 3] at this percentage of each side, and what was set."""
+    """uint8 [H, W, 3] at this percentage of each side, and what was set. Values in [0, 255]."""
     height, width = (round(side * percent / 100) for side in pixels.shape[:2])
     return sized(pixels, width, height), {"percent": percent, "filter": "bicubic"}
 
@@ -35,7 +35,7 @@ class Scale(PerturbationMethod):
     drawn: ClassVar[tuple[float, float]] = (25, 150)
 
     def apply(self, pixels: Pixels, strength: float, rng: np.random.Generator) -> tuple[Pixels, Draws]:
-        """uint8 [h, w, 3]."""
+        """uint8 [h, w, 3]. Values in [0, 255]."""
         return scaled(pixels, strength)
 
 
@@ -52,7 +52,7 @@ class Resize(PerturbationMethod):
     drawn: ClassVar[tuple[float, float]] = (25, 150)
 
     def apply(self, pixels: Pixels, strength: float, rng: np.random.Generator) -> tuple[Pixels, Draws]:
-        """uint8 [H, W, 3] of the same size."""
+        """uint8 [H, W, 3] of the same size. Values in [0, 255]."""
         between, draws = scaled(pixels, strength)
         return sized(between, pixels.shape[1], pixels.shape[0]), draws
 
@@ -70,7 +70,7 @@ class Crop(PerturbationMethod):
     drawn: ClassVar[tuple[float, float]] = (50, 95)
 
     def apply(self, pixels: Pixels, strength: float, rng: np.random.Generator) -> tuple[Pixels, Draws]:
-        """uint8 [h, w, 3], contiguous."""
+        """uint8 [h, w, 3], contiguous. Values in [0, 255]."""
         height, width = (max(1, round(side * strength / 100)) for side in pixels.shape[:2])
         top = int(rng.integers(0, pixels.shape[0] - height + 1))
         left = int(rng.integers(0, pixels.shape[1] - width + 1))

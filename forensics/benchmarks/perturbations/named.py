@@ -89,6 +89,7 @@ def perturb(pixels: Pixels, perturbation: Perturbation, *, seed: int, sha256: st
     """The perturbed image uint8 [h, w, 3] of uint8 [H, W, 3], and everything that was drawn or fixed.
 
     `sha256` (hex) is that of the image's file.
+    Values in [0, 255].
     """
     name = int.from_bytes(perturbation.name.encode(), "big")
     rng = np.random.default_rng([seed, name, int(sha256, 16)])

@@ -30,7 +30,7 @@ class History(PerturbationMethod):
     drawn: ClassVar[tuple[float, float]] = (60, 95)
 
     def apply(self, pixels: Pixels, strength: float, rng: np.random.Generator) -> tuple[Pixels, Draws]:
-        """uint8 [H, W, 3] of the same size."""
+        """uint8 [H, W, 3] of the same size. Values in [0, 255]."""
         height, width = pixels.shape[:2]
         scale = max(1.0, _ORIGINAL_PX / min(height, width))
         original = sized(pixels, round(width * scale), round(height * scale))
@@ -55,7 +55,7 @@ class Messenger(PerturbationMethod):
     drawn: ClassVar[tuple[float, float]] = (70, 70)
 
     def apply(self, pixels: Pixels, strength: float, rng: np.random.Generator) -> tuple[Pixels, Draws]:
-        """uint8 [h, w, 3]."""
+        """uint8 [h, w, 3]. Values in [0, 255]."""
         percent = round(float(rng.uniform(50, 90)), 1)
         smaller, draws_of_scale = scaled(pixels, percent)
         after, draws = jpeg(smaller, strength)

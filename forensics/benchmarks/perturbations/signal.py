@@ -21,7 +21,7 @@ class Blur(PerturbationMethod):
     whole: ClassVar[bool] = False
 
     def apply(self, pixels: Pixels, strength: float, rng: np.random.Generator) -> tuple[Pixels, Draws]:
-        """uint8 [H, W, 3] of the same size."""
+        """uint8 [H, W, 3] of the same size. Values in [0, 255]."""
         from scipy.ndimage import gaussian_filter
 
         after = gaussian_filter(pixels.astype(np.float32), sigma=(strength, strength, 0))
@@ -42,7 +42,7 @@ class Noise(PerturbationMethod):
     whole: ClassVar[bool] = False
 
     def apply(self, pixels: Pixels, strength: float, rng: np.random.Generator) -> tuple[Pixels, Draws]:
-        """uint8 [H, W, 3] of the same size."""
+        """uint8 [H, W, 3] of the same size. Values in [0, 255]."""
         grain = rng.standard_normal(pixels.shape, dtype=np.float32) * np.float32(strength)
         return rounded(pixels + grain), {"sigma_levels": strength}
 
@@ -59,6 +59,6 @@ class Gamma(PerturbationMethod):
     whole: ClassVar[bool] = False
 
     def apply(self, pixels: Pixels, strength: float, rng: np.random.Generator) -> tuple[Pixels, Draws]:
-        """uint8 [H, W, 3] of the same size."""
+        """uint8 [H, W, 3] of the same size. Values in [0, 255]."""
         table = rounded(255 * (np.arange(256) / 255) ** strength)
         return np.take(table, pixels), {"gamma": strength}

@@ -20,5 +20,5 @@ class Unchanged(PerturbationMethod):
     drawn: ClassVar[tuple[float, float]] = (0, 0)
 
     def apply(self, pixels: Pixels, strength: float, rng: np.random.Generator) -> tuple[Pixels, Draws]:
-        """The same pixels, uint8 [H, W, 3]."""
+        """The same pixels, uint8 [H, W, 3]. Values in [0, 255]."""
         return pixels, {}

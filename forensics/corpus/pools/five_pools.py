@@ -51,7 +51,7 @@ class Rules:
     shares: tuple[float, ...] = SHARES
     only_tested: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Plain values, with the limits of likeness."""
         own = {
             "seed": self.seed,
@@ -81,7 +81,7 @@ def _embedding(image: DecodedImage, faces: KnowsPersons | None) -> NDArray[np.fl
 
 def split_corpora(
     items: Sequence[Item], found: Sequence[Trace], rules: Rules, pack: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The content of pools.json. CorpusError: a pool that was given a share gets no image of a class.
 
     An item without a trace could not be read: it goes to `test`, where a benchmark lists it as a failure.

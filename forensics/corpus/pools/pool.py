@@ -51,7 +51,7 @@ class Pool:
         return len(self.images)
 
     def take(self, indices: Sequence[int] | NDArray[np.int64]) -> Pool:
-        """The pool of these rows, in this order."""
+        """The pool of these rows, in this order. `indices` int64 [n] in [0, len)."""
         chosen = [int(i) for i in indices]
         return Pool(
             tuple(self.images[i] for i in chosen),
@@ -77,7 +77,7 @@ class Pool:
         return self.take(sorted(first))
 
     def is_self_made(self) -> NDArray[np.bool_]:
-        """bool [n]: whether each image is of a self-made source, photographs among them."""
+        """bool [n], 0 or 1: whether each image is of a self-made source, photographs among them."""
         return np.isin(np.array(self.sources, dtype=str), self.self_made)
 
     def weights(self) -> NDArray[np.float64]:

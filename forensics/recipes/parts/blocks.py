@@ -13,7 +13,10 @@ NOISES: Final = ("const", "random", "none")
 
 
 def noise_for(generator: Generator, mode: str, seed: int, indices: Sequence[int]) -> str | list[Tensor]:
-    """The noise argument of `synthesize`: "const" and "none" as they are, "random" drawn from (seed, index)."""
+    """The noise argument of `synthesize`: "const" and "none" as they are, "random" drawn from (seed, index).
+
+    Maps are float32 [n, 1, h, w], normal with mean 0.
+    """
     return generator.sample_noise(seed, indices) if mode == "random" else mode
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,7 +55,7 @@ class Upsampler(nn.Module):
         self.register_buffer("filter", fir_filter())
 
     def forward(self, x: Tensor) -> Tensor:
-        """Twice the size."""
+        """Twice the size. float32 [n, 3, h, w] in about [-1, 1]; the range stays."""
         y = self.after(self._doubled(self.before(self.enter(x))))
         skip = upsample2d(x, self.filter) if self.kind == "fir" else F.interpolate(x, scale_factor=2.0)
         rgb: Tensor = self.to_rgb(y)
@@ -71,7 +72,7 @@ class Upsampler(nn.Module):
 
 
 def halved(pixels: np.ndarray) -> np.ndarray:
-    """uint8 [h / 2, w / 2, 3] of uint8 [h, w, 3], both sides even (Pillow, bicubic)."""
+    """uint8 [h / 2, w / 2, 3] of uint8 [h, w, 3], both sides even (Pillow, bicubic). Values in [0, 255]."""
     height, width = pixels.shape[:2]
     return resize(pixels, (height // 2, width // 2))
 
@@ -82,7 +83,7 @@ def as_input(pixels: np.ndarray) -> Tensor:
 
 
 def as_pixels(x: Tensor) -> np.ndarray:
-    """The inverse of `as_input`, rounded and clipped."""
+    """The inverse of `as_input`, rounded and clipped. uint8 [n, h, w, 3] in [0, 255] of float32 [n, 3, h, w]."""
     levels = ((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     return levels.permute(0, 2, 3, 1).contiguous().numpy()
 
@@ -92,7 +93,7 @@ def embedded_folder() -> Path:
     return folder_of("upsamplers")
 
 
-def save_upsamplers(folder: Path, upsamplers: dict[str, Upsampler], card: dict[str, Any]) -> None:
+def save_upsamplers(folder: Path, upsamplers: dict[str, Upsampler], card: Mapping[str, object]) -> None:
     """One safetensors file a kind, then the card."""
     for kind, network in upsamplers.items():
         write_bytes(folder / f"{kind}.safetensors", save(network.state_dict()))
@@ -115,7 +116,7 @@ def load_upsampler(kind: str, folder: Path | None = None) -> tuple[Upsampler, st
     return network.eval().requires_grad_(False), sha256_bytes(data)
 
 
-def read_card(folder: Path | None = None) -> dict[str, Any]:
+def read_card(folder: Path | None = None) -> Mapping[str, Any]:
     """What the up-samplers were fitted on, and how well."""
-    found: dict[str, Any] = json.loads(((folder or embedded_folder()) / CARD).read_text("utf-8"))
-    return found
+    card: Mapping[str, Any] = json.loads(((folder or embedded_folder()) / CARD).read_text("utf-8"))
+    return card

@@ -46,18 +46,24 @@ class Space(ABC):
 
     @abstractmethod
     def chain(self, walk: int, moved: Tensor) -> Tensor:
-        """The points [n, ...] of walk `walk` that lie `moved` [n, dim] from its start."""
+        """The points [n, ...] of walk `walk` that lie `moved` [n, dim] from its start.
+
+        float32 [n, ...], any value.
+        """
 
     @abstractmethod
     def ws(self, points: Tensor) -> Tensor:
-        """Points as ws [n, num_ws, w_dim]."""
+        """Points as ws [n, num_ws, w_dim]. float32 [n, num_ws, w_dim], any value."""
 
     def synthesize(self, points: Tensor, noise: Noise) -> Tensor:
-        """Images of points, float32 [n, c, h, w]."""
+        """Images of points, float32 [n, c, h, w]. Nominally in the range [-1, 1]."""
         return self.generator.synthesize(self.ws(points), noise)
 
     def radius(self, points: Tensor) -> Tensor:
-        """Distance of points from the centre in units of the mean distance of random latents, [n]."""
+        """Distance of points from the centre in units of the mean distance of random latents, [n].
+
+        float32 [n], at least 0.
+        """
         return self.statistics.radius(points)
 
 
@@ -72,11 +78,11 @@ class SpaceW(Space):
         return self.generator.w_dim
 
     def chain(self, walk: int, moved: Tensor) -> Tensor:
-        """The mean of W, moved."""
+        """The mean of W, moved. float32 [n, ...], any value."""
         return self.statistics.mean + moved
 
     def ws(self, points: Tensor) -> Tensor:
-        """The same w in every layer."""
+        """The same w in every layer. float32 [n, num_ws, w_dim], any value."""
         return points[:, None].expand(-1, self.generator.num_ws, -1)
 
 
@@ -89,7 +95,10 @@ class SpaceZ(SpaceW):
         return self.generator.z_dim
 
     def chain(self, walk: int, moved: Tensor) -> Tensor:
-        """A latent of the walk's own, moved, and mapped; a conditional network's classes go by walk."""
+        """A latent of the walk's own, moved, and mapped; a conditional network's classes go by walk.
+
+        float32 [n, ...], any value.
+        """
         label = labels_in_turn(self.generator, walk, 1)
         z = self.generator.sample_z(1, self.seed, start=walk) + moved
         return self.generator.map(z, None if label is None else label.expand(len(z), -1))[:, 0]
@@ -106,11 +115,11 @@ class SpaceWPlus(Space):
         return self.generator.num_ws * self.generator.w_dim
 
     def chain(self, walk: int, moved: Tensor) -> Tensor:
-        """The mean of W in every layer, each moved by its own part."""
+        """The mean of W in every layer, each moved by its own part. float32 [n, ...], any value."""
         return self.statistics.mean + moved.view(len(moved), self.generator.num_ws, -1)
 
     def ws(self, points: Tensor) -> Tensor:
-        """Points as they are."""
+        """Points as they are. float32 [n, num_ws, w_dim], any value."""
         return points
 
 
@@ -130,19 +139,22 @@ class SpaceS(Space):
         return s_statistics(self.generator)
 
     def chain(self, walk: int, moved: Tensor) -> Tensor:
-        """The styles of the mean of W, each moved in units of its standard deviation."""
+        """The styles of the mean of W, each moved in units of its standard deviation. float32 [n, ...], any value."""
         return self.styles.centre + moved * self.styles.spread
 
     def ws(self, points: Tensor) -> Tensor:
-        """There are none: ForensicsError."""
+        """There are none, of points float32 [n, s_dim] of any value: ForensicsError."""
         raise ForensicsError("a point of S has no w: synthesize it from its styles")
 
     def synthesize(self, points: Tensor, noise: Noise) -> Tensor:
-        """Images of styles, float32 [n, c, h, w]."""
+        """Images of styles, float32 [n, c, h, w]. Nominally in the range [-1, 1]."""
         return self.generator.synthesize_from_styles(points, noise)
 
     def radius(self, points: Tensor) -> Tensor:
-        """Distance of the standardised styles from the centre in units of their mean distance, [n]."""
+        """Distance of the standardised styles from the centre in units of their mean distance, [n].
+
+        float32 [n], at least 0.
+        """
         return self.styles.radius(points)
 
 
