@@ -37,8 +37,15 @@ class Calibration:
         return np.clip(self.uncapped(raw), self.lowest, self.highest)
 
     def uncapped(self, raw: ArrayLike) -> Floats:
-        """float64 [n], of any value: the same without the bounds (for maps, whose mean is the score)."""
-        return np.asarray(self.slope * np.asarray(raw, np.float64) + self.offset)
+        """float64 [n], of any value: the same without the bounds (for maps, whose mean is the score).
+
+        DetectorError where the outcome is no finite number: weights that overflow give no evidence.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            scores = np.asarray(self.slope * np.asarray(raw, np.float64) + self.offset)
+        if not np.isfinite(scores).all():
+            raise DetectorError("a score of this detector is not a finite number; train the detector again")
+        return scores
 
     def to_json(self) -> dict[str, float]:
         """Plain values."""

@@ -24,7 +24,7 @@ from forensics.detectors.thresholds import POLARITY, Thresholds
 FORMAT_VERSION: Final = 1
 DESCRIPTION: Final = "detector.json"
 WEIGHTS: Final = "weights.safetensors"
-_MAX_DESCRIPTION_BYTES: Final = 4 << 20
+_MAX_DESCRIPTION_BYTES: Final = 1 << 20
 _MAX_WEIGHTS_BYTES: Final = 2 << 30
 
 

@@ -63,12 +63,12 @@ def done(small: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Matrix,
 def test_the_past_given_to_generated_images_changes_what_is_learned_and_is_on_record(
     small: Path, done: tuple[Matrix, Path], tmp_path: Path
 ) -> None:
-    matrix = run(small, tmp_path / "out", synthetic_past=75)
+    matrix = run(small, tmp_path / "out", jpeg_before=75)
     plain, _ = done
     assert [c.row for c in matrix.cells] == [c.row for c in plain.cells]
     values = [[c.estimates["auc"].value for c in found.cells] for found in (matrix, plain)]
     assert values[0] != values[1]
-    assert json.loads((tmp_path / "out" / "evidence.json").read_text())["options"]["synthetic_past"] == 75
+    assert json.loads((tmp_path / "out" / "evidence.json").read_text())["options"]["jpeg_before"] == 75
     with pytest.raises(ForensicsError):
         run(small, tmp_path / "out")  # made otherwise: another folder, or remove it
 

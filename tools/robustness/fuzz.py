@@ -31,12 +31,16 @@ _ALLOWED_SECONDS: Final = 5.0
 
 @dataclass(frozen=True)
 class Target:
-    """A reader under test: `read` gets the path of a file with mutated bytes."""
+    """A reader under test: `read` gets the path of a file with mutated bytes, called `file`.
+
+    `prepare` puts into the folder what lies beside that file.
+    """
 
     name: str
     read: Callable[[Path], object]
     seeds: Callable[[], tuple[bytes, ...]]
-    suffix: str = ""
+    file: str = "input"
+    prepare: Callable[[Path], None] = lambda folder: None
 
 
 def _weights(path: Path) -> object:
@@ -71,18 +75,49 @@ def _image(path: Path) -> object:
     return decode(path)
 
 
+def _detector(path: Path) -> object:
+    from forensics.detectors.loading import load_detector
+
+    return load_detector(path.parent)
+
+
+def _corpus(path: Path) -> object:
+    from forensics.corpus import Corpus
+
+    corpus = Corpus.open(path.parent)
+    return corpus.labels, corpus.sources
+
+
+def _pools(path: Path) -> object:
+    from forensics.corpus.pools.five_pools import read_pools
+
+    return read_pools(path)
+
+
+def _picture_recipe(path: Path) -> object:
+    from forensics.explore.recipe import read_recipe
+
+    return read_recipe(path)
+
+
 TARGETS: Final = (
     Target("weights", _weights, seeds.weights_files),
-    Target("graph-network", _graph, seeds.graph_networks, ".safetensors"),
-    Target("json", _json, seeds.json_files, ".json"),
-    Target("archive", _archive, seeds.archives, ".zip"),
+    Target("graph-network", _graph, seeds.graph_networks),
+    Target("json", _json, seeds.json_files),
+    Target("archive", _archive, seeds.archives),
     Target("image", _image, seeds.images),
+    Target("detector", _detector, seeds.detectors, "detector.json", seeds.beside_a_detector),
+    Target("manifest", _corpus, seeds.manifests, "manifest.jsonl", seeds.beside_a_manifest),
+    Target("corpus", _corpus, seeds.summaries, "corpus.json"),
+    Target("pools", _pools, seeds.pools),
+    Target("picture-recipe", _picture_recipe, seeds.picture_recipes),
 )
 
 
 def fuzz(target: Target, seconds: float, folder: Path) -> int:
     """Try mutated files for so many seconds; how many were tried. Whatever is no ForensicsError is raised."""
-    path = folder / f"input{target.suffix}"
+    target.prepare(folder)
+    path = folder / target.file
     files = target.seeds()
     tried = 0
 
@@ -128,9 +163,9 @@ def main() -> int:
                 print_line(f"{target.name:<16} {n} files, each a value or one line")
             except Exception as error:  # whatever a reader lets out is what is looked for
                 failed = True
-                data = (Path(scratch) / f"input{target.suffix}").read_bytes()
+                data = (Path(scratch) / target.file).read_bytes()
                 options.keep.mkdir(parents=True, exist_ok=True)
-                kept = options.keep / f"{target.name}-{sha256_bytes(data)[:8]}{target.suffix}"
+                kept = options.keep / f"{target.name}-{sha256_bytes(data)[:8]}"
                 kept.write_bytes(data)
                 print_line(f"{target.name:<16} FAILED on {kept}: {type(error).__name__}: {str(error)[:300]}")
     return int(failed)

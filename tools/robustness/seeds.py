@@ -7,11 +7,14 @@ import json
 import pickle
 import zipfile
 from collections import OrderedDict
+from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import save
+
+from forensics.core.weights import folder_of
 
 
 def weights_files() -> tuple[bytes, ...]:
@@ -70,3 +73,58 @@ def images() -> tuple[bytes, ...]:
         Image.fromarray(pixels).save(stream, name)
         files.append(stream.getvalue())
     return tuple(files)
+
+
+def detectors() -> tuple[bytes, ...]:
+    """The descriptions of the shipped detector and of one of its parts."""
+    folder = folder_of("detector")
+    return tuple(
+        (place / "detector.json").read_bytes() for place in (folder / "layers", folder / "fingerprint")
+    )
+
+
+def beside_a_detector(folder: Path) -> None:
+    """The weights that a part's description belongs to."""
+    (folder / "weights.safetensors").write_bytes(
+        (folder_of("detector") / "layers" / "weights.safetensors").read_bytes()
+    )
+
+
+def _row(number: int) -> dict[str, object]:
+    return {
+        "file": f"images/{number}.png", "sha256": "ab" * 32, "label": number % 2, "family": "sampled", "source": "own",
+        "generator": None, "recipe": "sampled", "method": None, "params": {"seed": number, "psi": 0.7}, "parents": [],
+        "mask": None,
+    }  # fmt: skip
+
+
+def manifests() -> tuple[bytes, ...]:
+    """A manifest of four rows."""
+    return ("".join(json.dumps(_row(k)) + "\n" for k in range(4)).encode(),)
+
+
+def summaries() -> tuple[bytes, ...]:
+    """What `corpus.json` says of them."""
+    how: dict[str, object] = {"recipe": "sampled", "seed": 1}
+    summary = {
+        "format": "forensics-corpus", "format_version": 2, "how": how, "chunk": 16, "complete": True,
+        "counts": {"n": 4}, "latents": {},
+    }  # fmt: skip
+    return (json.dumps(summary).encode(),)
+
+
+def beside_a_manifest(folder: Path) -> None:
+    """The `corpus.json` of the manifest."""
+    (folder / "corpus.json").write_bytes(summaries()[0])
+
+
+def pools() -> tuple[bytes, ...]:
+    """A list of two pools."""
+    images = {f"{k:064x}": {"pool": pool, "group": f"g{k}"} for k, pool in enumerate(("train", "test"))}
+    return (json.dumps({"format_version": 1, "images": images}).encode(),)
+
+
+def picture_recipes() -> tuple[bytes, ...]:
+    """A recipe as explore saves it with a picture."""
+    recipe = {"kind": "forensics explore", "format_version": 1, "image": {"seed": 1, "psi": 0.7}}
+    return (json.dumps(recipe).encode(),)

@@ -102,10 +102,9 @@ def benchmark_page(outcome: BenchmarkOutcome, evidence: Sequence[tuple[str, str]
 
 
 def corpora_in_words(outcome: BenchmarkOutcome) -> str:
-    """The names of the folders that were measured on."""
-    return ", ".join(
-        dict.fromkeys(printable(Path(item.corpus).resolve().name) for item in outcome.plan.listing.items)
-    )
+    """The folders that were measured on, by their last two names."""
+    folders = dict.fromkeys(Path(item.corpus).resolve() for item in outcome.plan.listing.items)
+    return ", ".join(printable("/".join(folder.parts[-2:])) for folder in folders)
 
 
 def headline(outcome: BenchmarkOutcome) -> str:

@@ -16,7 +16,7 @@ from forensics.core.weights import folder_of
 Alter = Callable[[Path], None]
 DETECTORS: Final[dict[str, Alter]] = {}
 # Kinds that a reader may accept: what is wrong with them is only what they would print.
-HARMLESS: Final = ("escapes_in_a_card",)
+HARMLESS: Final = ("escapes_in_a_card", "weights_of_integers")
 _PART: Final = "layers"
 
 
