@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from forensics.core.errors import FacePackError
+from forensics.core.evidence import evidence, recorded
+from forensics.core.files import sha256_file
 from forensics.faces.analyser import Face, FaceAnalyser
 from forensics.faces.contract import best_face
 from forensics.images import DecodedImage, ImageFailure, decode_many
@@ -40,6 +42,7 @@ class FaceTable:
     failures: list[ImageFailure] = field(default_factory=list)
 
 
+@recorded
 def write_face_table(
     paths: Iterable[Path],
     out: Path,
@@ -71,6 +74,8 @@ def write_face_table(
         os.fsync(stream.fileno())
     fresh.replace(out)
     part.unlink(missing_ok=True)
+    inputs = {f"face pack {name}": sha256 for name, sha256 in analyser.weights_sha256().items()}
+    evidence(inputs | {"table": sha256_file(out)}).write_beside(out)  # the table has the hash of every image
     return table
 
 

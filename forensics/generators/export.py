@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from forensics.core.errors import CheckpointError
+from forensics.core.evidence import evidence, recorded
 from forensics.core.files import replacing, sha256_file
 from forensics.generators.base import Generator
 
@@ -31,6 +32,7 @@ class _Synthesis(nn.Module):
         return self.generator.synthesize(ws)
 
 
+@recorded
 def export_onnx(generator: Generator, out: Path) -> dict[str, Any]:
     """Write `generator`'s synthesis to `out` and compare it with ours on two ws.
 
@@ -63,6 +65,7 @@ def export_onnx(generator: Generator, out: Path) -> dict[str, Any]:
             raise CheckpointError(
                 f"{out}: ONNX Runtime's image differs by {error:.1e}, more than {TOLERANCE:.0e}"
             )
+    evidence({"weights": generator.weights_sha256} if generator.weights_sha256 else {}).write_beside(out)
     return {
         "path": str(out),
         "sha256": sha256_file(out),

@@ -85,7 +85,7 @@ def test_impossible_requests(tree: Path, tmp_path: Path) -> None:
     assert isinstance(device.exception, ForensicsError)
     kind = CliRunner().invoke(app, [out, str(tree), "--kind", "oracle"])
     assert isinstance(kind.exception, ForensicsError)
-    assert "choose one of cnn, discriminator" in str(kind.exception)
+    assert "choose one of clip, cnn, discriminator" in str(kind.exception)
     assert not Path(out).exists()
 
 

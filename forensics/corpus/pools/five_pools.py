@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from forensics.core.errors import CorpusError
-from forensics.core.files import write_json
+from forensics.core.evidence import evidence, recorded
+from forensics.core.files import sha256_bytes, write_json
 from forensics.core.terminal import note, printable, progress
 from forensics.core.untrusted import read_json
 from forensics.corpus.items import Item, list_items
@@ -137,6 +138,7 @@ def read_pools(path: Path) -> Places:
     return places
 
 
+@recorded
 def make_pools(corpora: Sequence[Path], out: Path, rules: Rules, faces: KnowsPersons | None = None) -> int:
     """Split `corpora` and write `out`; the number of files that could not be read."""
     listing = list_items(corpora)
@@ -150,6 +152,11 @@ def make_pools(corpora: Sequence[Path], out: Path, rules: Rules, faces: KnowsPer
         note(f"error: {item.path}: cannot be read, or was altered since its corpus was listed")
     pack = {"name": faces.pack, "sha256": faces.weights_sha256()} if faces is not None else None
     write_json(out, split_corpora(listing.items, found, rules, pack))
+    inputs = {"images": sha256_bytes("\n".join(sorted(read)).encode())}
+    inputs |= {
+        f"face pack {name}": sha256 for name, sha256 in (faces.weights_sha256() if faces else {}).items()
+    }
+    evidence(inputs, {"seed": rules.seed}).write_beside(out)
     return len(listing.failures) + len(unread)
 
 
