@@ -106,6 +106,25 @@ def test_errors_come_before_anything_is_made(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_dry_run_prints_the_recipe_and_makes_nothing(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    done = CliRunner().invoke(app, ["train", str(out), "--preset", "own-64", "--batch", "8", "--dry-run"])
+    assert done.exit_code == 0, done.output
+    shown = json.loads(done.stdout)
+    assert (shown["kimg"], shown["options"]["batch"], len(shown["options"]["phases"])) == (27, 8, 5)
+    assert shown["start"]["preset"] == "stylegan2-128-glo"
+    assert shown["ending"]["mean_of_kimg"] == [24, 25, 26, 27]
+    assert shown["expected"]["kid"] == pytest.approx(0.0069, abs=1e-4)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("arguments", [[], ["run"]])
+def test_a_run_needs_a_folder_and_images(arguments: list[str]) -> None:
+    result = CliRunner().invoke(app, ["train", *arguments])
+    assert isinstance(result.exception, ForensicsError)
+    assert "train needs" in str(result.exception)
+
+
 def test_fine_tune_with_classes_and_metrics(data: Path, tmp_path: Path) -> None:
     """Two runs: one that makes a conditional network, one that goes on from it with part of D frozen."""
     for k, path in enumerate(sorted(data.iterdir())):

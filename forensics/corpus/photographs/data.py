@@ -31,11 +31,13 @@ class TrainingImages:
         return x.to(torch.float32) / 127.5 - 1
 
     def with_mirrored(self, places: np.ndarray) -> Tensor:
-        """Images at `places` of twice as many: the second half are the mirror images. As `batch` returns them."""
+        """Images at `places` int64 [n] of twice as many, of which the second half are the mirror images: float32
+        [n, 3, r, r] in [-1, 1]."""
         return self.batch(places % len(self), places >= len(self))
 
     def in_batches(self, *, mirror: bool, size: int = 32) -> Iterator[Tensor]:
-        """All images, `size` at a time, and with `mirror` their mirror images after them."""
+        """All images, `size` at a time, and with `mirror` their mirror images after them: float32 [n, 3, r, r] in
+        [-1, 1]."""
         n = len(self) * (2 if mirror else 1)
         for start in range(0, n, size):
             yield self.with_mirrored(np.arange(start, min(start + size, n)))
@@ -52,7 +54,7 @@ class Sampler:
         self._epoch, self._order, self._flips = -1, np.empty(0, np.int64), np.empty(0, bool)
 
     def draw(self, position: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """(indices, mirrored) of draws position ... position + count - 1."""
+        """(indices int64 [n] from 0 on, mirrored bool [n]) of draws position ... position + count - 1."""
         chosen = [self._at(k) for k in range(position, position + count)]
         return np.array([c[0] for c in chosen]), np.array([c[1] for c in chosen])
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,7 +20,8 @@ from forensics.images import ImageFailure, resize
 
 
 def square(pixels: np.ndarray, resolution: int) -> np.ndarray:
-    """The centred square of a picture [h, w, 3], resized to `resolution` pixels a side (bicubic)."""
+    """The centred square of a picture uint8 [h, w, 3], its range kept, resized to `resolution` pixels a side
+    (bicubic)."""
     h, w = pixels.shape[:2]
     side = min(h, w)
     top, left = (h - side) // 2, (w - side) // 2
@@ -29,7 +29,8 @@ def square(pixels: np.ndarray, resolution: int) -> np.ndarray:
 
 
 def shorter_side(pixels: np.ndarray, resolution: int) -> np.ndarray:
-    """A picture [h, w, 3] with its shorter side resized to `resolution` (bilinear), then its centred square.
+    """A picture uint8 [h, w, 3], its range kept, with its shorter side resized to `resolution` (bilinear), then its
+    centred square.
 
     What torchvision's Resize and CenterCrop do one after the other.
     """
@@ -124,9 +125,16 @@ def _cached(cache: Path, key: str) -> TrainingImages | None:
 
 def _keep(cache: Path, key: str, images: TrainingImages) -> None:
     rejected = np.array([list(r) for r in images.rejected], dtype=np.str_).reshape(-1, 2)
-    arrays: dict[str, Any] = {"pixels": images.pixels, "labels": images.labels, "rejected": rejected}
+    classes = np.array(images.classes, np.str_)
     with replacing(cache) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, key=np.array(key), classes=np.array(images.classes, np.str_), **arrays)
+        np.savez(
+            stream,
+            key=np.array(key),
+            pixels=images.pixels,
+            labels=images.labels,
+            rejected=rejected,
+            classes=classes,
+        )
 
 
 def _listing_key(sources: Sequence[Source], resolution: int, framing: str) -> str:

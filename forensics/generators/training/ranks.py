@@ -32,14 +32,14 @@ class Ranks:
         return self.rank == 0
 
     def share(self, batch: Tensor, dim: int = 0) -> Tensor:
-        """This rank's samples of `batch` along `dim`."""
+        """This rank's samples of `batch`, float32 [n, ...] of any range, along `dim`."""
         if self.size == 1:
             return batch
         mine = torch.arange(self.rank, batch.shape[dim], self.size, device=batch.device)
         return batch.index_select(dim, mine)
 
     def mean(self, value: Tensor) -> Tensor:
-        """The mean of `value` over the ranks."""
+        """The mean over the ranks of `value`, float32 [n, ...] or a scalar, any range."""
         if self.size > 1:
             value = value.clone()
             dist.all_reduce(value)

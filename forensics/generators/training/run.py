@@ -24,7 +24,7 @@ from forensics.generators.training.presets import find_preset, resolve
 from forensics.generators.training.presets.ending import check_ending, finish
 from forensics.generators.training.ranks import join_ranks, leave_ranks, rank_device
 from forensics.generators.training.trainer import Trainer
-from forensics.generators.training.transfer import begin_with, fitted, read_start
+from forensics.generators.training.transfer import begin_with, fitted, read_start, unused_options
 
 START = "start"  # folder of the run whose weights a recipe begins with
 
@@ -213,6 +213,8 @@ def _begin(trainer: Trainer, start: Checkpoint | None) -> None:
     elif start is not None:
         for line in begin_with(start, trainer.G, trainer.G_ema, trainer.D):
             note(f"{start.path}: {line}")
+        for name, value in unused_options(start).items():
+            note(f"{start.path}: was made with {name} = {value!r}, which is no option here: not used")
     codes = trainer.terms.codes
     if codes is not None and not codes.placed and trainer.ranks.leads:
         note("giving every photograph its latent: on a CPU a minute or more before the first iteration")

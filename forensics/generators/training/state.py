@@ -70,7 +70,7 @@ class Parts:
     optimisers: Sequence[tuple[str, torch.optim.Optimizer]]
 
     def tensors(self) -> dict[str, Tensor]:
-        """Their state, as `restore` takes it."""
+        """Their state by name, as `restore` takes it: float32 for most, of any shape [n, ...] and range."""
         tensors: dict[str, Tensor] = {}
         for name, module in self.modules:
             tensors |= module_tensors(name, module)
@@ -87,7 +87,7 @@ class Parts:
 
 
 def module_tensors(prefix: str, module: nn.Module) -> dict[str, Tensor]:
-    """The module's state dict, names prefixed."""
+    """The module's state dict, names prefixed: tensors of any shape [n, ...], dtype (float32 for most) and range."""
     return {f"{prefix}/{k}": v.detach().contiguous() for k, v in module.state_dict().items()}
 
 
@@ -102,7 +102,7 @@ def restore_module(prefix: str, module: nn.Module, tensors: dict[str, Tensor]) -
 
 
 def optimiser_tensors(prefix: str, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Adam's moments and step counts, by parameter index."""
+    """Adam's moments and step counts, float32 [n, ...] of any range, by parameter index."""
     state = optimiser.state_dict()["state"]
     return {f"{prefix}/{i}/{name}": t.contiguous() for i, entry in state.items() for name, t in entry.items()}
 

@@ -73,7 +73,7 @@ class GradientSteps:
         self.blur_sigma = 0.0
 
     def critic(self, shown: LabelledImages) -> Tensor:
-        """Logits float32 [n, 1], any range, of images in about [-1, 1] as the discriminator has them: blurred,
+        """Logits float32 [n, 1], any range, of images in [-1, 1] or near it as the discriminator has them: blurred,
         augmented."""
         images = self.pipe(blurred(shown.images, self.blur_sigma))
         logits: Tensor = (
@@ -84,7 +84,7 @@ class GradientSteps:
     def fakes(
         self, n: int, labels: Tensor | None = None, *, track_w_avg: float | None = None
     ) -> tuple[Tensor, Tensor]:
-        """This rank's share of n images float32 [n, c, h, w] in about [-1, 1], and their ws [n, num_ws, w_dim].
+        """This rank's share of n images float32 [n, c, h, w] in [-1, 1] or near it, and their ws [n, num_ws, w_dim].
 
         From fresh latents with style mixing. Below 1, `lowest_psi` truncates each to a psi of its own: discriminators
         ask faces near w_avg, too, to be as real and as various as photographs, which at psi 1 alone they do not.

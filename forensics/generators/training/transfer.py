@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from forensics.core.errors import CheckpointError
 from forensics.generators.checkpoints import Checkpoint, NetworkState, read_checkpoint
 from forensics.generators.training.networks import is_trainable
-from forensics.generators.training.options import TrainingOptions, check
+from forensics.generators.training.options import TrainingOptions, check, without_effect
 
 _FIELDS_OF_GENERATOR = ("z_dim", "w_dim", "c_dim", "channel_base", "channel_max", "num_mapping_layers")
 
@@ -38,6 +38,12 @@ def read_start(path: Path) -> Checkpoint:
     if not {"G", "G_ema"} & set(checkpoint.networks):
         raise CheckpointError(f"{path}: no generator inside to train on; give a file with G or G_ema")
     return checkpoint
+
+
+def unused_options(checkpoint: Checkpoint) -> dict[str, object]:
+    """What the card of the weights says beyond today's options, by name: it has no effect on a run that begins here."""
+    saved = checkpoint.card.get("options")
+    return without_effect(saved) if isinstance(saved, dict) else {}
 
 
 def fitted(options: TrainingOptions, checkpoint: Checkpoint) -> TrainingOptions:

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from forensics.corpus.photographs.data import TrainingImages
+from forensics.generators.training import state
 from forensics.generators.training.monitoring.curves import curve_drawers
 from forensics.generators.training.monitoring.log import TrainingLog
 from forensics.generators.training.presets import resolve
@@ -158,6 +159,22 @@ def test_a_run_with_everything_the_projected_network_serves_goes_on_alike(
     for (name, one), (_, two) in zip(whole._parts().modules, second._parts().modules, strict=True):
         states = one.state_dict(), two.state_dict()
         assert [k for k in states[0] if not torch.equal(states[0][k], states[1][k])] == [], name
+
+
+@pytest.mark.parametrize(
+    ("before", "today"),
+    [
+        ("anchors/codes", "glo/codes"),
+        ("P/judges.0.0.bias", "P/heads.0.0.bias"),
+        ("P/faces.judges.0.0.bias", "P/faces.heads.0.0.bias"),
+        ("identity/made", "identity/queue"),
+        ("G/synthesis.b4.const", "G/synthesis.b4.const"),
+    ],
+)
+def test_tensors_of_earlier_releases_have_todays_names(before: str, today: str, tmp_path: Path) -> None:
+    facts = state.Facts(1, 4, {}, "", (0.0, 0), 0.0)
+    state.save(tmp_path / "s", state.Snapshot({before: torch.zeros(1)}, facts))
+    assert list(state.load(tmp_path / "s").tensors) == [today]
 
 
 def test_the_seed_decides_the_weights(images: TrainingImages, tmp_path: Path) -> None:

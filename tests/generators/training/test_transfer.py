@@ -89,6 +89,22 @@ def test_fine_tuning_is_one_call_and_resumes(weights: Path, photographs: Path, t
     assert 0 < distance < 0.5 * original.synthesize(original.map(z)).abs().mean()
 
 
+def test_options_of_another_release_in_a_card_are_named_and_not_used(
+    weights: Path, photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = {"truncation_weight": 2.0, "plain_weight": 0.5, "inner_weight": 0.0}
+    start = tmp_path / "old.safetensors"
+    write_native(start, read_start(weights).networks, {"options": old, "kimg": 1.0})
+    request = Request([photographs], "stylegan2-ada", {"batch": 4}, kimg=0.004, start=start, device="cpu")
+    summary = run_training(tmp_path / "run", request)
+    assert summary is not None
+    assert summary.options.losses.adversarial_weight == 1
+    said = capsys.readouterr().err
+    assert "old.safetensors: was made with truncation_weight = 2.0, which is no option here: not used" in said
+    assert "plain_weight" not in said
+    assert "inner_weight" not in said
+
+
 def test_a_file_without_a_generator(tmp_path: Path) -> None:
     torch.manual_seed(0)
     path = tmp_path / "d.safetensors"

@@ -21,7 +21,7 @@ class AdaController:
         self.sign_sum, self.sign_count = 0.0, 0
 
     def observe(self, real_logits: Tensor) -> None:
-        """Take in the discriminator's outputs on real images."""
+        """Take in the discriminator's outputs on real images, float32 [n, 1], any range."""
         self.sign_sum += float(real_logits.detach().sign().sum())
         self.sign_count += real_logits.numel()
 

@@ -15,7 +15,7 @@ _SHIFT, _HOLE = 0.125, 0.5
 def diff_augmented(images: Tensor) -> Tensor:
     """Each image with brightness, saturation and contrast changed, moved by up to an eighth, half its side cut out.
 
-    Images float32 [n, 3, h, w] in about [-1, 1], from torch's random stream.
+    Images float32 [n, 3, h, w] in [-1, 1] or near it, from torch's random stream.
     """
     n, _, height, width = images.shape
     draw = torch.rand(7, n, 1, 1, 1, device=images.device)

@@ -1,6 +1,6 @@
 """Adaptive discriminator augmentation: the non-leaking pipeline of 18 transforms.
 
-Images float32 [n, 3, h, w] in about [-1, 1]. Each transform is drawn for each image with probability strength x p;
+Images float32 [n, 3, h, w] in [-1, 1] or near it. Each transform is drawn for each image with probability strength x p;
 the geometric ones become one inverse matrix G_inv and a single resampling between two orthogonal wavelet filters,
 the colour ones one 4 x 4 matrix. Linear in the image, so twice differentiable.
 
@@ -131,7 +131,9 @@ class AugmentPipe(nn.Module):
         return on and float(self.p) > 0
 
     def forward(self, images: Tensor, quantile: float | None = None) -> Tensor:
-        """Augmented images; with `quantile` every draw is that quantile and every transform fires (for tests)."""
+        """Augmented images float32 [n, 3, h, w], any range.
+
+        With `quantile` every draw is that quantile and every transform fires (for tests)."""
         if quantile is None and not self.active:
             return images
         draws = _Draws(images.shape[0], self.p, quantile)

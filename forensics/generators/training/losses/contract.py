@@ -44,7 +44,7 @@ class Adversarial(Protocol):
     takes_r1: bool  # whether R1 goes with it
 
     def generator_loss(self, logits: Tensor) -> Tensor:
-        """Loss, a scalar, of logits float32 [n, 1] (unbounded) of generated images."""
+        """Loss, a scalar, of logits float32 [n, 1], any range, of generated images."""
 
     def discriminator_step(
         self, critic: Critic, real: LabelledImages, fake: LabelledImages

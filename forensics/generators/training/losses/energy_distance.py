@@ -36,7 +36,7 @@ CARD = Card(
 class EnergyDistance(nn.Module):
     """Energy distance of generated images to all training images, over features of a fixed network.
 
-    `extract` makes features float32 [n, d] of images float32 [n, 3, h, w] in about [-1, 1], both on `device`.
+    `extract` makes features float32 [n, d] of images float32 [n, 3, h, w] in [-1, 1] or near it, both on `device`.
     Generated images are compared with the last 512 before them, too, as they were then: a batch alone says little of
     how a generator varies. Those are state that a run carries; the photographs' features are made anew at each start.
     """
@@ -64,14 +64,14 @@ class EnergyDistance(nn.Module):
         self.register_buffer("count", torch.zeros([], dtype=torch.int64))
 
     def features(self, images: Tensor) -> Tensor:
-        """Features float32 [n, d] of images [n, 3, h, w] in about [-1, 1], in the photographs' deviations from their
-        mean."""
+        """Features float32 [n, d] of images [n, 3, h, w] in [-1, 1] or near it, in the photographs' deviations from
+        their mean."""
         return (self._extract[0](images) - self.center) / self.spread
 
     def loss(self, fake: Tensor) -> Tensor:
         """2 E|x - r| - 2 E|x - x'| over features, a float32 scalar [], divided by the root of their number.
 
-        `fake` is float32 [n, 3, h, w] in about [-1, 1]; its features join the queue for later calls.
+        `fake` is float32 [n, 3, h, w] in [-1, 1] or near it; its features join the queue for later calls.
 
         Its gradient is that of the energy distance 2 E|x - r| - E|x - x'| - E|r - r'|, where x' too would move.
         """

@@ -35,7 +35,7 @@ class Lite0Features:
     def tapped(self, images: Tensor) -> list[Tensor]:
         """Features [n, c, side / 4 ... side / 32] at four scales, finest first, each about of unit deviation.
 
-        Images float32 [n, 3, h, w] in about [-1, 1].
+        Images float32 [n, 3, h, w] in [-1, 1] or near it.
         """
         x = F.interpolate(images, (self.side, self.side), mode="bilinear", antialias=True)
         x = x.contiguous(memory_format=torch.channels_last)
@@ -48,8 +48,8 @@ class Lite0Features:
         return tapped
 
     def pooled(self, images: Tensor, sides: Sequence[int] = (1, 1, 2, 2)) -> Tensor:
-        """The features of images float32 [n, 3, h, w] in about [-1, 1] as one vector an image, float32 [n, d]: means
-        over a grid of `sides` fields a side, finest scale first (d = 1792 by default)."""
+        """The features of images float32 [n, 3, h, w] in [-1, 1] or near it as one vector an image, float32 [n, d]:
+        means over a grid of `sides` fields a side, finest scale first (d = 1792 by default)."""
         with torch.autocast(images.device.type, torch.bfloat16, enabled=uses_bfloat16(str(images.device))):
             tapped = self.tapped(images)
         return torch.cat(

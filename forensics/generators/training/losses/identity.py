@@ -49,6 +49,7 @@ class FaceDescriptors(nn.Module):
         self.deviations = [deviation for _, deviation in chosen]
 
     def forward(self, images: Tensor) -> Tensor:
+        """Descriptors float32 [n, d], any range, of images float32 [n, 3, h, w] in [-1, 1]."""
         each = zip(self.networks, self.deviations, strict=True)
         return torch.cat([network(images) / deviation for network, deviation in each], dim=1)
 

@@ -38,7 +38,7 @@ CARD = Card(
 
 @register("loss", "projected", CARD)
 class ProjectedDiscriminator(nn.Module):
-    """Four discriminators over fixed features. Images float32 [n, 3, h, w] in about [-1, 1].
+    """Four discriminators over fixed features. Images float32 [n, 3, h, w] in [-1, 1] or near it.
 
     The random mixing is a function of `seed`; the feature network is left out of the state. With `vision_aided` three
     more see the features of a face network.
@@ -56,7 +56,7 @@ class ProjectedDiscriminator(nn.Module):
     def features(self, images: Tensor) -> list[Tensor]:
         """Mixed features, finest first: [n, 64, side / 4, side / 4] to [n, 64, side / 32, side / 32], any range.
 
-        Images float32 [n, 3, h, w] in about [-1, 1].
+        Images float32 [n, 3, h, w] in [-1, 1] or near it.
         """
         tapped = self.fixed.tapped(images)
         mixed: list[Tensor] = []
@@ -68,7 +68,7 @@ class ProjectedDiscriminator(nn.Module):
         return mixed
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits float32 [n, 4], one a scale, the finest first, or [n, 7]; each call augments at random.
+        """Logits float32 [n, 4], any range, one a scale, the finest first, or [n, 7]; each call augments at random.
 
         Computed in bfloat16 where the machine multiplies that faster: a quarter off on a CPU with AMX.
         """
@@ -81,10 +81,10 @@ class ProjectedDiscriminator(nn.Module):
         return torch.cat(logits, dim=1).float()
 
     def generator_loss(self, fake: Tensor) -> Tensor:
-        """-mean logit, summed over the scales: a float32 scalar [] of fakes [n, 3, h, w] in about [-1, 1]."""
+        """-mean logit, summed over the scales: a float32 scalar [] of fakes [n, 3, h, w] in [-1, 1] or near it."""
         logits: Tensor = self(fake)
         return -logits.mean(dim=0).sum()
 
     def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Hinge loss, summed over the scales: a float32 scalar [] of images [n, 3, h, w] in about [-1, 1]."""
+        """Hinge loss, summed over the scales: a float32 scalar [] of images [n, 3, h, w] in [-1, 1] or near it."""
         return (F.relu(1 - self(real)) + F.relu(1 + self(fake))).mean(dim=0).sum()

@@ -27,7 +27,7 @@ CARD = Card(
 
 @register("loss", "vision-aided", CARD)
 class VisionAided(nn.Module):
-    """Logits float32 [n, 3] of images float32 [n, 3, h, w] in about [-1, 1] framed as FFHQ is.
+    """Logits float32 [n, 3] of images float32 [n, 3, h, w] in [-1, 1] or near it framed as FFHQ is.
 
     The images are not moved as far as for other scales, for the network expects each part of a face in its place.
     """
@@ -43,6 +43,7 @@ class VisionAided(nn.Module):
         self.heads = feature_heads([side for _, side, _ in face_descriptor.TAPPED], seed)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Logits float32 [n, 3], any range, of images float32 [n, 3, h, w] in [-1, 1]; each call augments at random."""
         draw = torch.rand(5, len(images), 1, 1, 1, device=images.device)
         shown = viewed(coloured(images, draw[:3]), drawn_views(len(images), images.device))
         shown = shown * cutout(draw[3], draw[4], *images.shape[2:])
