@@ -13,7 +13,7 @@ from torch import Tensor
 from forensics.explore.settings import LatentShape, Settings
 from forensics.explore.walk_path import WalkPath
 from forensics.generators.base import Generator
-from forensics.generators.pruning.pruning import MagnitudePruner
+from forensics.generators.pruning.magnitude import MagnitudePruner
 from forensics.generators.pruning.weights import weight_layers
 from forensics.generators.w_statistics import w_statistics
 from forensics.images import encode_png

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from forensics.images import encode_png
 from forensics.report import plots
 from forensics.report.images import Pixels, jpeg_uri, thumbnail
 from forensics.report.page import data_uri
+from forensics.report.rows import Row, columns_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,14 +33,13 @@ class Exhibits:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def table(self, name: str, rows: Sequence[Mapping[str, Any]], first: Sequence[str] = ()) -> None:
-        """Write `rows` to `name`.csv; columns are the keys of the rows in order of sight, those of `first` before."""
-        seen = dict.fromkeys(key for row in rows for key in row)
-        columns = list(dict.fromkeys([*(key for key in first if key in seen), *seen]))
+    def table(self, name: str, rows: Sequence[Row], first: Sequence[str] = ()) -> None:
+        """Write `rows` to `name`.csv; columns are the fields of the rows, those of `first` before the others."""
+        columns = columns_of(rows, first)
         buffer = io.StringIO()
-        writer = csv.DictWriter(buffer, columns, restval="", lineterminator="\n")
+        writer = csv.DictWriter(buffer, columns, restval="", lineterminator="\n", extrasaction="ignore")
         writer.writeheader()
-        writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
+        writer.writerows({key: _cell(value) for key, value in row.cells().items()} for row in rows)
         write_text(self.folder / f"{name}.csv", buffer.getvalue())
 
     def figure(self, name: str, drawing: Figure) -> str:
@@ -52,12 +52,12 @@ class Exhibits:
         return data_uri(data, "image/svg+xml")
 
     def sheet(self, name: str, pixels: Pixels, quality: int = 88) -> str:
-        """Write `name`.png at full size and return a JPEG of at most 1100 px as a data: URI."""
+        """Write `pixels`, uint8 [h, w, 3], to `name`.png; return a JPEG of at most 1100 px a side as a data: URI."""
         write_bytes(self.folder / f"{name}.png", encode_png(pixels))
         return jpeg_uri(thumbnail(pixels, _SHEET_PX), quality)
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> object:
     if isinstance(value, (bool, np.bool_)):
         return str(bool(value)).lower()
     if isinstance(value, (float, np.floating)):

@@ -64,9 +64,9 @@ def signed(value: float, digits: int = 2) -> str:
     return ("+" if value > 0 else MINUS) + text
 
 
-def number(value: float, digits: int = 3) -> str:
-    """A number with a true minus, or a dash where there is none (NaN)."""
-    if np.isnan(value):
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with a true minus, or a dash where there is none (None, NaN)."""
+    if value is None or np.isnan(value):
         return "–"
     if np.isinf(value):
         return "∞" if value > 0 else MINUS + "∞"

@@ -8,6 +8,7 @@ bytes: no date, no random ids.
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -105,3 +106,35 @@ def svg(drawing: Figure) -> bytes:
 def svg_uri(drawing: Figure) -> str:
     """The figure as a data: URI."""
     return data_uri(svg(drawing), "image/svg+xml")
+
+
+def panels(drawing: Figure, count: int, columns: int = 2, **options: Any) -> list[Axes]:
+    """`count` axes in rows of `columns`, instead of those the figure has; a last row that is short is as wide as the
+    others, so that no half of it is blank."""
+    drawing.clear()
+    columns = max(1, min(columns, count))
+    lines = -(-count // columns)
+    last = count - columns * (lines - 1)
+    wide = math.lcm(columns, last)
+    grid = drawing.add_gridspec(lines, wide)
+    axes: list[Axes] = []
+    for k in range(count):
+        line, place = divmod(k, columns)
+        span = wide // (columns if line < lines - 1 else last)
+        shared = {name: axes[0] for name in options if axes and options[name]}
+        axes.append(drawing.add_subplot(grid[line, place * span : (place + 1) * span], **shared))
+    return axes
+
+
+def legend_above(drawing: Figure, axes: Axes, columns: int = 4) -> None:
+    """The legend of `axes` above all panels, where no curve can run through it."""
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        drawing.legend(handles, labels, loc="outside upper left", ncols=min(columns, len(handles)))
+
+
+def legend_below(drawing: Figure, axes: Axes, columns: int = 4) -> None:
+    """The legend of `axes` below all panels."""
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        drawing.legend(handles, labels, loc="outside lower left", ncols=min(columns, len(handles)))

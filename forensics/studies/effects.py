@@ -1,4 +1,4 @@
-"""What a change in a generator or a latent does to the same images: pixels, features, and the discriminator's opinion.
+"""What a change in a generator or a latent does to the same images: pixels, features, probability of real.
 
 All are means over the images, each compared with the unchanged image of the same latent.
 """
@@ -6,7 +6,7 @@ All are means over the images, each compared with the unchanged image of the sam
 from __future__ import annotations
 
 import functools
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,10 +14,34 @@ from torch import Tensor
 
 from forensics.images import resize
 from forensics.metrics.features import FeatureExtractor
+from forensics.report.rows import Row
 from forensics.studies.subject import Subject
 
 FEATURE_SIDE_PX = 64
 _LARGE_BATCH = 4  # at 224 px the maps of more images than these leave the processor's caches
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffectRow(Row):
+    """How far images are from the unchanged ones, means over them.
+
+    `d_probability`: of "real", by the discriminator (NaN without one); `pixel_change`: root mean square, grey levels of
+    255; `feature_distance`: 1 - cosine of EfficientNet-Lite0 features of the images at 64 px.
+    """
+
+    d_probability: float
+    pixel_change: float
+    feature_distance: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class LightRow(Row):
+    """Brightness and contrast (mean and deviation of the luminance) and colourfulness (mean distance of a pixel from
+    grey), in grey levels."""
+
+    brightness: float
+    contrast: float
+    colourfulness: float
 
 
 class Effects:
@@ -28,17 +52,16 @@ class Effects:
         self.pixels = subject.generator.to_uint8(reference).astype(np.float32)
         self.features = small_features(self.pixels.astype(np.uint8))
 
-    def measure(self, x: Tensor) -> dict[str, float]:
-        """`d_probability` (NaN without a discriminator), `pixel_change` (root mean square, grey levels of 255) and
-        `feature_distance` (1 - cosine of EfficientNet-Lite0 features of the images at 64 px)."""
-        made = self.subject.generator.to_uint8(x)
+    def measure(self, x: Tensor) -> EffectRow:
+        """How far `x` is from the reference, float32 [n, c, h, w] as synthesized."""
+        changed = self.subject.generator.to_uint8(x)
         probabilities = self.subject.probabilities(x)
-        change = np.sqrt(np.square(made.astype(np.float32) - self.pixels).mean(axis=(1, 2, 3)))
-        return {
-            "d_probability": float("nan") if probabilities is None else float(probabilities.double().mean()),
-            "pixel_change": float(change.mean(dtype=np.float64)),
-            "feature_distance": float(cosine_distance(small_features(made), self.features).mean()),
-        }
+        change = np.sqrt(np.square(changed.astype(np.float32) - self.pixels).mean(axis=(1, 2, 3)))
+        return EffectRow(
+            d_probability=float("nan") if probabilities is None else float(probabilities.double().mean()),
+            pixel_change=float(change.mean(dtype=np.float64)),
+            feature_distance=float(cosine_distance(small_features(changed), self.features).mean()),
+        )
 
 
 @functools.cache
@@ -53,8 +76,8 @@ def small_features(images: np.ndarray) -> np.ndarray:
     side = (FEATURE_SIDE_PX, FEATURE_SIDE_PX)
     sized = np.stack([resize(_rgb(image), side) for image in images])
     x = torch.from_numpy(sized).permute(0, 3, 1, 2).float()
-    found: np.ndarray = extractor().network((x - 127) / 128).mean(dim=(2, 3)).numpy()
-    return found
+    features: np.ndarray = extractor().network((x - 127) / 128).mean(dim=(2, 3)).numpy()
+    return features
 
 
 def kid_to(reference: np.ndarray, images: np.ndarray) -> float:
@@ -82,13 +105,12 @@ def cosine_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return distance
 
 
-def summary_of(images: np.ndarray) -> dict[str, Any]:
-    """Brightness and contrast (mean and deviation of the luminance, grey levels) and colourfulness (mean distance of a
-    pixel from grey, grey levels) of uint8 [n, h, w, c]."""
+def light_of(images: np.ndarray) -> LightRow:
+    """Brightness, contrast and colourfulness of uint8 [n, h, w, c]."""
     x = images.astype(np.float64)
     luminance = x.mean(axis=3)
-    return {
-        "brightness": float(luminance.mean()),
-        "contrast": float(luminance.std(axis=(1, 2)).mean()),
-        "colourfulness": float(np.sqrt(np.square(x - luminance[..., None]).mean(axis=3)).mean()),
-    }
+    return LightRow(
+        brightness=float(luminance.mean()),
+        contrast=float(luminance.std(axis=(1, 2)).mean()),
+        colourfulness=float(np.sqrt(np.square(x - luminance[..., None]).mean(axis=3)).mean()),
+    )

@@ -21,8 +21,9 @@ from forensics.core.weights import weights_file
 from forensics.corpus import Corpus
 from forensics.generators.architectures.stylegan2 import StyleGAN2Generator
 from forensics.generators.checkpoints import NetworkState, read_checkpoint, write_native
-from forensics.studies.monsters.options import MonsterOptions
-from forensics.studies.walks.page import WalkStudy, study_walk
+from forensics.studies.monsters.plan import MonsterPlan
+from forensics.studies.probes import ProbePlan
+from forensics.studies.walks.study import WalkPlan, study_walk
 
 FEW = ["--walks", "3", "-n", "20", "--step", "0.1", "--no-monsters", "--detector", "none"]
 
@@ -74,10 +75,10 @@ def test_two_networks_in_one_page(two: tuple[Path, dict[str, object]]) -> None:
     default, worse = summary["networks"]  # type: ignore[misc]
     assert default["network"] == "own-64"
     assert default["images"] == worse["images"] == 60
-    assert default["yield"] > worse["yield"] + 0.1
-    assert worse["yield_low"] <= worse["yield"] <= worse["yield_high"]
+    assert default["face_yield"] > worse["face_yield"] + 0.1
+    assert worse["yield_low"] <= worse["face_yield"] <= worse["yield_high"]
     comparisons = {c["measure"]: c for c in summary["comparisons"]}  # type: ignore[attr-defined]
-    assert comparisons["yield"]["difference"] == pytest.approx(worse["yield"] - default["yield"])
+    assert comparisons["yield"]["difference"] == pytest.approx(worse["face_yield"] - default["face_yield"])
     assert comparisons["confidence"]["p"] == pytest.approx(comparisons["confidence"]["p_least"])
     page = (out / "index.html").read_text()
     assert len(page) < 15e6
@@ -105,7 +106,7 @@ def test_faces_csv_lists_the_corpus(two: tuple[Path, dict[str, object]]) -> None
         assert corpus.verify() == []
         assert [r["sha256"] for r in rows] == [m.sha256 for m in corpus.manifest]
         found = sum(float(r["score"]) > 0 for r in rows) / len(rows)
-        assert found in [pytest.approx(n["yield"]) for n in summary["networks"]]  # type: ignore[attr-defined]
+        assert found in [pytest.approx(n["face_yield"]) for n in summary["networks"]]  # type: ignore[attr-defined]
         with (folder / "drift.csv").open(newline="") as stream:
             drift = list(csv.DictReader(stream))
         assert len(drift) == 60
@@ -121,14 +122,14 @@ def test_killed_and_run_again_is_the_same_bytes(
     program = f"""
 import os, signal
 from forensics.cli import app
-from forensics.studies.walks.faces import Eyes
-original, calls = Eyes.rows, []
+from forensics.studies.walks.faces import FaceExaminer
+original, calls = FaceExaminer.rows, []
 def rows(self, *arguments):
     calls.append(1)
     if len(calls) == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     return original(self, *arguments)
-Eyes.rows = rows
+FaceExaminer.rows = rows
 app({words!r})
 """
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -156,20 +157,21 @@ def test_again_makes_nothing_and_other_numbers_are_refused(
 
 
 def test_monsters_are_a_part_of_the_page(shared: Path, tmp_path: Path) -> None:
-    few = MonsterOptions(
+    few = MonsterPlan(
         random=2, mapped=2, components=1, dimensions=1, styles=1, max_radius=3.0, scan_step=1.0, halvings=1,
         map_angles=4, map_rings=1, steps=(1.0,), walks=1, walk_length=6, bank=4,
     )  # fmt: skip
     root = shared / "data" / "insightface"
-    study = WalkStudy(2, 12, 0.3, "s", pack="scrfd_mbf", pack_root=root, detector="default", monsters=few)
-    summary = study_walk(["own-64"], tmp_path, study)
+    plan = WalkPlan(walks=2, length=12, step=0.3, space="s")
+    probe = ProbePlan(str(root / "models" / "scrfd_mbf"), "default")
+    summary = study_walk(["own-64"], tmp_path, plan, probe, monsters=few)
     page = (tmp_path / "index.html").read_text()
     assert 'id="monsters"' in page
     assert "How far the face survives" in page
     assert "in standard deviations of each style" in page
     assert "log10 LR" in page
     assert (folders(tmp_path)[0] / "monsters" / "monsters.html").is_file()
-    assert summary["monsters"]["own-64"]["families"]
+    assert summary.monsters["own-64"].families
     with (tmp_path / "along.csv").open(newline="") as stream:
         assert float(next(csv.DictReader(stream))["log10_lr"])
 

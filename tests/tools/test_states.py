@@ -11,7 +11,9 @@ from forensics.core.errors import CheckpointError
 from forensics.core.weights import weights_file
 from forensics.generators.checkpoints import read_checkpoint
 from forensics.images import find_images
-from forensics.studies.equilibrium.measurement import EquilibriumPlan, equilibrium_rows
+from forensics.studies.equilibrium.measurement import EquilibriumPlan
+from forensics.studies.equilibrium.study import EquilibriumStudy
+from forensics.studies.machine import finish_parts
 from tools.states.__main__ import FOLDER
 from tools.states.packing import pack, unpack
 
@@ -29,8 +31,9 @@ def test_the_study_orders_them_before_what_ships(
     for path in find_images([shared / "data" / "faces256" / "val" / "real"])[0][:40]:
         (folder / path.name).symlink_to(path.resolve())
     snapshots = [weights_file("own-64"), middle, early]
-    rows = equilibrium_rows(snapshots, folder, tmp_path / "out", EquilibriumPlan(images=40))
-    assert [row["kimg"] for row in rows] == [24, 108, 273]
+    study = EquilibriumStudy(tuple(snapshots), tmp_path / "out", folder, EquilibriumPlan(images=40))
+    finish_parts(study)
+    assert [row.kimg for row in study.table()] == [24, 108, 273]
 
 
 def test_what_is_packed_comes_back_within_half_a_step(tmp_path: Path, middle: Path) -> None:

@@ -32,9 +32,9 @@ def inspect(
 
     facts = inspect_file(file)
     if weights is not None:
-        from forensics.studies.weights.weights_page import write_weight_statistics
+        from forensics.studies.weights.page import write_weight_statistics
 
-        facts["weights"] = write_weight_statistics(file, weights)
+        facts["weights"] = write_weight_statistics(file, weights).to_json()
     lines = list(described(facts))
     if weights is not None:
         lines.append(f"report    {weights / 'weights.html'}")

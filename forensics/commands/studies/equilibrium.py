@@ -33,9 +33,9 @@ def equilibrium(
     """Histograms of what the discriminator says of photographs and of generated images, with their overlap."""
     from forensics.core.terminal import print_summary
     from forensics.studies.equilibrium.measurement import EquilibriumPlan
-    from forensics.studies.equilibrium.page import study_equilibrium, summary_lines
-    from forensics.studies.resumable import usual_workers
+    from forensics.studies.equilibrium.study import study_equilibrium
+    from forensics.studies.machine import usual_workers
 
     plan = EquilibriumPlan(images, seed, device)
     summary = study_equilibrium(snapshots, out, data, plan, workers=workers or usual_workers(device))
-    print_summary(summary, summary_lines(summary), as_json=json)
+    print_summary(summary.to_json(), summary.lines(), as_json=json)

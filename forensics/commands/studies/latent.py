@@ -45,13 +45,23 @@ def latent(
 ) -> None:
     """Scale w and z, and rank what each dimension of w does; tables, sheets of images and a page."""
     from forensics.core.terminal import print_summary
-    from forensics.studies.latent.page import single_dimensions, summary_lines, write_latent
+    from forensics.studies.latent.study import move_dimensions, study_latent
     from forensics.studies.latent.sweeps import LatentPlan
-    from forensics.studies.resumable import usual_workers
+    from forensics.studies.machine import usual_workers
 
-    plan = LatentPlan(images, seed, delta, pack_asked_for(pack, pack_root), device, detector)
+    plan = LatentPlan(
+        images=images,
+        seed=seed,
+        delta=delta,
+        face_pack=pack_asked_for(pack, pack_root),
+        device=device,
+        detector=detector,
+    )
     if dim:
-        summary = single_dimensions(file, dim, out, plan)
-    else:
-        summary = write_latent(file, out, plan, workers=workers or usual_workers(device))
-    print_summary(summary, summary_lines(summary), as_json=json)
+        row = move_dimensions(file, dim, out, plan).to_json()
+        print_summary(
+            row, [f"{name:<18}{value}" for name, value in row.items() if value is not None], as_json=json
+        )
+        return
+    summary = study_latent(file, out, plan, workers=workers or usual_workers(device))
+    print_summary(summary.to_json(), summary.lines(), as_json=json)

@@ -50,13 +50,13 @@ def monsters(
 ) -> None:
     """Search many directions for the first image without a face; map, walks, galleries, and the detector's rates."""
     from forensics.core.terminal import print_summary
-    from forensics.detectors.loading import load_detector
-    from forensics.faces.analyser import load_faces
-    from forensics.generators.base import load_generator
-    from forensics.studies.monsters.page import MonsterOptions, study_monsters, summary_lines
-    from forensics.studies.resumable import usual_workers
+    from forensics.faces.analyser import pack_folder
+    from forensics.studies.machine import usual_workers
+    from forensics.studies.monsters.plan import MonsterPlan
+    from forensics.studies.monsters.study import study_monsters
+    from forensics.studies.probes import ProbePlan
 
-    options = MonsterOptions(
+    plan = MonsterPlan(
         seed=seed,
         threshold=threshold,
         random=random,
@@ -65,11 +65,10 @@ def monsters(
         dimensions=dimensions,
         styles=styles,
         max_radius=max_radius,
-        steps=tuple(step) if step else MonsterOptions.steps,
+        steps=tuple(step) if step else MonsterPlan.steps,
         walks=walks,
-        workers=workers or usual_workers(device),
+        device=device,
     )
-    generator, faces = load_generator(file, device), load_faces(pack, pack_root)
-    judge = None if detector == "none" else load_detector(detector)
-    summary = study_monsters(generator, faces, judge, out, options)
-    print_summary(summary, summary_lines(summary), as_json=json)
+    probe = ProbePlan(str(pack_folder(pack, pack_root)), None if detector == "none" else detector)
+    summary = study_monsters(file, out, plan, probe, workers=workers or usual_workers(device))
+    print_summary(summary.to_json(), summary.lines(), as_json=json)

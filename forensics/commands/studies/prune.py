@@ -64,22 +64,46 @@ def prune(
 ) -> None:
     """Sweep a pruning threshold over all weights, each layer and each block, take channels out; tables and a page."""
     from forensics.core.terminal import print_summary
-    from forensics.studies.resumable import usual_workers
-    from forensics.studies.weights.channel_page import channels_out
-    from forensics.studies.weights.pruning_page import single_threshold, summary_lines, write_pruning
-    from forensics.studies.weights.pruning_sweep import SweepPlan
+    from forensics.studies.channels.study import ChannelPlan, one_share
+    from forensics.studies.machine import usual_workers
+    from forensics.studies.pruning.study import single_threshold, study_pruning
+    from forensics.studies.pruning.sweep import SweepPlan
 
-    plan = SweepPlan(
-        stop, steps, every, images, seed, space, pack_asked_for(pack, pack_root), detector, device
-    )
     if threshold is not None and (channels is not None or save is not None):
         raise ForensicsError("give --threshold or --channels (with --save), not both")
     if save is not None and channels is None:
         raise ForensicsError("--save writes a network less some channels: give --channels too")
+    face_pack = pack_asked_for(pack, pack_root)
     if channels is not None:
-        summary = channels_out(file, channels, ranking, plan, save)
-    elif threshold is not None:
-        summary = single_threshold(file, threshold, plan)
-    else:
-        summary = write_pruning(file, out, plan, workers=workers or usual_workers(device))
-    print_summary(summary, summary_lines(summary), as_json=json)
+        latents = ChannelPlan(images=images, seed=seed, face_pack=face_pack, detector=detector, device=device)
+        facts = one_share(file, channels, ranking, latents, save).to_json()
+        print_summary(facts, _fact_lines(facts), as_json=json)
+        return
+    plan = SweepPlan(
+        images=images,
+        seed=seed,
+        face_pack=face_pack,
+        detector=detector,
+        device=device,
+        stop=stop,
+        steps=steps,
+        every=every,
+        space=space,
+    )
+    if threshold is not None:
+        facts = single_threshold(file, threshold, plan).to_json()
+        print_summary(facts, _fact_lines(facts), as_json=json)
+        return
+    summary = study_pruning(file, out, plan, workers=workers or usual_workers(device))
+    print_summary(summary.to_json(), summary.lines(), as_json=json)
+
+
+def _fact_lines(facts: dict[str, object]) -> list[str]:
+    """A row as lines for a terminal; what was not measured is left out."""
+    return [f"{name:<18}{_in_words(value)}" for name, value in facts.items() if value is not None]
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {inner}" for key, inner in value.items())
+    return format(value, ".6g") if isinstance(value, (int, float)) else str(value)

@@ -26,8 +26,11 @@ from forensics.commands.options import (
     WalkSeed,
     Workers,
 )
+from forensics.commands.studies.channels import channels
 from forensics.commands.studies.equilibrium import equilibrium
+from forensics.commands.studies.latent import latent
 from forensics.commands.studies.monsters import monsters
+from forensics.commands.studies.prune import prune
 
 app = typer.Typer(
     help="A published study, whole: tables, figures and one page. Each takes --out, --seed, --device and --json.",
@@ -57,16 +60,20 @@ def weights(
     from forensics.core.terminal import print_summary
     from forensics.faces.analyser import pack_if_any
     from forensics.studies.latent.sweeps import LatentPlan
-    from forensics.studies.resumable import usual_workers
-    from forensics.studies.weights.pruning_sweep import SweepPlan
-    from forensics.studies.weights.study import WeightStudy, study_weights, summary_lines
+    from forensics.studies.machine import usual_workers
+    from forensics.studies.pruning.sweep import SweepPlan
+    from forensics.studies.weights.study import WeightPlan, study_weights
 
     folder = pack_if_any(pack, pack_root)
-    faces, judge = None if folder is None else str(folder), None if detector == "none" else detector
-    pruning = SweepPlan(1.0, steps, every, images, seed, space, faces, judge, device)
-    study = WeightStudy(pruning, LatentPlan(min(images, 8), seed, delta, faces, device, judge))
-    summary = study_weights(file, out, study, workers=workers or usual_workers(device))
-    print_summary(summary, summary_lines(summary), as_json=json)
+    probed = {
+        "face_pack": None if folder is None else str(folder),
+        "detector": None if detector == "none" else detector,
+        "device": device,
+    }
+    pruning = SweepPlan(steps=steps, every=every, images=images, seed=seed, space=space, **probed)  # type: ignore[arg-type]
+    moved = LatentPlan(images=min(images, 8), seed=seed, delta=delta, **probed)  # type: ignore[arg-type]
+    summary = study_weights(file, out, WeightPlan(pruning, moved), workers=workers or usual_workers(device))
+    print_summary(summary.to_json(), summary.lines(), as_json=json)
 
 
 @app.command("walk")
@@ -102,16 +109,28 @@ def walk(
 ) -> None:
     """Walks from the mean of W, a face detector on every image: yield, identity, clusters (Riter & Flynn 2025)."""
     from forensics.core.terminal import print_summary
-    from forensics.studies.monsters.options import MonsterOptions
-    from forensics.studies.resumable import usual_workers
-    from forensics.studies.walks.page import WalkStudy, study_walk, summary_lines
+    from forensics.faces.analyser import pack_folder
+    from forensics.studies.machine import usual_workers
+    from forensics.studies.monsters.plan import MonsterPlan
+    from forensics.studies.probes import ProbePlan
+    from forensics.studies.walks.study import WalkPlan, study_walk
 
-    how = MonsterOptions(seed=seed, workers=workers or usual_workers(device)) if with_monsters else None
-    judge = None if detector == "none" else detector
-    study = WalkStudy(walks, n, step, space, direction, "const", seed, pack, pack_root, judge, device, how)
-    summary = study_walk(files or ["own-128"], out, study)
-    print_summary(summary, summary_lines(summary), as_json=json)
+    plan = WalkPlan(
+        walks=walks, length=n, step=step, space=space, direction=direction, seed=seed, device=device
+    )
+    summary = study_walk(
+        files or ["own-128"],
+        out,
+        plan,
+        ProbePlan(str(pack_folder(pack, pack_root)), None if detector == "none" else detector),
+        monsters=MonsterPlan(seed=seed, device=device) if with_monsters else None,
+        workers=workers or usual_workers(device),
+    )
+    print_summary(summary.to_json(), summary.lines(), as_json=json)
 
 
 app.command("monsters")(monsters)
 app.command("equilibrium")(equilibrium)
+app.command("pruning")(prune)
+app.command("channels")(channels)
+app.command("latent")(latent)

@@ -17,7 +17,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
@@ -52,12 +51,12 @@ class ChannelGroup:
     """The channels that one layer makes: along which axis of which tensors, and who reads them."""
 
     name: str
-    made: tuple[tuple[str, int], ...]
+    outputs: tuple[tuple[str, int], ...]
     readers: tuple[Reader, ...]
 
     def width(self, state: Mapping[str, Tensor]) -> int:
         """How many channels there are."""
-        key, axis = self.made[0]
+        key, axis = self.outputs[0]
         return state[key].shape[axis]
 
 
@@ -81,7 +80,7 @@ def _stylegan2_groups(state: Mapping[str, Tensor]) -> list[ChannelGroup]:
         affine = (f"{path}.affine.weight", f"{path}.affine.bias")
         return Reader(f"{path}.weight", 1, layer, affine, gained=layer.endswith("torgb"))
 
-    def made(layer: str) -> tuple[tuple[str, int], ...]:
+    def outputs(layer: str) -> tuple[tuple[str, int], ...]:
         keys = [f"synthesis.{layer}.weight", f"synthesis.{layer}.bias"]
         return tuple((key, 0) for key in keys if key in state)
 
@@ -89,21 +88,23 @@ def _stylegan2_groups(state: Mapping[str, Tensor]) -> list[ChannelGroup]:
     groups = [ChannelGroup("b4.const", (("synthesis.b4.const", 0),), (reader("b4.conv1"),))]
     for r in blocks:
         if r > 4:
-            groups.append(ChannelGroup(f"b{r}.conv0", made(f"b{r}.conv0"), (reader(f"b{r}.conv1"),)))
+            groups.append(ChannelGroup(f"b{r}.conv0", outputs(f"b{r}.conv0"), (reader(f"b{r}.conv1"),)))
         layers = [f"b{r}.torgb", f"b{2 * r}.conv0"]
         readers = [reader(name) for name in layers if f"synthesis.{name}.weight" in state]
         if f"synthesis.b{2 * r}.skip.weight" in state:
             readers.append(Reader(f"synthesis.b{2 * r}.skip.weight", 1, gained=True))
         # A residual block adds its skip to its second convolution: the two make the same channels.
-        groups.append(ChannelGroup(f"b{r}.conv1", made(f"b{r}.conv1") + made(f"b{r}.skip"), tuple(readers)))
+        groups.append(
+            ChannelGroup(f"b{r}.conv1", outputs(f"b{r}.conv1") + outputs(f"b{r}.skip"), tuple(readers))
+        )
     return groups
 
 
 def _stylegan2_resolutions(state: Mapping[str, Tensor]) -> list[int]:
-    found: list[int] = []
-    while f"synthesis.b{4 << len(found)}.conv1.weight" in state:
-        found.append(4 << len(found))
-    return found
+    resolutions: list[int] = []
+    while f"synthesis.b{4 << len(resolutions)}.conv1.weight" in state:
+        resolutions.append(4 << len(resolutions))
+    return resolutions
 
 
 def _srcnet_groups(state: Mapping[str, Tensor], prefix: str) -> list[ChannelGroup]:
@@ -112,17 +113,17 @@ def _srcnet_groups(state: Mapping[str, Tensor], prefix: str) -> list[ChannelGrou
         styles = (f"{path}.style.weight_orig", f"{path}.style.bias")
         return Reader(f"{path}.weight_orig", axis, layer, styles, gained=True)
 
-    def made(layer: str, axis: int) -> tuple[tuple[str, int], ...]:
+    def outputs(layer: str, axis: int) -> tuple[tuple[str, int], ...]:
         return (f"{prefix}{layer}.weight_orig", axis), (f"{prefix}{layer}.bias", 0)
 
     groups = [ChannelGroup("const", ((f"{prefix}const", 0),), (reader("0.upconv", 0),))]
     for i in range(_srcnet_blocks(state)):
         # A transposed convolution is stored with its inputs first.
-        groups.append(ChannelGroup(f"{i}.upconv", made(f"{i}.upconv", 1), (reader(f"{i}.conv", 1),)))
+        groups.append(ChannelGroup(f"{i}.upconv", outputs(f"{i}.upconv", 1), (reader(f"{i}.conv", 1),)))
         readers = [reader(f"{i}.to_channels", 1)]
         if f"{prefix}{i + 1}.upconv.weight_orig" in state:
             readers.append(reader(f"{i + 1}.upconv", 0))
-        groups.append(ChannelGroup(f"{i}.conv", made(f"{i}.conv", 0), tuple(readers)))
+        groups.append(ChannelGroup(f"{i}.conv", outputs(f"{i}.conv", 0), tuple(readers)))
     return groups
 
 
@@ -134,14 +135,16 @@ def _srcnet_blocks(state: Mapping[str, Tensor]) -> int:
 
 
 @dataclass(frozen=True)
-class Kept:
+class ChannelSelection:
     """Which channels of each group stay (ascending, by name of the group) in a network of this `config`."""
 
-    config: dict[str, Any]
-    channels: dict[str, Tensor]
+    config: Mapping[str, object]
+    channels: Mapping[str, Tensor]
 
 
-def choose(network: NetworkState, generator: Generator, share: float, ranking: str) -> Kept:
+def select_channels(
+    network: NetworkState, generator: Generator, share: float, ranking: str
+) -> ChannelSelection:
     """The channels that stay when `share` of every width goes, least important first; `generator` is the built network.
 
     Raises ForensicsError for a share outside [0, 1), an unknown ranking, or where a layer would be left with none.
@@ -162,12 +165,12 @@ def choose(network: NetworkState, generator: Generator, share: float, ranking: s
             worth = importance(network.state, group, squares)
         best = torch.argsort(worth, descending=True, stable=True)[: left[group.name]]
         chosen[group.name] = best.sort().values
-    return Kept(config, chosen)
+    return ChannelSelection(config, chosen)
 
 
 def _shrunk(
     network: NetworkState, groups: list[ChannelGroup], share: float
-) -> tuple[dict[str, Any], dict[str, int]]:
+) -> tuple[dict[str, object], dict[str, int]]:
     """The config with every width less `share`, and the width of each group in it."""
     keep = 1 - share
     if network.kind == "srcnet":
@@ -213,12 +216,12 @@ def mean_square_styles(generator: Generator) -> dict[str, Tensor]:
     return dict(zip(generator.style_sizes, means, strict=True))
 
 
-def narrowed(network: NetworkState, kept: Kept) -> NetworkState:
-    """The smaller network as data: only the channels of `kept`, in a config of the same class."""
+def narrow(network: NetworkState, selection: ChannelSelection) -> NetworkState:
+    """The smaller network as data: only the channels of `selection`, in a config of the same class."""
     state = dict(network.state)
     for groups in _every_copy(network):
         for group in groups:
-            index = kept.channels[group.name]
+            index = selection.channels[group.name]
             for reader in group.readers:
                 before = state[reader.weight].shape[reader.axis]
                 taken = state[reader.weight].index_select(reader.axis, index)
@@ -226,9 +229,11 @@ def narrowed(network: NetworkState, kept: Kept) -> NetworkState:
                     taken * math.sqrt(len(index) / before) if reader.gained else taken
                 )  # its gain grows as its inputs get fewer: the product stays
                 state |= {key: state[key].index_select(0, index) for key in reader.styles}
-            for key, axis in group.made:
+            for key, axis in group.outputs:
                 state[key] = state[key].index_select(axis, index)
-    return replace(network, config=kept.config, state={k: v.contiguous() for k, v in state.items()})
+    return replace(
+        network, config=dict(selection.config), state={k: v.contiguous() for k, v in state.items()}
+    )
 
 
 def _every_copy(network: NetworkState) -> list[list[ChannelGroup]]:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from forensics.report.rows import Row
 
 STORED_NAMES = ("weight", "weight_orig")
 SHARES = (0.1, 0.3, 0.5, 1.0)
@@ -47,14 +48,14 @@ def weight_layers(network: nn.Module) -> list[WeightLayer]:
 
 def _all_layers(network: nn.Module) -> Iterator[WeightLayer]:
     for path, module in network.named_modules():
-        own = {
+        tensors = {
             **dict(module.named_parameters(recurse=False)),
             **dict(module.named_buffers(recurse=False)),
         }
         for key in STORED_NAMES:
-            if key in own and own[key].ndim >= 2:
-                gain, demodulated = _gain(module, own[key])
-                yield WeightLayer(f"{path}.{key}", block_of(path), own[key].detach(), gain, demodulated)
+            if key in tensors and tensors[key].ndim >= 2:
+                gain, demodulated = _gain(module, tensors[key])
+                yield WeightLayer(f"{path}.{key}", block_of(path), tensors[key].detach(), gain, demodulated)
 
 
 def block_of(path: str) -> str:
@@ -82,37 +83,67 @@ def last_block_layers(layers: list[WeightLayer]) -> list[WeightLayer]:
     return (spatial if len(spatial) > 1 else convolutions or layers)[-2:]
 
 
-def statistics(layer: WeightLayer) -> dict[str, Any]:
-    """One row of the table: shape, and of the values as stored and as used: min, max, mean, std, excess kurtosis
-    (0 for a normal distribution) and the share within so many standard deviations of zero."""
-    row: dict[str, Any] = {
-        "layer": layer.name,
-        "block": layer.block,
-        "shape": "x".join(map(str, layer.stored.shape)),
-        "count": layer.stored.numel(),
-        "zeros": int((layer.stored == 0).sum()),
-        "demodulated": layer.demodulated,
-        "gain": float(layer.gain.mean()) if isinstance(layer.gain, Tensor) else layer.gain,
-    }
-    for prefix, values in (("stored", layer.stored), ("used", layer.used)):
-        row |= {f"{prefix}_{key}": value for key, value in moments(values).items()}
-    return row
+@dataclass(frozen=True)
+class Moments(Row):
+    """Of a set of values: smallest, largest, mean, standard deviation, excess kurtosis (0 for a normal distribution),
+    and the share within so many standard deviations of zero."""
+
+    min: float
+    max: float
+    mean: float
+    std: float
+    excess_kurtosis: float
+    within_0_1_sigma: float
+    within_0_3_sigma: float
+    within_0_5_sigma: float
+    within_1_sigma: float
 
 
-def moments(values: Tensor) -> dict[str, float]:
-    """min, max, mean, std, excess kurtosis, and `within_S` for S of `SHARES`: the share of |value| <= S std."""
+@dataclass(frozen=True)
+class WeightRow(Row):
+    """One layer: its shape, and its values as stored and as used."""
+
+    layer: str
+    block: str
+    shape: str
+    count: int
+    zeros: int
+    demodulated: bool
+    gain: float
+    stored: Moments
+    used: Moments
+
+    def cells(self) -> dict[str, object]:
+        """The moments in columns of their own: stored_min ... used_within_1_sigma."""
+        cells = super().cells()
+        for name in ("stored", "used"):
+            cells.pop(name)
+            cells |= {f"{name}_{key}": value for key, value in vars(getattr(self, name)).items()}
+        return cells
+
+
+def statistics(layer: WeightLayer) -> WeightRow:
+    """The row of one layer."""
+    return WeightRow(
+        layer=layer.name,
+        block=layer.block,
+        shape="x".join(map(str, layer.stored.shape)),
+        count=layer.stored.numel(),
+        zeros=int((layer.stored == 0).sum()),
+        demodulated=layer.demodulated,
+        gain=float(layer.gain.mean()) if isinstance(layer.gain, Tensor) else layer.gain,
+        stored=moments(layer.stored),
+        used=moments(layer.used),
+    )
+
+
+def moments(values: Tensor) -> Moments:
+    """The moments of a tensor of any shape and float type, in float64."""
     x = values.detach().double().flatten().cpu()
     mean, std = float(x.mean()), float(x.std(correction=0))
     kurtosis = float(((x - mean) / std).pow(4).mean()) - 3 if std > 0 else float("nan")
-    shares = {f"within_{s:g}_sigma": float((x.abs() <= s * std).double().mean()) for s in SHARES}
-    return {
-        "min": float(x.min()),
-        "max": float(x.max()),
-        "mean": mean,
-        "std": std,
-        "excess_kurtosis": kurtosis,
-        **shares,
-    }
+    shares = [float((x.abs() <= s * std).double().mean()) for s in SHARES]
+    return Moments(float(x.min()), float(x.max()), mean, std, kurtosis, *shares)
 
 
 def histogram(layer: WeightLayer, bins: int = BINS) -> tuple[np.ndarray, np.ndarray]:
@@ -123,18 +154,39 @@ def histogram(layer: WeightLayer, bins: int = BINS) -> tuple[np.ndarray, np.ndar
 
 
 @dataclass(frozen=True)
+class BinRow(Row):
+    """One bin of the histogram of a layer's stored values."""
+
+    layer: str
+    start: float
+    end: float
+    count: int
+
+
+@dataclass(frozen=True)
+class WeightTotals(Row):
+    """All layers together; `below_1`: share of the stored values between -1 and 1."""
+
+    layers: int
+    count: int
+    nonzero: int
+    below_1: float
+
+
+@dataclass(frozen=True)
 class WeightStatistics:
-    """The tables of one network: `rows` one a layer, `histograms` edges and counts by layer name, `totals`."""
+    """The tables of one network: `rows` one a layer, `histograms` edges and counts by layer name, `totals`;
+    `last_block` names the layers of the figure of the last block."""
 
-    rows: list[dict[str, Any]]
+    rows: list[WeightRow]
     histograms: dict[str, tuple[np.ndarray, np.ndarray]]
-    shown: list[str]
-    totals: dict[str, Any]
+    last_block: list[str]
+    totals: WeightTotals
 
-    def histogram_rows(self) -> list[dict[str, Any]]:
+    def histogram_rows(self) -> list[BinRow]:
         """One row a bin."""
         return [
-            {"layer": name, "from": edges[i], "to": edges[i + 1], "count": int(count)}
+            BinRow(name, float(edges[i]), float(edges[i + 1]), int(count))
             for name, (edges, counts) in self.histograms.items()
             for i, count in enumerate(counts)
         ]
@@ -144,16 +196,15 @@ class WeightStatistics:
 def weight_statistics(network: nn.Module) -> WeightStatistics:
     """Statistics of every layer of `network` (a generator or a discriminator)."""
     layers = weight_layers(network)
-    rows = [statistics(layer) for layer in layers]
     everything = torch.cat([layer.stored.flatten() for layer in layers])
     return WeightStatistics(
-        rows=rows,
+        rows=[statistics(layer) for layer in layers],
         histograms={layer.name: histogram(layer) for layer in layers},
-        shown=[layer.name for layer in last_block_layers(layers)],
-        totals={
-            "layers": len(rows),
-            "count": int(everything.numel()),
-            "nonzero": int((everything != 0).sum()),
-            "below_1": float((everything.abs() < 1).double().mean()),
-        },
+        last_block=[layer.name for layer in last_block_layers(layers)],
+        totals=WeightTotals(
+            layers=len(layers),
+            count=int(everything.numel()),
+            nonzero=int((everything != 0).sum()),
+            below_1=float((everything.abs() < 1).double().mean()),
+        ),
     )

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from forensics.report import plots
 from forensics.report.exhibits import Exhibits
-from forensics.studies.latent.effects import EFFECTS, Rows, effect, known_effects
+from forensics.report.rows import Row
+from forensics.studies.latent.effects import EFFECTS, effect, known_effects
+from forensics.studies.latent.rows import DimensionRow, RankedDimension, ScalingRow
 from forensics.studies.latent.sweeps import LADDER
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _MEASURES = {
     "feature_distance": "feature distance to factor 1",
@@ -25,98 +32,108 @@ _COLOURS = dict(
 _MAPS = 12
 
 
-def scaling(exhibits: Exhibits, name: str, rows: Rows) -> str:
+def _column(rows: Sequence[ScalingRow], name: str) -> np.ndarray:
+    values = (getattr(row, name) for row in rows)
+    return np.array([np.nan if value is None else float(value) for value in values])
+
+
+def scaling(exhibits: Exhibits, name: str, rows: Sequence[ScalingRow]) -> str:
     """A panel a measure over the factor (logarithmic), a curve a space."""
-    shown = [m for m in _MEASURES if m in rows[0] and not np.isnan([float(r[m]) for r in rows]).all()]
-    spaces = list(dict.fromkeys(row["space"] for row in rows))
-    lines = -(-len(shown) // 2)
-    with plots.figure(8.8, 2.3 * lines) as (drawing, _):
-        drawing.clear()
-        grid = drawing.subplots(lines, 2, squeeze=False)
-        for ax in grid.flat[len(shown) :]:
-            ax.set_axis_off()
-        for ax, measure in zip(grid.flat, shown, strict=False):
-            for space, colour in zip(spaces, plots.SERIES, strict=False):
-                own = [row for row in rows if row["space"] == space]
-                x, y = [row["factor"] for row in own], [row[measure] for row in own]
-                ax.plot(x, y, color=colour, marker="o", ms=2.8, lw=1.3, label=f"{space} × factor")
-            ax.set(xscale="log", title=_MEASURES[measure])
-            if measure == "face_yield":
-                ax.set_ylim(-0.04, 1.04)
-            ax.set_xticks([0.05, 0.25, 1, 2.5, 10], ["0.05", "0.25", "1", "2.5", "10"])
-            ax.minorticks_off()
-        grid.flat[0].legend(loc="best")
+    measures = [m for m in _MEASURES if not np.isnan(_column(rows, m)).all()]
+    with plots.figure(8.8, 2.3 * -(-len(measures) // 2) + 0.3) as (drawing, _):
+        axes = plots.panels(drawing, len(measures))
+        for ax, measure in zip(axes, measures, strict=True):
+            _scaling_panel(ax, measure, rows)
+        plots.legend_above(drawing, axes[0])
         return exhibits.figure(name, drawing)
 
 
-def ranking(exhibits: Exhibits, name: str, rows: Rows) -> str:
+def _scaling_panel(ax: Axes, measure: str, rows: Sequence[ScalingRow]) -> None:
+    spaces = dict.fromkeys(row.space for row in rows)
+    for space, colour in zip(spaces, plots.SERIES, strict=False):
+        own = [row for row in rows if row.space == space]
+        x, y = [row.factor for row in own], _column(own, measure)
+        ax.plot(x, y, color=colour, marker="o", ms=2.8, lw=1.3, label=f"{space} × factor")
+    ax.set(xscale="log", title=_MEASURES[measure])
+    if measure == "face_yield":
+        ax.set_ylim(-0.04, 1.04)
+    ax.set_xticks([0.05, 0.25, 1, 2.5, 10], ["0.05", "0.25", "1", "2.5", "10"])
+    ax.minorticks_off()
+
+
+def ranking(exhibits: Exhibits, name: str, rows: Sequence[RankedDimension]) -> str:
     """Every effect of every dimension over its rank by feature distance; the first ones are named."""
     rank = np.arange(1, len(rows) + 1)
     known = known_effects(rows)
-    lines = -(-len(known) // 2)
-    with plots.figure(8.8, 2.8 * lines) as (drawing, _):
-        drawing.clear()
-        grid = drawing.subplots(lines, 2, squeeze=False)
-        for ax in grid.flat[len(known) :]:
-            ax.set_axis_off()
-        for ax, measure in zip(grid.flat, known, strict=False):
+    with plots.figure(8.8, 2.8 * -(-len(known) // 2)) as (drawing, _):
+        axes = plots.panels(drawing, len(known))
+        for ax, measure in zip(axes, known, strict=True):
             style = "-" if measure == "feature_distance" else "."
             ax.plot(rank, effect(rows, measure), style, color=_COLOURS[measure], ms=2.5, lw=1.4)
-            ax.set(
-                title=EFFECTS[measure], xlabel="rank of the dimension (by feature distance)", ylim=(0, None)
-            )
-        # The leaders crowd at the left edge: their names stand above, a line each.
-        first = grid[0, 0]
-        top = 1.6 * first.get_ylim()[1]
-        first.set_ylim(0, top)
-        for i, row in enumerate(rows[:6]):
-            label = f"{i + 1}: dimension {row['dim']}, {row['place']}"
-            first.text(0.38 * len(rows), top * (0.93 - 0.075 * i), label, fontsize=7.5)
+            ax.set(title=EFFECTS[measure], ylim=(0, None))
+            ax.set_xlabel("rank of the dimension (by feature distance)" if ax in axes[-2:] else "")
+        _name_leaders(axes[0], rows)
         return exhibits.figure(name, drawing)
 
 
-def shares_lost(rows: Rows) -> list[dict[str, float]]:
-    """A row a step of the ladder: `delta`, and the shares of dimensions that have lost the face by then, `lost_minus`
-    with the delta taken off and `lost_plus` with it added."""
-    found = [{"delta": step} for step in LADDER]
-    for column, sign in (("lost_minus", -1), ("lost_plus", 1)):
-        at = np.array([np.inf if row[column] is None else sign * row[column] for row in rows])
-        for line in found:
-            line[column] = float((at <= line["delta"]).mean())
-    return found
+def _name_leaders(ax: Axes, rows: Sequence[RankedDimension]) -> None:
+    """The leaders crowd at the left edge: their names stand above, a line each."""
+    top = 1.6 * ax.get_ylim()[1]
+    ax.set_ylim(0, top)
+    for i, row in enumerate(rows[:6]):
+        label = f"{i + 1}: dimension {row.dim}, {row.place}"
+        ax.text(0.38 * len(rows), top * (0.93 - 0.075 * i), label, fontsize=7.5)
 
 
-def faces_lost(exhibits: Exhibits, name: str, shares: Sequence[dict[str, float]]) -> str:
+@dataclass(frozen=True)
+class LostShare(Row):
+    """The shares of dimensions that have lost the face at `delta`, taken off and added."""
+
+    delta: float
+    lost_minus: float
+    lost_plus: float
+
+
+def shares_lost(rows: Sequence[DimensionRow]) -> list[LostShare]:
+    """A row a step of the ladder."""
+    at = {
+        sign: np.array([np.inf if value is None else sign * value for value in column])
+        for sign, column in ((-1, [row.lost_minus for row in rows]), (1, [row.lost_plus for row in rows]))
+    }
+    return [LostShare(step, *(float((at[sign] <= step).mean()) for sign in (-1, 1))) for step in LADDER]
+
+
+def faces_lost(exhibits: Exhibits, name: str, shares: Sequence[LostShare]) -> str:
     """How many dimensions have lost the face at each step of the ladder, in either direction."""
-    with plots.figure(6.2, 2.8) as (drawing, (ax,)):
-        for column, label, colour in (
-            ("lost_minus", "less delta", plots.AUTHENTIC),
-            ("lost_plus", "plus delta", plots.SYNTHETIC),
-        ):
-            percents = [100 * line[column] for line in shares]
+    columns = (
+        ([100 * row.lost_minus for row in shares], "less delta", plots.AUTHENTIC),
+        ([100 * row.lost_plus for row in shares], "plus delta", plots.SYNTHETIC),
+    )
+    with plots.figure(6.2, 3.0) as (drawing, (ax,)):
+        for percents, label, colour in columns:
             ax.plot(LADDER, percents, color=colour, marker="o", ms=3, lw=1.4, label=label)
         ax.set(xscale="log", xlabel="delta", ylabel="% of dimensions without a face", ylim=(-2, 104))
         ticks = (1, 2, 5, 10, 20, 50, 100, 1000)
         ax.set_xticks(ticks, [str(tick) for tick in ticks])
         ax.minorticks_off()
-        ax.legend(loc="center right")
+        plots.legend_above(drawing, ax)
         return exhibits.figure(name, drawing)
 
 
-def maps(exhibits: Exhibits, name: str, rows: Rows) -> str:
+def maps(exhibits: Exhibits, name: str, rows: Sequence[DimensionRow]) -> str:
     """Where in the image the strongest dimensions act: mean absolute change, each on its own scale."""
-    shown = rows[:_MAPS]
-    columns = min(6, len(shown))
-    lines = -(-len(shown) // columns)
+    first = rows[:_MAPS]
+    columns = min(6, len(first))
+    lines = -(-len(first) // columns)
     with plots.figure(8.8, 1.75 * lines) as (drawing, _):
         drawing.clear()
         grid = drawing.subplots(lines, columns, squeeze=False)
         for ax in grid.flat:
             ax.set_axis_off()
-        for ax, row in zip(grid.flat, shown, strict=False):
-            cells = np.array(row["map"])
+        for ax, row in zip(grid.flat, first, strict=False):
+            cells = np.array(row.map)
             ax.pcolormesh(cells, cmap="Oranges", vmin=0)
             ax.invert_yaxis()
             ax.set_aspect("equal")
-            ax.set_title(f"dim {row['dim']}: to {cells.max():.0f}", fontsize=8, pad=3)
+            ax.set_title(f"dim {row.dim}: to {cells.max():.0f}", fontsize=8, pad=3)
         return exhibits.figure(name, drawing)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from forensics.generators.base import Generator
 from forensics.generators.w_statistics import labels_in_turn, s_statistics, w_statistics
-from forensics.studies.monsters.options import ALL, MonsterOptions
+from forensics.studies.monsters.plan import ALL, MonsterPlan
 
 FAMILIES = {
     "random": "random in W",
@@ -36,6 +37,10 @@ class Direction:
     space: str = "w"
     layer: str = ""
     angle: float = 0.0
+
+    def key(self) -> dict[str, Any]:
+        """The fields by which rows name it."""
+        return {name: getattr(self, name) for name in ("family", "index", "sign", "space", "layer")}
 
     @property
     def label(self) -> str:
@@ -70,8 +75,8 @@ class Latents:
     """The centre, scale and axes of a generator's W and S, and images of points in them."""
 
     @torch.inference_mode()
-    def __init__(self, generator: Generator, options: MonsterOptions) -> None:
-        self.generator, self.options = generator, options
+    def __init__(self, generator: Generator, plan: MonsterPlan) -> None:
+        self.generator, self.plan = generator, plan
         self.statistics, self.styles = w_statistics(generator), s_statistics(generator)
         self.covariance = torch.cov(w_sample(generator, _SAMPLES).double().T).reshape(generator.w_dim, -1)
         values, vectors = torch.linalg.eigh(self.covariance)
@@ -85,8 +90,8 @@ class Latents:
         return w[:, None].expand(-1, self.generator.num_ws, -1)
 
     def directions(self, family: str) -> list[Direction]:
-        """The directions of a family that the options ask for, always in the same order."""
-        wanted = self.options
+        """The directions of a family that the plan asks for, always in the same order."""
+        wanted = self.plan
         if family in ("random", "mapped"):
             return [Direction(family, i) for i in range(getattr(wanted, family))]
         if family == "style":
@@ -103,14 +108,14 @@ class Latents:
     def _channels(self) -> list[tuple[int, str]]:
         """(channel, layer) of the style channels asked for: drawn evenly from all layers."""
         layers = [name for name, size in self.generator.style_sizes.items() for _ in range(size)]
-        count = len(layers) if self.options.styles == ALL else self.options.styles
+        count = len(layers) if self.plan.styles == ALL else self.plan.styles
         rng = self._rng(5)
         ranks = np.concatenate([rng.permutation(size) for size in self.generator.style_sizes.values()])
         order = np.argsort(ranks, kind="stable")[:count]
         return [(int(i), layers[i]) for i in sorted(order.tolist())]
 
     def _rng(self, *words: int) -> np.random.Generator:
-        return np.random.Generator(np.random.Philox(np.random.SeedSequence([self.options.seed, *words])))
+        return np.random.Generator(np.random.Philox(np.random.SeedSequence([self.plan.seed, *words])))
 
     def unit(self, direction: Direction) -> Tensor:
         """The move of radius 1 in the direction, [w_dim] or [s_dim]."""
@@ -132,7 +137,7 @@ class Latents:
             angle = float(np.deg2rad(direction.angle))
             axis = self.axes[0] * float(np.cos(angle)) + self.axes[1] * float(np.sin(angle))
         elif kind == "mapped":
-            axis = w_sample(self.generator, 1, self.options.seed, _MAPPED_START + i)[0] - self.statistics.mean
+            axis = w_sample(self.generator, 1, self.plan.seed, _MAPPED_START + i)[0] - self.statistics.mean
         elif kind == "dimension":
             axis[i] = 1.0
         else:
@@ -154,20 +159,19 @@ class Latents:
     @torch.inference_mode()
     def images(self, points: Sequence[Point]) -> np.ndarray:
         """Images of points with constant noise, uint8 [n, h, w, 3], in order."""
-        found: list[np.ndarray | None] = [None] * len(points)
+        images: dict[int, np.ndarray] = {}
         for space, centre in (("w", self.statistics.mean), ("s", self.styles.centre)):
             at = [k for k, (direction, _) in enumerate(points) if direction.space == space]
             if at:
                 units = {points[k][0]: self.unit(points[k][0]) for k in at}
                 moved = torch.stack([centre + points[k][1] * units[points[k][0]] for k in at])
-                for k, image in zip(at, self.images_of(moved, space), strict=True):
-                    found[k] = image
-        return np.stack([image for image in found if image is not None])
+                images |= dict(zip(at, self.images_of(moved, space), strict=True))
+        return np.stack([images[k] for k in range(len(points))])
 
     @torch.inference_mode()
     def images_of(self, latents: Tensor, space: str = "w") -> np.ndarray:
         """Images of w [n, w_dim], the same in every layer, or of s [n, s_dim]: uint8 [n, h, w, 3]."""
-        made = []
+        batches = []
         for part in torch.split(latents, self.batch):
             # A network's last bits depend on the size of its batch: every batch is filled up.
             full = torch.cat([part, part[-1:].expand(self.batch - len(part), -1)])
@@ -176,6 +180,6 @@ class Latents:
                 if space == "w"
                 else self.generator.synthesize_from_styles(full)
             )
-            made.append(self.generator.to_uint8(x)[: len(part)])
-        pixels = np.concatenate(made)
+            batches.append(self.generator.to_uint8(x)[: len(part)])
+        pixels = np.concatenate(batches)
         return pixels if pixels.shape[3] == 3 else np.repeat(pixels[..., :1], 3, axis=3)

@@ -43,19 +43,19 @@ def survival(radii: Sequence[float | None], up_to: Sequence[float]) -> Survival:
     from scipy.stats import CensoredData, ecdf
 
     lost = [r for r in radii if r is not None]
-    kept = [end for r, end in zip(radii, up_to, strict=True) if r is None]
+    censored = [end for r, end in zip(radii, up_to, strict=True) if r is None]
     end = max(up_to, default=0.0)
     if not lost:
         ends = np.array([0.0, end])
-        return Survival(ends, np.ones(2), _none_lost(len(kept)), np.ones(2), len(kept), 0, end)
-    found = ecdf(CensoredData(uncensored=lost, right=kept)).sf
+        return Survival(ends, np.ones(2), _none_lost(len(censored)), np.ones(2), len(censored), 0, end)
+    estimate = ecdf(CensoredData(uncensored=lost, right=censored)).sf
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # no interval at shares of 1 and 0: handled below
-        interval = found.confidence_interval(confidence_level=0.95, method="log-log")
-    share = np.concatenate([[1.0], found.probabilities])
+        interval = estimate.confidence_interval(confidence_level=0.95, method="log-log")
+    share = np.concatenate([[1.0], estimate.probabilities])
     low, high = (np.concatenate([[1.0], side.probabilities]) for side in (interval.low, interval.high))
     low, high = np.where(np.isnan(low), share, low), np.where(np.isnan(high), share, high)
-    return Survival(np.concatenate([[0.0], found.quantiles]), share, low, high, len(radii), len(lost), end)
+    return Survival(np.concatenate([[0.0], estimate.quantiles]), share, low, high, len(radii), len(lost), end)
 
 
 def _none_lost(n: int) -> np.ndarray:

@@ -8,12 +8,13 @@ same sizes was as likely as the one found.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb
 
 import numpy as np
 
+from forensics.report.rows import Row
 from forensics.studies.walks.percent_yield import Outcome
 
 RESAMPLES = 200_000
@@ -21,7 +22,7 @@ MEASURES = {"yield": "share of images with a face", "confidence": "mean score, 0
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Row):
     """Two networks on one measure: means over walks, their difference, the two-sided p value, `p_holm` (corrected for
     all comparisons of the study, Holm 1979), and `p_least`, the smallest p that so few walks can give."""
 
@@ -38,20 +39,25 @@ class Comparison:
     walks_b: int
     exact: bool
 
+    @property
+    def words(self) -> str:
+        """The measure in words."""
+        return MEASURES[self.measure]
+
 
 def compare(outcomes: Mapping[str, Outcome], seed: int) -> list[Comparison]:
     """Every pair of networks on every measure."""
-    found = [
+    compared = [
         _compared((a, b), measure, _by_walk(outcomes[a], measure), _by_walk(outcomes[b], measure), seed)
         for a, b in combinations(outcomes, 2)
         for measure in MEASURES
     ]
-    corrected = holm([c.p for c in found])
-    return [Comparison(**{**vars(c), "p_holm": p}) for c, p in zip(found, corrected, strict=True)]
+    corrected = holm([row.p for row in compared])
+    return [replace(row, p_holm=p) for row, p in zip(compared, corrected, strict=True)]
 
 
 def _by_walk(outcome: Outcome, measure: str) -> np.ndarray:
-    values = outcome.found if measure == "yield" else outcome.scores
+    values = outcome.has_face if measure == "yield" else outcome.scores
     means: np.ndarray = values.mean(axis=1)
     return means
 

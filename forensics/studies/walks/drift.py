@@ -14,14 +14,14 @@ def drift(outcome: Outcome) -> np.ndarray:
     walks, length = outcome.scores.shape
     cosines = np.full((walks, length), np.nan)
     for walk in range(walks):
-        own = np.flatnonzero(outcome.faces // length == walk)
-        if len(own):
-            places = outcome.faces[own] % length
-            cosines[walk, places] = outcome.embeddings[own] @ outcome.embeddings[own[0]]
+        faces = np.flatnonzero(outcome.faces // length == walk)
+        if len(faces):
+            places = outcome.faces[faces] % length
+            cosines[walk, places] = outcome.embeddings[faces] @ outcome.embeddings[faces[0]]
     return cosines
 
 
-def kept_until(cosines: np.ndarray) -> list[int | None]:
+def same_person_until(cosines: np.ndarray) -> list[int | None]:
     """For each walk of `cosines` [walks, length] the first position at which the face is no longer the same person's
     (`same_person`); None: it stays so to the end."""
     first: list[int | None] = []

@@ -7,12 +7,15 @@ consecutive images are drawn (circular block bootstrap, Politis & Romano 1992); 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import isqrt
 
 import numpy as np
+
+from forensics.report.rows import Row
+from forensics.studies.walks.rows import WalkFace
 
 RESAMPLES = 2000
 BINS = 100
@@ -21,7 +24,7 @@ _LEVELS = (2.5, 97.5)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was found along the walks of one network.
+    """What the probe said along the walks of one network.
 
     `scores` (0.00: no face), `radius` and `log10_lr` (None: no detector was asked) are [walks, length], a row a walk.
     `faces` [k] are the flat indices of the images with a face and an embedding, `embeddings` [k, d] those, of length 1.
@@ -34,10 +37,10 @@ class Outcome:
     log10_lr: np.ndarray | None = None
 
     @property
-    def found(self) -> np.ndarray:
+    def has_face(self) -> np.ndarray:
         """1.0 where there is a face, 0.0 where there is none, float64 [walks, length]."""
-        found: np.ndarray = (self.scores > 0).astype(np.float64)
-        return found
+        has_face: np.ndarray = (self.scores > 0).astype(np.float64)
+        return has_face
 
     @property
     def length(self) -> int:
@@ -45,24 +48,27 @@ class Outcome:
         return int(self.scores.shape[1])
 
 
-def outcome_of(rows: Sequence[Mapping[str, str]], walks: int) -> Outcome:
-    """The outcome that a table of faces (one row an image, walk after walk) describes."""
-    table = {
-        name: np.array([float(row[name]) for row in rows]).reshape(walks, -1)
-        for name in ("score", "radius", "log10_lr")
-        if name in rows[0]
-    }
-    faces = [i for i, row in enumerate(rows) if row["embedding"]]
-    raw = [np.array(rows[i]["embedding"].split(), dtype=np.float64) for i in faces]
+def outcome_of(rows: Sequence[WalkFace], walks: int) -> Outcome:
+    """The outcome that the rows of a network, walk after walk, describe."""
+    faces = [i for i, row in enumerate(rows) if row.embedding]
+    raw = [np.array(rows[i].embedding, dtype=np.float64) for i in faces]
     embeddings = (
         np.stack([e / max(float(np.linalg.norm(e)), 1e-12) for e in raw]) if raw else np.zeros((0, 0))
     )
-    indices = np.array(faces, dtype=np.int64)
-    return Outcome(table["score"], table["radius"], indices, embeddings, table.get("log10_lr"))
+    with_detector = rows[0].log10_lr is not None
+    return Outcome(
+        scores=np.array([row.score for row in rows]).reshape(walks, -1),
+        radius=np.array([row.radius for row in rows]).reshape(walks, -1),
+        faces=np.array(faces, dtype=np.int64),
+        embeddings=embeddings,
+        log10_lr=np.array([row.log10_lr for row in rows], float).reshape(walks, -1)
+        if with_detector
+        else None,
+    )
 
 
 @dataclass(frozen=True)
-class Interval:
+class Interval(Row):
     """A mean with its bootstrap 95 % interval."""
 
     value: float

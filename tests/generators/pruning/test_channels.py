@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,31 +11,18 @@ from torch import nn
 from forensics.core.errors import ForensicsError
 from forensics.generators.architectures.srcnet import SrcNetGenerator
 from forensics.generators.architectures.stylegan2 import StyleGAN2Generator
-from forensics.generators.base import Generator, load_generator
-from forensics.generators.checkpoints import build, read_checkpoint
+from forensics.generators.base import Generator
+from forensics.generators.checkpoints import build
 from forensics.generators.checkpoints.checkpoint import NetworkState
 from forensics.generators.pruning.channels import (
     RANKINGS,
-    Kept,
+    ChannelSelection,
     _every_copy,
     channel_groups,
-    choose,
     importance,
-    narrowed,
+    narrow,
+    select_channels,
 )
-from forensics.studies.subject import load_subject
-from forensics.studies.weights.channel_study import (
-    SHARES,
-    channel_study,
-    one_share,
-    save_narrowed,
-    sheet_path,
-    size_of,
-)
-from forensics.studies.weights.pruning_sweep import SweepPlan
-from tests.studies.made import srcnet_file
-
-PLAN = SweepPlan(images=4)
 
 
 def stylegan2(architecture: str = "skip", **more: Any) -> NetworkState:
@@ -77,7 +63,7 @@ def as_data(kind: str, module: nn.Module, config: dict[str, Any]) -> NetworkStat
     return NetworkState(kind, config, state | filters)
 
 
-def masked(network: NetworkState, kept: Kept) -> NetworkState:
+def masked(network: NetworkState, kept: ChannelSelection) -> NetworkState:
     """The whole network, the inputs of what goes set to zero wherever they are read."""
     state = {key: value.clone() for key, value in network.state.items()}
     for groups in _every_copy(network):
@@ -112,8 +98,8 @@ def test_the_smaller_network_makes_the_images_of_the_masked_one(kind: str, ranki
     network = NETWORKS[kind]()
     generator = build(network)
     assert isinstance(generator, Generator)
-    kept = choose(network, generator, 0.3, ranking)
-    smaller, whole = narrowed(network, kept), masked(network, kept)
+    kept = select_channels(network, generator, 0.3, ranking)
+    smaller, whole = narrow(network, kept), masked(network, kept)
     torch.testing.assert_close(images(smaller), images(whole), atol=1e-5, rtol=1e-5)
     assert (images(network) - images(whole)).abs().max() > 0.05  # what went was seen
     sizes = [sum(value.numel() for value in n.state.values()) for n in (smaller, network)]
@@ -124,8 +110,8 @@ def test_both_copies_of_a_srcnet_lose_the_same_channels() -> None:
     network = srcnet()
     generator = build(network)
     assert isinstance(generator, Generator)
-    kept = choose(network, generator, 0.4, "norm")
-    whole, smaller = build(masked(network, kept)), build(narrowed(network, kept))
+    kept = select_channels(network, generator, 0.4, "norm")
+    whole, smaller = build(masked(network, kept)), build(narrow(network, kept))
     assert isinstance(whole, SrcNetGenerator)
     assert isinstance(smaller, SrcNetGenerator)
     whole.use_average = smaller.use_average = False
@@ -144,7 +130,7 @@ def test_rankings_by_hand() -> None:
     for reader in group.readers:
         network.state[reader.weight][:, [2, 5]] *= 100
         network.state[reader.weight][:, 7] = 0
-    kept = choose(network, generator, 0.9, "norm").channels["b8.conv1"]
+    kept = select_channels(network, generator, 0.9, "norm").channels["b8.conv1"]
     assert kept.tolist() == [2, 5]
     worth = importance(network.state, group, {})
     assert worth.sum() == pytest.approx(2)  # two layers read it, each gives shares of 1
@@ -159,10 +145,10 @@ def test_no_share_takes_nothing_and_a_share_takes_its_part_of_every_layer() -> N
     network = stylegan2()
     generator = build(network)
     assert isinstance(generator, Generator)
-    same = narrowed(network, choose(network, generator, 0.0, "style"))
+    same = narrow(network, select_channels(network, generator, 0.0, "style"))
     assert same.config == network.config
     assert all(torch.equal(value, network.state[key]) for key, value in same.state.items())
-    half = choose(network, generator, 0.5, "style")
+    half = select_channels(network, generator, 0.5, "style")
     assert {name: len(index) for name, index in half.channels.items()} == {
         "b4.const": 12,
         "b4.conv1": 12,
@@ -177,57 +163,6 @@ def test_no_share_takes_nothing_and_a_share_takes_its_part_of_every_layer() -> N
         (0.5, "x", "style, norm"),
     ):
         with pytest.raises(ForensicsError, match=words):
-            choose(network, generator, share, ranking)
+            select_channels(network, generator, share, ranking)
     with pytest.raises(ForensicsError, match="stylegan3"):
         channel_groups(NetworkState("stylegan3", {}, {}))
-
-
-def test_a_saved_network_loads_and_repeats(shared: Path, tmp_path: Path) -> None:
-    file = str(srcnet_file(shared, tmp_path))
-    facts = save_narrowed(file, 0.25, "style", tmp_path / "less.safetensors")
-    again = save_narrowed(file, 0.25, "style", tmp_path / "again.safetensors")
-    assert facts["sha256"] == again["sha256"]
-    less, whole = load_generator(tmp_path / "less.safetensors", "cpu"), load_generator(file, "cpu")
-    assert size_of(less)["gflop"] < 0.75 * size_of(whole)["gflop"]
-    ws = whole.map(whole.sample_z(2))
-    torch.testing.assert_close(less.map(less.sample_z(2)), ws)  # the mapping stays
-    change = (less.synthesize(ws) - whole.synthesize(ws)).abs().mean()
-    assert 0 < change < whole.synthesize(ws).abs().mean()
-    checkpoint = read_checkpoint(tmp_path / "less.safetensors")
-    assert checkpoint.card["channels_pruned"]["share"] == 0.25
-    assert "D" in checkpoint.networks
-    with pytest.raises(ForensicsError, match="safetensors"):
-        save_narrowed(file, 0.25, "style", tmp_path / "less.pt")
-    with pytest.raises(ForensicsError, match="input"):
-        save_narrowed(str(tmp_path / "less.safetensors"), 0.25, "style", tmp_path / "less.safetensors")
-
-
-def test_the_study_has_a_row_a_ranking_and_share_and_its_rows_are_those_asked_for_alone(
-    shared: Path, tmp_path: Path
-) -> None:
-    file = str(srcnet_file(shared, tmp_path))
-    rows = channel_study(load_subject(file), tmp_path / "out", PLAN)
-    assert rows is not None
-    assert [(row["ranking"], row["share"]) for row in rows[1:]] == [(r, s) for r in RANKINGS for s in SHARES]
-    assert rows[0]["pixel_change"] == 0
-    by_name = {(row["ranking"], row["share"]): row for row in rows}
-    for ranking in RANKINGS:
-        own = [by_name[ranking, share] for share in SHARES]
-        assert [row["gflop"] for row in own] == sorted((row["gflop"] for row in own), reverse=True)
-        assert own[0]["pixel_change"] > 0
-    assert all(sheet_path(tmp_path / "out", row).is_file() for row in rows)
-    alone = one_share(file, 0.25, "style", PLAN)
-    assert alone["times_as_fast"] > 0
-    asked = by_name["style", 0.25]
-    assert {key: alone[key] for key in asked if key not in ("ranking", "d_probability")} == {
-        key: value for key, value in asked.items() if key not in ("ranking", "d_probability")
-    }
-    assert alone["d_probability"] == pytest.approx(asked["d_probability"])
-
-
-def test_a_network_of_another_kind_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from forensics.studies.weights import channel_study as study
-
-    monkeypatch.setattr(study, "can_lose_channels", lambda network: False)
-    assert study.channel_study(load_subject("own-64"), tmp_path, PLAN) is None
-    assert not list(tmp_path.iterdir())

@@ -36,11 +36,11 @@ def test_the_published_network_has_the_published_count() -> None:
 def test_moments_are_those_of_scipy() -> None:
     x = np.random.default_rng(3).standard_t(5, 5000).astype(np.float32)
     found = moments(torch.from_numpy(x))
-    assert found["excess_kurtosis"] == pytest.approx(kurtosis(x.astype(np.float64)), abs=1e-9)
-    assert found["std"] == pytest.approx(x.astype(np.float64).std())
-    assert found["within_0.5_sigma"] == np.mean(np.abs(x) <= 0.5 * x.astype(np.float64).std())
-    assert (found["min"], found["max"]) == (x.min(), x.max())
-    assert math.isnan(moments(torch.ones(4))["excess_kurtosis"])
+    assert found.excess_kurtosis == pytest.approx(kurtosis(x.astype(np.float64)), abs=1e-9)
+    assert found.std == pytest.approx(x.astype(np.float64).std())
+    assert found.within_0_5_sigma == np.mean(np.abs(x) <= 0.5 * x.astype(np.float64).std())
+    assert (found.min, found.max) == (x.min(), x.max())
+    assert math.isnan(moments(torch.ones(4)).excess_kurtosis)
 
 
 def test_used_values_are_those_the_layers_compute_with(shared: Path, tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_demodulated_kernel_is_used_at_norm_one_and_a_mapping_at_its_multiplie
 def test_histograms_hold_every_weight_once(shared: Path, tmp_path: Path) -> None:
     found = weight_statistics(load_subject(srcnet_file(shared, tmp_path)).generator)
     for row in found.rows:
-        edges, counts = found.histograms[row["layer"]]
-        assert counts.sum() == row["count"]
-        assert (edges[0], edges[-1]) == (row["stored_min"], row["stored_max"])
-    assert found.totals["count"] == sum(row["count"] for row in found.rows)
+        edges, counts = found.histograms[row.layer]
+        assert counts.sum() == row.count
+        assert (edges[0], edges[-1]) == (row.stored.min, row.stored.max)
+    assert found.totals.count == sum(row.count for row in found.rows)

@@ -17,8 +17,10 @@ from forensics.core.files import write_text
 from forensics.generators.checkpoints import read_checkpoint
 from forensics.generators.checkpoints.formats.native import write_native
 from forensics.images import decode, find_images
-from forensics.studies.equilibrium.measurement import EquilibriumPlan, equilibrium_rows, overlap
-from forensics.studies.equilibrium.page import study_equilibrium
+from forensics.studies.equilibrium.measurement import EquilibriumPlan, overlap
+from forensics.studies.equilibrium.rows import SnapshotRow
+from forensics.studies.equilibrium.study import EquilibriumStudy, study_equilibrium
+from forensics.studies.machine import finish_parts
 from forensics.studies.subject import load_subject
 from tests.studies.made import srcnet_file
 
@@ -48,6 +50,14 @@ def snapshots(shared: Path, tmp_path: Path) -> list[Path]:
     return paths
 
 
+def equilibrium_rows(
+    snapshots: list[Path], data: Path | None, out: Path, plan: EquilibriumPlan
+) -> list[SnapshotRow]:
+    study = EquilibriumStudy(tuple(snapshots), out, data, plan)
+    finish_parts(study)
+    return study.table()
+
+
 def test_overlap_by_hand() -> None:
     found = overlap([10, 30, 0, 0], [0, 10, 10, 0])
     assert found.value == pytest.approx(0.5)  # 0 + min(3/4, 1/2) + 0
@@ -64,18 +74,18 @@ def test_rows_are_what_each_discriminator_says(
     photographs: Path, snapshots: list[Path], tmp_path: Path
 ) -> None:
     rows = equilibrium_rows(snapshots, photographs, tmp_path / "out", PLAN)
-    assert [row["kimg"] for row in rows] == [4, 8]  # in the order of training, not of naming
-    assert [sum(row["real"]) for row in rows] == [8, 8]
+    assert [row.kimg for row in rows] == [4, 8]  # in the order of training, not of naming
+    assert [sum(row.real) for row in rows] == [8, 8]
     # The turned discriminator says the opposite of everything.
-    assert rows[0]["real"] == rows[1]["real"][::-1]
-    assert rows[0]["fake"] == rows[1]["fake"][::-1]
+    assert rows[0].real == rows[1].real[::-1]
+    assert rows[0].fake == rows[1].fake[::-1]
     subject = load_subject(snapshots[0])
     assert subject.discriminator is not None
     ws = subject.generator.map(subject.generator.sample_z(8))
     with torch.inference_mode():
         logits = subject.discriminator(subject.generator.synthesize(ws)).flatten()
     by_hand = np.histogram(torch.sigmoid(logits).numpy(), bins=40, range=(0, 1))[0]
-    assert rows[1]["fake"] == by_hand.tolist()
+    assert rows[1].fake == by_hand.tolist()
     with pytest.raises(ForensicsError, match="seed"):
         equilibrium_rows(snapshots, photographs, tmp_path / "out", EquilibriumPlan(8, seed=1))
 
@@ -85,8 +95,8 @@ def test_the_log_of_a_run_needs_no_networks(tmp_path: Path) -> None:
     lines = [{"kimg": float(k), "real": [0, 20] * 20, "fake": [k, 20 - k] * 20} for k in range(11)]
     write_text(run / "discriminator-outputs.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
     summary = study_equilibrium([run], tmp_path / "out", None, PLAN)
-    assert [row["kimg"] for row in summary["snapshots"]] == [0, 2, 4, 6, 8, 10]
-    assert [row["overlap"] for row in summary["snapshots"]] == pytest.approx([1, 0.9, 0.8, 0.7, 0.6, 0.5])
+    assert [row.kimg for row in summary.snapshots] == [0, 2, 4, 6, 8, 10]
+    assert [row.overlap for row in summary.snapshots] == pytest.approx([1, 0.9, 0.8, 0.7, 0.6, 0.5])
     assert "overlap 0.70" in (tmp_path / "out" / "histograms.svg").read_text(encoding="utf-8")
     with pytest.raises(ForensicsError, match="no discriminator-outputs"):
         equilibrium_rows([tmp_path / "out"], None, tmp_path / "x", PLAN)

@@ -12,15 +12,16 @@ import torch
 
 from forensics.core.errors import ForensicsError
 from forensics.images import decode
-from forensics.studies.latent.page import single_dimensions, write_latent
+from forensics.studies.latent.rows import LatentTables
+from forensics.studies.latent.study import LatentStudy, move_dimensions, study_latent
 from forensics.studies.latent.sweeps import (
     FACTORS,
     LatentPlan,
     MovedLatents,
-    latent_study,
     spread_of,
     where,
 )
+from forensics.studies.machine import finish_parts
 from forensics.studies.subject import load_subject
 from tests.studies.made import srcnet_file
 
@@ -53,30 +54,36 @@ def test_where_finds_the_place() -> None:
     change = np.zeros((24, 24))
     change[2:4, 20:22] = 3.0
     found = where(change)
-    assert found["place"] == "top right"
-    assert found["x"] > 0.8 > 0.2 > found["y"]
-    assert where(np.zeros((24, 24)))["place"] == "centre"
+    assert found.place == "top right"
+    assert found.x > 0.8 > 0.2 > found.y
+    assert where(np.zeros((24, 24))).place == "centre"
 
 
-def test_the_study_ranks_every_dimension_and_resumes(moved: MovedLatents, tmp_path: Path) -> None:
-    out = tmp_path / "latent"
-    result = latent_study(moved.subject, out, PLAN)
-    assert sorted(row["dim"] for row in result.dimensions) == list(range(48))
-    effects = [row["feature_distance"] for row in result.dimensions]
+def latent_study(file: Path, out: Path, plan: LatentPlan) -> LatentTables:
+    study = LatentStudy(str(file), out, plan)
+    finish_parts(study)
+    return study.tables()
+
+
+def test_the_study_ranks_every_dimension_and_resumes(shared: Path, tmp_path: Path) -> None:
+    file, out = srcnet_file(shared, tmp_path), tmp_path / "latent"
+    result = latent_study(file, out, PLAN)
+    assert sorted(row.dim for row in result.dimensions) == list(range(48))
+    effects = [row.feature_distance for row in result.dimensions]
     assert effects == sorted(effects, reverse=True)
     assert effects[-1] > 0
-    own = {(row["space"], row["factor"]): row for row in result.scaling}
+    own = {(row.space, row.factor): row for row in result.scaling}
     assert len(own) == 3 * len(FACTORS)
-    assert own["w", 1.0]["pixel_change"] == 0
-    assert own["w", 10.0]["pixel_change"] > own["w", 1.5]["pixel_change"] > 0
-    assert own["w", 10.0]["radius"] > own["w", 0.5]["radius"]
-    assert own["z", 10.0]["pixel_change"] < 0.5
+    assert own["w", 1.0].pixel_change == 0
+    assert own["w", 10.0].pixel_change > own["w", 1.5].pixel_change > 0
+    assert own["w", 10.0].radius > own["w", 0.5].radius
+    assert own["z", 10.0].pixel_change < 0.5
     before = {p.name: p.read_bytes() for p in (out / "parts").iterdir()}
-    (out / "parts" / "dims-0016.json").unlink()
-    latent_study(moved.subject, out, PLAN)
+    (out / "parts" / "dims-00016.json").unlink()
+    latent_study(file, out, PLAN)
     assert {p.name: p.read_bytes() for p in (out / "parts").iterdir()} == before
     with pytest.raises(ForensicsError, match="delta"):
-        latent_study(moved.subject, out, LatentPlan(images=4, delta=5))
+        latent_study(file, out, LatentPlan(images=4, delta=5))
 
 
 def test_spread_is_that_of_random_latents(moved: MovedLatents) -> None:
@@ -86,10 +93,10 @@ def test_spread_is_that_of_random_latents(moved: MovedLatents) -> None:
 
 def test_one_picture_and_bad_options(shared: Path, tmp_path: Path) -> None:
     file = srcnet_file(shared, tmp_path)
-    found = single_dimensions(str(file), [3], tmp_path / "one", PLAN)
-    sheet = decode(Path(found["image"])).pixels
+    found = move_dimensions(str(file), [3], tmp_path / "one", PLAN)
+    sheet = decode(Path(found.image)).pixels
     assert sheet.shape == (4 + 2 * 36, 4 + 4 * 36, 3)
-    assert found["pixel_change"] > 0
+    assert found.pixel_change > 0
     assert np.abs(sheet[:40].astype(int) - sheet[36:76].astype(int)).max() > 0
     with pytest.raises(ForensicsError, match="multiple of 4"):
         LatentPlan(images=3)
@@ -98,10 +105,10 @@ def test_one_picture_and_bad_options(shared: Path, tmp_path: Path) -> None:
 
 
 def test_the_page_and_its_tables(shared: Path, tmp_path: Path) -> None:
-    summary = write_latent(str(srcnet_file(shared, tmp_path)), tmp_path / "out", PLAN)
+    summary = study_latent(str(srcnet_file(shared, tmp_path)), tmp_path / "out", PLAN)
     with (tmp_path / "out" / "dimensions.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert [int(row["dim"]) for row in rows[:10]] == summary["strongest_dimensions"]
+    assert [int(row["dim"]) for row in rows[:10]] == summary.strongest_dimensions
     page = (tmp_path / "out" / "latent.html").read_text(encoding="utf-8")
     assert f"Dimensions {', '.join(row['dim'] for row in rows[:8])}" in page
     assert json.loads((tmp_path / "out" / "evidence.json").read_text())["seeds"] == {"latents": 0}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from forensics.faces.analyser import load_faces
-from forensics.generators.base import load_generator
-from forensics.studies.monsters.hunt import monsters
-from forensics.studies.monsters.options import MonsterOptions
+from forensics.studies.machine import finish_parts
+from forensics.studies.monsters.plan import MonsterPlan
+from forensics.studies.monsters.study import MonsterStudy
+from forensics.studies.probes import ProbePlan
 
 SMALL = {
     "random": 2, "mapped": 1, "components": 1, "dimensions": 1, "styles": 2, "max_radius": 4.0, "scan_step": 1.0,
@@ -16,5 +16,6 @@ SMALL = {
 }  # fmt: skip
 
 if __name__ == "__main__":
-    options = MonsterOptions(**SMALL, workers=int(sys.argv[3]))  # type: ignore[arg-type]
-    monsters(load_generator("own-64"), load_faces(sys.argv[1]), None, Path(sys.argv[2]), options)
+    plan = MonsterPlan(**SMALL)  # type: ignore[arg-type]
+    study = MonsterStudy("own-64", Path(sys.argv[2]), plan, ProbePlan(sys.argv[1]))
+    finish_parts(study, workers=int(sys.argv[3]))

@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 
 from forensics.commands.studies.monsters import monsters
 from forensics.core.errors import DetectorError, FacePackError
-from forensics.studies.monsters import page as report
-from forensics.studies.monsters.options import MonsterOptions
+from forensics.studies.monsters import study as module
+from forensics.studies.monsters.facts import MonsterSummary
+from forensics.studies.monsters.plan import MonsterPlan
 
 app = typer.Typer()
 app.command()(monsters)
@@ -24,23 +25,24 @@ def test_options_arrive_and_the_summary_is_printed(
 ) -> None:
     seen: list[Any] = []
 
-    def study(*arguments: Any) -> dict[str, Any]:
-        seen.extend(arguments)
-        return {"families": {}, "detector": None, "report": "monsters.html"}
+    def study(*arguments: Any, workers: int) -> MonsterSummary:
+        seen.extend([*arguments, workers])
+        return MonsterSummary(out="", report="monsters.html", families={}, returns=0, walks=[], detector=None)
 
-    monkeypatch.setattr(report, "study_monsters", study)
+    monkeypatch.setattr(module, "study_monsters", study)
     root = ["--pack", "scrfd_mbf", "--pack-root", str(shared / "data" / "insightface")]
     words = ["own-128", "--out", str(tmp_path / "o"), *root, "--workers", "1", "--seed", "4", "--step", "0.2"]
     result = CliRunner().invoke(
         app, [*words, "--styles", "-1", "--detector", "none", "--json"], catch_exceptions=False
     )
     assert json.loads(result.stdout)["report"] == "monsters.html"
-    generator, faces, detector, out, options = seen
-    assert (generator.source, faces.pack, detector, out) == ("own-128", "scrfd_mbf", None, tmp_path / "o")
-    assert options == MonsterOptions(seed=4, steps=(0.2,), styles=-1)
+    weights, out, plan, probe, workers = seen
+    assert (weights, out, workers) == ("own-128", tmp_path / "o", 1)
+    assert plan == MonsterPlan(seed=4, steps=(0.2,), styles=-1)
+    assert (Path(probe.face_pack).name, probe.detector) == ("scrfd_mbf", None)
     plain = CliRunner().invoke(app, words, catch_exceptions=False)
     assert plain.stdout == "report: monsters.html\n"
-    assert seen[7].id.startswith("ensemble-")
+    assert seen[8].detector == "default"
 
 
 def test_what_is_missing_is_named_before_anything_is_written(shared: Path, tmp_path: Path) -> None:

@@ -16,12 +16,15 @@ import torch
 from forensics.core.errors import ForensicsError
 from forensics.faces.analyser import FaceAnalyser, load_faces
 from forensics.generators.base import Generator, load_generator
+from forensics.studies.machine import finish_parts
 from forensics.studies.monsters.directions import FAMILIES, Direction, Latents, w_sample
-from forensics.studies.monsters.hunt import MonsterWork, monsters, part_names
-from forensics.studies.monsters.options import MonsterOptions
+from forensics.studies.monsters.measuring import MonsterMeasurements
+from forensics.studies.monsters.plan import MonsterPlan
+from forensics.studies.monsters.study import MonsterStudy
+from forensics.studies.probes import Probe, ProbePlan
 from tests.studies.monsters.monster_hunt import SMALL
 
-OPTIONS = MonsterOptions(**SMALL)  # type: ignore[arg-type]
+OPTIONS = MonsterPlan(**SMALL)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +34,7 @@ def generator() -> Generator:
 
 @pytest.fixture(scope="module")
 def latents(generator: Generator) -> Latents:
-    return Latents(generator, MonsterOptions(random=3, mapped=2, components=3, dimensions=4, styles=30))
+    return Latents(generator, MonsterPlan(random=3, mapped=2, components=3, dimensions=4, styles=30))
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +64,7 @@ def test_families_are_what_they_say(latents: Latents, generator: Generator) -> N
     styles = latents.directions("style")
     assert {d.layer for d in styles} == set(generator.style_sizes)  # drawn from every layer
     assert latents.unit(styles[0]).nonzero().flatten().tolist() == [styles[0].index]
-    everything = Latents(generator, MonsterOptions(styles=-1, dimensions=-1))
+    everything = Latents(generator, MonsterPlan(styles=-1, dimensions=-1))
     assert len(everything.directions("style")) == 2 * generator.s_dim
     assert [d.index for d in everything.directions("dimension")[::2]] == list(range(generator.w_dim))
     towards = latents.unit(latents.directions("mapped")[1])
@@ -103,37 +106,41 @@ def test_images_do_not_depend_on_their_company(latents: Latents, generator: Gene
 def test_a_border_lies_between_a_face_and_a_monster(
     generator: Generator, faces: FaceAnalyser, tmp_path: Path
 ) -> None:
-    work = MonsterWork(generator, faces, None, OPTIONS)
+    work = MonsterMeasurements(generator, Probe(faces), OPTIONS)
     directions = work.latents.directions("random")
     found = work.family(directions)
-    for direction, row in zip(directions, found["directions"], strict=True):
-        assert row["radius"] is not None  # far out in W there are no faces
-        assert row["radius"] - row["kept_at"] <= 0.25 + 1e-9
-        inside, outside = work.latents.images([(direction, row["kept_at"]), (direction, row["radius"])])
+    for direction, row in zip(directions, found.directions, strict=True):
+        assert row.radius is not None  # far out in W there are no faces
+        assert row.radius - row.kept_at <= 0.25 + 1e-9
+        inside, outside = work.latents.images([(direction, row.kept_at), (direction, row.radius)])
         assert faces.analyse(inside)
         assert not faces.analyse(outside)
-        assert (row["none_radius"], row["none_score"]) == (row["radius"], 0.0)
-    assert [row["radius"] for row in found["scan"][: len(OPTIONS.radii)]] == OPTIONS.radii
-    assert all((row["similarity"] is None) == (row["score"] == 0) for row in found["scan"])
+        assert (row.none_radius, row.none_score) == (row.radius, 0.0)
+    assert [row.radius for row in found.scan[: len(OPTIONS.radii)]] == OPTIONS.radii
+    assert all((row.similarity is None) == (row.score == 0) for row in found.scan)
     start = work.start()
-    assert start["centre"]["similarity"] == pytest.approx(1)
+    assert start.centre.similarity == pytest.approx(1)
     walk = work.walk(1.0, 0)
-    assert [row["position"] for row in walk] == [0, 1, 2, 3, 4]
-    assert walk[0]["radius"] == 0
-    step = np.sqrt(generator.w_dim) / start["mean_distance"]
-    assert walk[1]["radius"] == pytest.approx(step, rel=0.2)
+    assert [row.position for row in walk] == [0, 1, 2, 3, 4]
+    assert walk[0].radius == 0
+    step = np.sqrt(generator.w_dim) / start.mean_distance
+    assert walk[1].radius == pytest.approx(step, rel=0.2)
     plane = work.plane(0)
-    assert [(row["angle"], row["radius"]) for row in plane[:3]] == [(0.0, 1.5), (0.0, 3.0), (90.0, 1.5)]
+    assert [(row.angle, row.radius) for row in plane[:3]] == [(0.0, 1.5), (0.0, 3.0), (90.0, 1.5)]
 
 
-def test_the_parts_hold_every_direction_once(generator: Generator) -> None:
-    options = MonsterOptions(random=20, styles=-1, components=300)
-    names = part_names(generator, options)
-    assert names["random"] == ["random-00000", "random-00016"]
-    assert len(names["style"]) == generator.s_dim // 8
-    assert len(names["component"]) == generator.w_dim // 8
-    assert len(names["map"]) == 6
-    assert len(names["walk"]) == 30
+def test_the_parts_hold_every_direction_once(generator: Generator, tmp_path: Path) -> None:
+    plan = MonsterPlan(random=20, styles=-1, components=300)
+    study = MonsterStudy("own-64", tmp_path, plan, ProbePlan())
+    chunks = study.chunks()
+    assert [part.name for part in chunks if part.family == "random"] == [
+        "directions-random-00000",
+        "directions-random-00016",
+    ]
+    assert sum(part.family == "style" for part in chunks) == generator.s_dim // 8
+    assert sum(part.family == "component" for part in chunks) == generator.w_dim // 8
+    kinds = [part.kind for part in study.parts()]
+    assert (kinds.count("map"), kinds.count("walk"), kinds.count("start")) == (6, 30, 1)
 
 
 def test_killed_and_run_again_it_equals_one_run_in_two_processes(shared: Path, tmp_path: Path) -> None:
@@ -143,7 +150,7 @@ def test_killed_and_run_again_it_equals_one_run_in_two_processes(shared: Path, t
     killed = tmp_path / "killed"
     process = subprocess.Popen([*words, str(killed), "1"], env=environment)
     deadline = time.monotonic() + 120
-    while not list(killed.glob("parts/random-*.json")) and time.monotonic() < deadline:
+    while not list(killed.glob("parts/directions-random-*.json")) and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
@@ -156,11 +163,11 @@ def test_killed_and_run_again_it_equals_one_run_in_two_processes(shared: Path, t
         for folder in (killed, tmp_path / "whole")
     )
     assert one == other
-    assert len(one) == 1 + sum(map(len, part_names(load_generator("own-64"), OPTIONS).values()))
-    load, other_seed = load_faces(str(pack)), MonsterOptions(**{**SMALL, "seed": 1})  # type: ignore[arg-type]
-    generator = load_generator("own-64")
+    parts = MonsterStudy("own-64", killed, OPTIONS, ProbePlan(str(pack))).parts()
+    assert len(one) == 1 + len(parts)
+    other_seed = MonsterPlan(**{**SMALL, "seed": 1})  # type: ignore[arg-type]
     with pytest.raises(ForensicsError, match="seed"):
-        monsters(generator, load, None, killed, other_seed)
+        finish_parts(MonsterStudy("own-64", killed, other_seed, ProbePlan(str(pack))))
 
 
 def test_labels_say_where_a_direction_goes() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from forensics.core.errors import ForensicsError
-from forensics.studies.monsters.options import MonsterOptions
+from forensics.studies.monsters.plan import MonsterPlan
 from forensics.studies.monsters.search import Loss, first_losses
 
 RADII = [0.5, 1.0, 1.5, 2.0, 3.0, 4.0]
@@ -54,11 +54,11 @@ def test_no_face_at_the_start_is_lost_at_radius_0() -> None:
 
 
 def test_radii_and_positions_are_those_stated() -> None:
-    options = MonsterOptions(scan_step=0.5, scan_until=2, max_radius=4, walk_length=100, walk_every=30)
+    options = MonsterPlan(scan_step=0.5, scan_until=2, max_radius=4, walk_length=100, walk_every=30)
     assert options.radii == [0.5, 1.0, 1.5, 2.0, 2.5, 3.125, 3.90625, 4.0]
     assert options.positions == [*range(21), 30, 60, 90, 99]
-    assert MonsterOptions(max_radius=1).radii == [0.25, 0.5, 0.75, 1.0]
-    assert MonsterOptions(map_rings=3, map_radius=1.5).rings == [0.5, 1.0, 1.5]
+    assert MonsterPlan(max_radius=1).radii == [0.25, 0.5, 0.75, 1.0]
+    assert MonsterPlan(map_rings=3, map_radius=1.5).rings == [0.5, 1.0, 1.5]
 
 
 @pytest.mark.parametrize(
@@ -76,4 +76,4 @@ def test_radii_and_positions_are_those_stated() -> None:
 )
 def test_options_that_make_no_sense_are_refused(options: dict[str, float], words: str) -> None:
     with pytest.raises(ForensicsError, match=words):
-        MonsterOptions(**options)  # type: ignore[arg-type]
+        MonsterPlan(**options)  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forensics.studies.walks.drift import drift, kept_until
+from forensics.studies.walks.drift import drift, same_person_until
 from forensics.studies.walks.percent_yield import (
     Outcome,
     along,
@@ -15,17 +15,20 @@ from forensics.studies.walks.percent_yield import (
     outcome_of,
     walk_interval,
 )
+from forensics.studies.walks.rows import WalkFace
 
 
-def row(score: str, embedding: str, radius: str = "0.5") -> dict[str, str]:
-    return {"score": score, "embedding": embedding, "radius": radius}
+def row(score: str, embedding: str, radius: str = "0.5") -> WalkFace:
+    place = {"file": "", "sha256": "", "walk": 0, "position": 0, "radius": float(radius)}
+    face = {"faces": 1, "score": float(score), "box": (), "landmarks": (), "pack": ""}
+    return WalkFace(**place, **face, embedding=tuple(map(float, embedding.split())))  # type: ignore[arg-type]
 
 
 def test_a_table_of_faces_as_arrays() -> None:
     rows = [row("0.9000", "3 4"), row("0.00", ""), row("0.8000", "0 2"), row("0.7000", "1 0", "1.5")]
     outcome = outcome_of(rows, walks=2)
     assert outcome.scores.tolist() == [[0.9, 0.0], [0.8, 0.7]]
-    assert outcome.found.tolist() == [[1, 0], [1, 1]]
+    assert outcome.has_face.tolist() == [[1, 0], [1, 1]]
     assert outcome.radius[1, 1] == 1.5
     assert outcome.faces.tolist() == [0, 2, 3]
     np.testing.assert_allclose(outcome.embeddings, [[0.6, 0.8], [0, 1], [1, 0]])
@@ -36,7 +39,7 @@ def test_no_face_anywhere() -> None:
     outcome = outcome_of([row("0.00", "")] * 4, walks=2)
     assert outcome.embeddings.size == 0
     assert np.isnan(drift(outcome)).all()
-    assert network_interval(outcome.found, 0).value == 0
+    assert network_interval(outcome.has_face, 0).value == 0
 
 
 def test_walks_not_images_are_drawn() -> None:
@@ -96,4 +99,4 @@ def test_drift_is_measured_to_the_first_face_of_the_walk() -> None:
     np.testing.assert_allclose(cosines[0, 1:], [1, 0.5])
     assert np.isnan(cosines[0, 0])
     np.testing.assert_allclose(cosines[1, [0, 2]], [1, np.cos(np.deg2rad(20))])
-    assert kept_until(cosines) == [2, None]
+    assert same_person_until(cosines) == [2, None]
