@@ -225,11 +225,11 @@ class FoldedLite(nn.Module):
         """What the stem, every block and the head say of images float32 [n, 3, h, w] in [-1, 1]: [n, c, h', w']
         each.
         """
-        found = [self.stem(x)]
+        layers = [self.stem(x)]
         for block in self.blocks:
-            found.append(block(found[-1]))
-        found.append(self.head(found[-1]))
-        return found
+            layers.append(block(layers[-1]))
+        layers.append(self.head(layers[-1]))
+        return layers
 
     def channels(self) -> list[int]:
         """The channels of `layers`."""

@@ -40,12 +40,12 @@ class LayerStatistics:
     @classmethod
     def from_imagenet(cls, variants: Sequence[int]) -> LayerStatistics:
         """The networks with ImageNet weights; DetectorError where a package is missing."""
-        found = cls(variants)
-        for variant, trunk in zip(found.variants, found.trunks, strict=True):
+        statistics = cls(variants)
+        for variant, trunk in zip(statistics.variants, statistics.trunks, strict=True):
             trunk.absorb(load_imagenet(variant))
             for value in trunk.state_dict().values():
                 value.copy_(value.half())
-        return found
+        return statistics
 
     def to(self, device: str) -> None:
         """Compute on `device` from now on."""
@@ -59,13 +59,13 @@ class LayerStatistics:
 
     def __call__(self, views: Sequence[Pixels]) -> Floats:
         """float32 [n, d] of uint8 views [h, w, 3]; those of one size go through the networks together."""
-        found = np.empty((len(views), self.length()), np.float32)
+        table = np.empty((len(views), self.length()), np.float32)
         for members, batch in _batches(views):
             with torch.inference_mode():
                 x = self._prepared(batch)
                 rows = [torch.cat([_mean_and_spread(y) for y in trunk.layers(x)], 1) for trunk in self.trunks]
-                found[members] = torch.cat(rows, 1).cpu().numpy()
-        return found
+                table[members] = torch.cat(rows, 1).cpu().numpy()
+        return table
 
     def local(self, view: Pixels, slopes: Floats, statistics: Floats) -> Floats:
         """float32 [h / 32, w / 32], of any value: where Σ slope · statistic of a view uint8 [h, w, 3] comes from.
@@ -82,9 +82,9 @@ class LayerStatistics:
                 for layer in trunk.layers(x):
                     y = layer[0].float().cpu()
                     width = y.shape[0]
-                    own = torch.from_numpy(np.ascontiguousarray(slopes[start : start + 2 * width]))
+                    weights = torch.from_numpy(np.ascontiguousarray(slopes[start : start + 2 * width]))
                     said = torch.from_numpy(np.ascontiguousarray(statistics[start : start + 2 * width]))
-                    total += _cells(_places(y, own, said, width), (rows, columns))
+                    total += _cells(_places(y, weights, said, width), (rows, columns))
                     start += 2 * width
         return total.numpy().astype(np.float32)
 

@@ -27,8 +27,8 @@ def checks(pack: str | None = None, pack_root: Path | None = None) -> list[Check
 
 
 def _packages() -> Check:
-    found = ", ".join(f"{name} {version}" for name, version in sorted(versions().items()))
-    return Check("packages", "ok", found)
+    listed = ", ".join(f"{name} {version}" for name, version in sorted(versions().items()))
+    return Check("packages", "ok", listed)
 
 
 def _onnxruntime() -> Check:
@@ -67,11 +67,11 @@ def _shipped() -> Check:
     from forensics.core.weights import problems
 
     try:
-        found = problems()
+        wrong = problems()
     except ForensicsError as error:
-        found = [str(error)]
-    if found:
-        return Check("weights", "problem", "; ".join(found))
+        wrong = [str(error)]
+    if wrong:
+        return Check("weights", "problem", "; ".join(wrong))
     return Check("weights", "ok", "all as released")
 
 

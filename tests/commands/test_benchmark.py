@@ -240,7 +240,7 @@ def test_only_the_pool_test_is_scored(
         (["TREE", "--out", "OUT", "--trim-bottom", "0.1"], "--trim-bottom goes with --matrix"),
         (["TREE", "--out", "OUT", "--jpeg-before", "75"], "--jpeg-before goes with --matrix"),
         (["TREE", "--compare", "OUT", "OUT"], "--compare does not go with corpora"),
-        (["TREE", "--out", "OUT", "--pools", "OUT/none.json"], "is no list of pools"),
+        (["TREE", "--out", "OUT", "--pools", "OUT/none.json"], "none.json: no such file"),
     ],
 )
 def test_options_that_do_not_go_together(

@@ -59,8 +59,8 @@ class Gaussians:
         """Of rows float64 [n, d] of any value with labels [n], 0 or 1; with shrunken covariances."""
         from sklearn.covariance import LedoitWolf
 
-        found = [LedoitWolf().fit(rows[labels == label]) for label in (0, 1)]
-        means, precisions = np.stack([f.location_ for f in found]), np.stack([f.precision_ for f in found])
+        fits = [LedoitWolf().fit(rows[labels == label]) for label in (0, 1)]
+        means, precisions = np.stack([f.location_ for f in fits]), np.stack([f.precision_ for f in fits])
         return cls(
             means.astype(np.float32).astype(np.float64), precisions.astype(np.float32).astype(np.float64)
         )

@@ -180,11 +180,11 @@ def peaks(plane: Floats) -> Floats:
     windowed = (patches - patches.mean((1, 2), keepdims=True)) * np.outer(window, window).astype(np.float32)
     power = np.log((np.abs(fft2(windowed)) ** 2).mean(0) / PATCH_PX**2 + _FLOOR)
     around = np.array([(i, j) for i in range(-4, 5) for j in range(-4, 5) if max(abs(i), abs(j)) > 2])
-    found = []
+    heights = []
     for row, column in _PEAKS:
         near = power[(row + around[:, 0]) % PATCH_PX, (column + around[:, 1]) % PATCH_PX]
-        found.append(power[row % PATCH_PX, column % PATCH_PX] - np.median(near))
-    return np.array(found, np.float32)
+        heights.append(power[row % PATCH_PX, column % PATCH_PX] - np.median(near))
+    return np.array(heights, np.float32)
 
 
 def residual_pairs(plane: Floats) -> Floats:

@@ -143,17 +143,17 @@ def _read(path: str | Path) -> tuple[Json, dict[str, Tensor]]:
     from forensics.generators.checkpoints import read_checkpoint
 
     checkpoint = read_checkpoint(path)
-    found = {name: net for name, net in checkpoint.networks.items() if net.kind.endswith(_SUFFIX)}
-    if not found:
+    discriminators = {name: net for name, net in checkpoint.networks.items() if net.kind.endswith(_SUFFIX)}
+    if not discriminators:
         inside = ", ".join(f"{name} ({net.kind})" for name, net in checkpoint.networks.items())
         raise DetectorError(f"{path}: holds no discriminator, only {inside}; name a snapshot of the training")
-    network = found.get("D") or next(iter(found.values()))
+    network = discriminators.get("D") or next(iter(discriminators.values()))
     config = {"network": network.kind, "options": network.config, "weights_file_sha256": checkpoint.sha256}
     return config, network.state
 
 
 def _of(pool: Pool, label: int) -> list[Pixels]:
-    return [image for image, own in zip(pool.images, pool.labels, strict=True) if own == label]
+    return [image for image, y in zip(pool.images, pool.labels, strict=True) if y == label]
 
 
 def _square(image: Pixels, resolution: int) -> Pixels:

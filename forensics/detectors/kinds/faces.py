@@ -135,11 +135,11 @@ class FaceSignsDetector(Detector):
         if self.analyser is None and len(images):
             self.use_faces(_named_pack(text(self.config, "pack")))
         numbers = [best_face_numbers(self.analyser, image) for image in images] if self.analyser else []
-        found = [one for one in numbers if one is not None]
+        faces = [one for one in numbers if one is not None]
         scores = np.full(len(images), self._neutral())
-        if found:
+        if faces:
             mean, scale, weights = self.linear
-            standard = np.clip((signs_of(found, self.eyes, self.embedding) - mean) / scale, -_CLIP, _CLIP)
+            standard = np.clip((signs_of(faces, self.eyes, self.embedding) - mean) / scale, -_CLIP, _CLIP)
             scores[[one is not None for one in numbers]] = standard @ weights + self.offset
         return scores
 
@@ -151,11 +151,11 @@ class FaceSignsDetector(Detector):
         """The arrays by name, all finite: the Gaussians float32 [2, d] and [2, d, d], the linear map float64 [3, 9]
         and its offset float64 [1].
         """
-        found: dict[str, NDArray[Any]] = {"linear": self.linear, "offset": np.array([self.offset])}
+        arrays: dict[str, NDArray[Any]] = {"linear": self.linear, "offset": np.array([self.offset])}
         for name, one in (("eyes", self.eyes), ("embedding", self.embedding)):
-            found[f"{name}_means"] = one.means.astype(np.float32)
-            found[f"{name}_precisions"] = one.precisions.astype(np.float32)
-        return found
+            arrays[f"{name}_means"] = one.means.astype(np.float32)
+            arrays[f"{name}_precisions"] = one.precisions.astype(np.float32)
+        return arrays
 
     @classmethod
     def from_arrays(cls, config: Json, arrays: Mapping[str, NDArray[Any]]) -> Self:

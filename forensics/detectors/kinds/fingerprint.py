@@ -78,22 +78,22 @@ class FingerprintDetector(Detector):
         rows = [_linear(table, labels, np.ones(len(labels)))]
         attribution = {}
         for source in sources:
-            own, each = (origin == source).astype(np.int64), _equal_shares(origin)
-            rows.append(_linear(table, own, each))
+            by_it, each = (origin == source).astype(np.int64), _equal_shares(origin)
+            rows.append(_linear(table, by_it, each))
             raw = table @ rows[-1][:-1] + rows[-1][-1]
-            attribution[source] = fit_calibration(raw, own, each, draws).to_json()
+            attribution[source] = fit_calibration(raw, by_it, each, draws).to_json()
         config = {"sources": sources, "draws": draws, "attribution": attribution}
         return cls(config, prints=means.prints(), linear=np.stack(rows))
 
     def raw_scores(self, images: Sequence[Pixels]) -> Floats:
         """float64 [n] natural log odds of any value, of images uint8 [H, W, 3]."""
-        found: Floats = self.correlations(images) @ self.linear[0, :-1] + self.linear[0, -1]
-        return found
+        log_odds: Floats = self.correlations(images) @ self.linear[0, :-1] + self.linear[0, -1]
+        return log_odds
 
     def correlations(self, images: Sequence[Pixels]) -> Floats:
         """float64 [n, k] in [-1, 1]: normalised correlation of images uint8 [H, W, 3] with every fingerprint."""
-        found = map(residual, images)
-        rows = [[_correlation(plane, own) for own in self.prints] for plane in found]
+        planes = map(residual, images)
+        rows = [[_correlation(plane, print_) for print_ in self.prints] for plane in planes]
         return np.array(rows, np.float64).reshape(len(images), len(self.prints))
 
     def attribute(self, images: Sequence[Pixels]) -> list[dict[str, float]]:
@@ -114,10 +114,10 @@ class FingerprintDetector(Detector):
 
     def evidence_map(self, image: Pixels) -> NDArray[np.float32] | None:
         """float32 [h, w] in cells of 64 px: what each adds to the log10 LR; the mean is the score before its bounds."""
-        found = residual(image)
+        plane = residual(image)
         share = np.zeros((WORKING_PX, WORKING_PX))
-        for weight, own in zip(self.linear[0, :-1], self.prints, strict=True):
-            ours, theirs = _overlap(found, own)
+        for weight, print_ in zip(self.linear[0, :-1], self.prints, strict=True):
+            ours, theirs = _overlap(plane, print_)
             height, width = ours.shape
             inside = np.s_[BORDER_PX : BORDER_PX + height, BORDER_PX : BORDER_PX + width]
             share[inside] += weight * ours.astype(np.float64) * theirs
@@ -156,18 +156,18 @@ def named(attribution: Mapping[str, float]) -> str:
 
 def _unit(plane: NDArray[Any]) -> NDArray[Any]:
     centred = plane - plane.mean()
-    found: NDArray[Any] = centred / max(float(np.linalg.norm(centred)), 1e-6)
-    return found
+    unit: NDArray[Any] = centred / max(float(np.linalg.norm(centred)), 1e-6)
+    return unit
 
 
-def _overlap(found: Residual, own: Residual) -> tuple[NDArray[Any], NDArray[Any]]:
+def _overlap(plane: Residual, print_: Residual) -> tuple[NDArray[Any], NDArray[Any]]:
     """Both cut to what they share, each centred and of norm 1."""
-    height, width = (min(a, b) for a, b in zip(found.shape, own.shape, strict=True))
-    return _unit(found[:height, :width]), _unit(own[:height, :width])
+    height, width = (min(a, b) for a, b in zip(plane.shape, print_.shape, strict=True))
+    return _unit(plane[:height, :width]), _unit(print_[:height, :width])
 
 
-def _correlation(found: Residual, own: Residual) -> float:
-    ours, theirs = _overlap(found, own)
+def _correlation(plane: Residual, print_: Residual) -> float:
+    ours, theirs = _overlap(plane, print_)
     return float(np.vdot(ours.astype(np.float64), theirs))
 
 
@@ -175,15 +175,17 @@ class _Means:
     """Mean unit residuals of every generator and of the photographs, from which one image can be taken out again."""
 
     def __init__(self, pool: Pool, sources: Sequence[str]) -> None:
-        found = [residual(image) for image in pool.images]
-        height = min(plane.shape[0] for plane in found if plane.shape[1] == max(p.shape[1] for p in found))
-        width = max(plane.shape[1] for plane in found)
+        planes = [residual(image) for image in pool.images]
+        height = min(plane.shape[0] for plane in planes if plane.shape[1] == max(p.shape[1] for p in planes))
+        width = max(plane.shape[1] for plane in planes)
         self.shape = height, width
         self.sources = list(sources)
         self.group = [s if label else None for s, label in zip(pool.sources, pool.labels, strict=True)]
-        self.planes = [self._filled(plane) for plane in found]
+        self.planes = [self._filled(plane) for plane in planes]
         self.sums = {
-            name: np.sum([p for p, own in zip(self.planes, self.group, strict=True) if own == name], axis=0)
+            name: np.sum(
+                [p for p, source in zip(self.planes, self.group, strict=True) if source == name], axis=0
+            )
             for name in (None, *sources)
         }
         self.counts = {name: self.group.count(name) for name in self.sums}
@@ -214,7 +216,7 @@ class _Means:
             prints = self.prints(without=i)
             for draw in range(draws):
                 view = residual(degraded(image, sha256, draw, seed, augmentation))
-                rows.append([_correlation(view, own) for own in prints])
+                rows.append([_correlation(view, print_) for print_ in prints])
         return np.array(rows, np.float64)
 
 
@@ -227,9 +229,9 @@ def _linear(table: Floats, labels: NDArray[np.int64], weights: Floats) -> Floats
 
 def _equal_shares(origin: NDArray[np.str_]) -> Floats:
     """Weights [n] by which every source counts alike, one on average."""
-    names, which, counts = np.unique(origin, return_inverse=True, return_counts=True)
-    found: Floats = len(origin) / len(names) / counts[which]
-    return found
+    sources, which, counts = np.unique(origin, return_inverse=True, return_counts=True)
+    shares: Floats = len(origin) / len(sources) / counts[which]
+    return shares
 
 
 def _attribution(config: Json) -> dict[str, Calibration]:

@@ -127,13 +127,13 @@ class LayersDetector(Detector):
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The arrays by name, all finite: the networks' as float16 [d, …], the classifier's as float32 [d]."""
-        found: dict[str, NDArray[Any]] = {
+        arrays: dict[str, NDArray[Any]] = {
             f"trunk{number}.{key}": value.detach().cpu().half().contiguous().numpy()
             for number, trunk in enumerate(self.statistics.trunks)
             for key, value in trunk.state_dict().items()
         }
         offset = np.array([self.offset], np.float64)
-        return found | {"mean": self.mean, "scale": self.scale, "weights": self.weights, "offset": offset}
+        return arrays | {"mean": self.mean, "scale": self.scale, "weights": self.weights, "offset": offset}
 
     @classmethod
     def from_arrays(cls, config: Json, arrays: Mapping[str, NDArray[Any]]) -> Self:
@@ -163,10 +163,10 @@ def _statistics_of(
     statistics: LayerStatistics, images: Sequence[Pixels], work: Path | None
 ) -> NDArray[np.float32]:
     """float32 [n, d] of images, block by block; with `work` each block is a file there, and is not computed twice."""
-    found = np.empty((len(images), statistics.length()), np.float32)
+    table = np.empty((len(images), statistics.length()), np.float32)
     for start in range(0, len(images), _BLOCK):
         block = [working_view(image) for image in images[start : start + _BLOCK]]
-        rows = found[start : start + len(block)]
+        rows = table[start : start + len(block)]
         file = None if work is None else work / _block_name(statistics, block)
         if file is None or not file.exists():
             rows[:] = statistics(block)
@@ -174,7 +174,7 @@ def _statistics_of(
                 write_bytes(file, save({"rows": rows}))
         else:
             rows[:] = load(file.read_bytes())["rows"]
-    return found
+    return table
 
 
 def _block_name(statistics: LayerStatistics, block: Sequence[Pixels]) -> str:
@@ -227,11 +227,11 @@ def _standard(
 
 def _depth_weights(statistics: LayerStatistics) -> NDArray[np.float32]:
     """float32 [d]: each fifth of a network's layers weighs `_DEPTHS`, however many numbers it has."""
-    found = []
+    weights = []
     for trunk in statistics.trunks:
         channels = trunk.channels()
         fifth = -(-len(channels) // len(_DEPTHS))
         for number, depth in enumerate(_DEPTHS):
             d = 2 * sum(channels[number * fifth : (number + 1) * fifth])
-            found.append(np.full(d, (depth / d) ** 0.5, np.float32))
-    return np.concatenate(found)
+            weights.append(np.full(d, (depth / d) ** 0.5, np.float32))
+    return np.concatenate(weights)

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from forensics.backbones.inputs import IMAGENET_MEAN, IMAGENET_STD
 from forensics.core.cards import Card
 from forensics.core.registry import register
 from forensics.generators.architectures.layers.equalised import normalize_2nd_moment
@@ -27,10 +28,6 @@ from forensics.generators.architectures.layers.srcnet import (
     widths,
 )
 from forensics.generators.base import Generator, Noise
-
-# The study's images are normalised by these (red, green, blue), the usual ImageNet values.
-PIXEL_MEAN = (0.485, 0.456, 0.406)
-PIXEL_STD = (0.229, 0.224, 0.225)
 
 
 class SrcNet(Generator):
@@ -150,8 +147,8 @@ class SrcNet(Generator):
 
         All float32, any value.
         """
-        scale = torch.tensor(PIXEL_STD, device=x.device)[:, None, None]
-        shift = torch.tensor(PIXEL_MEAN, device=x.device)[:, None, None]
+        scale = torch.tensor(IMAGENET_STD, device=x.device)[:, None, None]
+        shift = torch.tensor(IMAGENET_MEAN, device=x.device)[:, None, None]
         y = ((x.detach() * scale + shift) * 255 + 0.5).clamp(0, 255).to(torch.uint8)
         return y.permute(0, 2, 3, 1).cpu().numpy()
 

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from forensics.backbones.inputs import imagenet_normalised
 from forensics.corpus.photographs.data import TrainingImages
 from forensics.generators.training.growing import as_shown
 from forensics.generators.training.losses.contract import LabelledImages
@@ -60,11 +61,3 @@ class Batches:
         """Class numbers int64 [n], from 0 on, as float32 [n, c_dim]."""
         chosen = torch.from_numpy(labels.astype(np.int64)).to(self.device)
         return F.one_hot(chosen, self.options.network.c_dim).float()
-
-
-def imagenet_normalised(images: Tensor) -> Tensor:
-    """Images float32 [n, 3, h, w] in [-1, 1] to (pixel / 255 - mean) / deviation, as SrcNet has them."""
-    from forensics.generators.architectures.srcnet import PIXEL_MEAN, PIXEL_STD
-
-    mean, std = (torch.tensor(v, device=images.device)[:, None, None] for v in (PIXEL_MEAN, PIXEL_STD))
-    return ((images + 1) / 2 - mean) / std

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from forensics.backbones.inputs import imagenet_normalised
 from forensics.core.errors import CheckpointError, ForensicsError
 from forensics.core.weights import called
 from forensics.corpus.photographs.data import TrainingImages
 from forensics.corpus.photographs.loading import load_images
-from forensics.generators.training.batches import imagenet_normalised
 from forensics.generators.training.monitoring import discriminator_outputs
 from forensics.generators.training.monitoring.discriminator_outputs import BINS, Histograms, OutputLog, counts
 from forensics.studies.equilibrium.rows import OverlapRow, SnapshotRow

@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from forensics.generators.architectures.srcnet import PIXEL_MEAN, PIXEL_STD, SrcNetGenerator
+from forensics.backbones.inputs import IMAGENET_MEAN, IMAGENET_STD
+from forensics.generators.architectures.srcnet import SrcNetGenerator
 from forensics.generators.architectures.srcnet_discriminator import SrcNetDiscriminator
 from tests.generators.architectures.reference import Golden, assert_equal, relative_error
 
@@ -143,7 +144,7 @@ def test_surplus_pixels_are_cropped_evenly() -> None:
 
 def test_pixels_are_denormalised() -> None:
     rgb = np.array([[[0, 128, 255], [17, 3, 250]]], dtype=np.uint8)
-    mean, std = np.array(PIXEL_MEAN), np.array(PIXEL_STD)
+    mean, std = np.array(IMAGENET_MEAN), np.array(IMAGENET_STD)
     x = torch.from_numpy(((rgb / 255 - mean) / std).transpose(2, 0, 1)[None].astype(np.float32))
     generator = small()
     assert np.array_equal(generator.to_uint8(x)[0], rgb)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from forensics.backbones.inputs import imagenet_normalised
 from forensics.corpus.photographs.data import TrainingImages
 from forensics.corpus.photographs.loading import load_images
 from forensics.generators.base import load_generator
-from forensics.generators.training.batches import imagenet_normalised
 from forensics.generators.training.growing import as_shown, stage_at
 from forensics.generators.training.monitoring.artefacts import write_network
 from forensics.generators.training.presets import PRESETS, resolve
