@@ -63,6 +63,8 @@ def test_widths_of_the_64_px_preset() -> None:
         ({"glo_batch": 0}, "1 or more"),
         ({"style_mixing_prob": -0.1}, "style_mixing_prob -0.1 is not possible: give 0 or more"),
         ({"lowest_psi": 1.5}, "lowest_psi 1.5 is not possible: give 0 to 1"),
+        ({"batch": 1_000_000}, "batch 1000000 is not possible: give 8192 or less"),
+        ({"channel_base": 10**8}, "channel_base 100000000 is not possible: give 131072 or less"),
         ({"resolution": 48}, "power of two"),
         ({"projected_side": 100}, "projected_side 100"),
         ({"matching_weight": 1.0}, "give projected_side"),

@@ -20,6 +20,11 @@ _FROM_0 = (
     *("matching_weight", "identity_weight", "projected_weight"),
     *("glo_weight", "glo_identity_weight", "glo_kimg", "warmup_kimg"),
 )
+# What no machine holds: said at once, where a run would fill the memory first.
+_AT_MOST = {
+    "batch": 8192, "glo_batch": 8192, "resolution": 2048, "channel_base": 1 << 17, "channel_max": 4096,
+    "z_dim": 4096, "w_dim": 4096, "num_mapping_layers": 64,
+}  # fmt: skip
 
 
 def check(options: TrainingOptions) -> None:
@@ -61,6 +66,9 @@ def _of_single_numbers(o: TrainingOptions) -> Iterator[str]:
         for name in names:
             if float(str(o.value(name))) < lowest:
                 yield f"{name} {o.value(name)} is not possible: give {wanted}"
+    for name, highest in _AT_MOST.items():
+        if int(str(o.value(name))) > highest:
+            yield f"{name} {o.value(name)} is not possible: give {highest} or less"
     if not 0 <= o.sampling.lowest_psi <= 1:
         yield f"lowest_psi {o.sampling.lowest_psi} is not possible: give 0 to 1"
     if o.losses.adversarial not in ADVERSARIAL:
