@@ -1,7 +1,7 @@
 """The decoding processes: started when first needed, kept for the next image, killed when one takes too long.
 
-The other side is `worker.py`. What comes back is checked like any input: a decoder that was taken over by a hostile
-file can send wrong pixels, but no more of them than the limits allow.
+The other side is the folder `decoder`. What comes back is checked like any input: a decoder that was taken over by a
+hostile file can send wrong pixels, but no more of them than the limits allow.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_WORKER = Path(__file__).with_name("worker.py")
+_DECODER = Path(__file__).with_name("decoder")
 _MAX_HEADER_BYTES = 1 << 20
 
 
@@ -103,7 +103,7 @@ class DecodeProcess:
     def __init__(self) -> None:
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
         self._child = subprocess.Popen(
-            [sys.executable, "-P", str(_WORKER)],
+            [sys.executable, "-P", str(_DECODER)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

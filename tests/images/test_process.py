@@ -110,7 +110,7 @@ def test_a_decoder_that_dies_or_lies_costs_one_image(
     process.close_all()
     (tmp_path / "dying.py").write_text(DYING.format(answer=answer, end="sys.exit(1)"))
     with monkeypatch.context() as patched:
-        patched.setattr(process, "_WORKER", tmp_path / "dying.py")
+        patched.setattr(process, "_DECODER", tmp_path / "dying.py")
         with pytest.raises(ImageError, match=r"x\.png: made the decoder stop"):
             decode_bytes(data, "x.png")
     assert process._idle == []

@@ -1,0 +1,1 @@
+"""The process that decodes: run as a folder by `forensics.images.process`, never imported by the package."""
