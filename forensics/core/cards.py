@@ -30,6 +30,6 @@ class Card:
         if not self.summary.endswith(".") or "\n" in self.summary:
             raise ValueError(f"the summary of a card is one sentence with its full stop: {self.summary!r}")
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Plain values under the names of the fields."""
         return {**vars(self), "defaults": dict(self.defaults)}

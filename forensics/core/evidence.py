@@ -167,7 +167,7 @@ def versions() -> dict[str, str | None]:
     return known
 
 
-def machine_kind() -> dict[str, Any]:
+def machine_kind() -> dict[str, object]:
     """What of the machine may change the last bits of a float: system, architecture, vector unit, GPU model.
 
     Vector unit and GPU are null unless torch was used.

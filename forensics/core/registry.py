@@ -55,7 +55,7 @@ class Method:
     card: Card
     target: Any
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Kind, name, where it is defined, and the card."""
         where = f"{self.target.__module__}.{self.target.__qualname__}"
         return {"kind": self.kind, "name": self.name, "defined_in": where, **self.card.to_json()}

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from forensics.core.errors import ForensicsError
+from forensics.core.evidence import recorded, write_evidence
 from forensics.core.files import write_text
 from forensics.core.terminal import tracked
 from forensics.detectors.thresholds import VERDICTS
@@ -92,6 +93,7 @@ def photograph_path() -> Path:
     return path
 
 
+@recorded
 def run_demo(out: Path, *, seed: int = 0, device: str = "auto") -> Demo:
     """Make a corpus and a walk, examine them and a photograph, and write `out`/report.html."""
     from forensics.corpus import Corpus
@@ -112,6 +114,8 @@ def run_demo(out: Path, *, seed: int = 0, device: str = "auto") -> Demo:
     radii = [float(row.params["radius"]) for row in walk.manifest]
     write_text(out / "photograph.html", _photograph_page(groups[2], examiner.detector))
     write_text(out / "report.html", _page(groups, radii, examiner.detector))
+    inputs = {f"detector {examiner.detector.id}": examiner.detector.weights_sha256}
+    write_evidence(out, inputs, {"seed": seed}, {"device": device})
     return Demo(out / "report.html", groups[2].findings[0], tuple(group.row() for group in groups))
 
 
