@@ -73,29 +73,19 @@ def prune(
         raise ForensicsError("give --threshold or --channels (with --save), not both")
     if save is not None and channels is None:
         raise ForensicsError("--save writes a network less some channels: give --channels too")
-    face_pack = pack_asked_for(pack, pack_root)
-    if channels is not None:
-        latents = ChannelPlan(images=images, seed=seed, face_pack=face_pack, detector=detector, device=device)
-        facts = one_share(file, channels, ranking, latents, save).to_json()
-        print_summary(facts, _fact_lines(facts), as_json=json)
+    probed = {"face_pack": pack_asked_for(pack, pack_root), "detector": detector, "device": device}
+    latents = ChannelPlan(images=images, seed=seed, **probed)  # type: ignore[arg-type]
+    plan = SweepPlan(**vars(latents), stop=stop, steps=steps, every=every, space=space)
+    if channels is None and threshold is None:
+        summary = study_pruning(file, out, plan, workers=workers or usual_workers(device))
+        print_summary(summary.to_json(), summary.lines(), as_json=json)
         return
-    plan = SweepPlan(
-        images=images,
-        seed=seed,
-        face_pack=face_pack,
-        detector=detector,
-        device=device,
-        stop=stop,
-        steps=steps,
-        every=every,
-        space=space,
+    row = (
+        one_share(file, channels, ranking, latents, save)
+        if channels is not None
+        else single_threshold(file, threshold or 0.0, plan)
     )
-    if threshold is not None:
-        facts = single_threshold(file, threshold, plan).to_json()
-        print_summary(facts, _fact_lines(facts), as_json=json)
-        return
-    summary = study_pruning(file, out, plan, workers=workers or usual_workers(device))
-    print_summary(summary.to_json(), summary.lines(), as_json=json)
+    print_summary(row.to_json(), _fact_lines(row.to_json()), as_json=json)
 
 
 def _fact_lines(facts: dict[str, object]) -> list[str]:

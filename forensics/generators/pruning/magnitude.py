@@ -44,6 +44,7 @@ class SortedLayer:
 
     @property
     def nonzero(self) -> int:
+        """How many of its weights are not zero now."""
         return len(self.order) - max(self.pruned, self.zeros)
 
 

@@ -103,7 +103,7 @@ def histograms(
             network = f"{row.network}\n" if several else ""
             ax.set_title(f"{network}{row.moment}: overlap {shared.overlap:.2f}")
         axes[0].set_ylim(0, 1.04 * max(ax.dataLim.y1 for ax in axes))
-        plots.legend_above(drawing, axes[0])
+        plots.legend_above(drawing, axes[0], columns=min(2, len(rows)))  # a single panel is narrow
         return exhibits.figure(name, drawing)
 
 
