@@ -81,7 +81,7 @@ def _faces(pack: str | None, pack_root: Path | None) -> Check:
     try:
         faces = load_faces(pack, pack_root)
     except FacePackError as error:
-        return Check("faces", "note", str(error))
+        return Check("faces", "note", f"the finder that ships is used; {error}")
     return Check("faces", "ok", f"InsightFace pack {faces.pack}")
 
 

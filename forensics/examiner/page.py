@@ -74,7 +74,6 @@ class DetectionReport:
     n_expected: int
     entries: list[Entry] = field(default_factory=list)
     failures: list[ImageFailure] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
     _n_bytes: int = 0
     _largest: int = 0  # of the sections so far
 
@@ -126,7 +125,6 @@ class DetectionReport:
             "entries": self.entries,
             "names": short_names([entry.finding.path for entry in self.entries]),
             "failures": self.failures,
-            "warnings": self.warnings,
             "detector": self.detector,
             "thresholds": self.detector.thresholds,
             "with_scales": len(self.entries) <= _SCALES_UNTIL,
@@ -192,7 +190,7 @@ def statement(finding: Finding) -> str:
             f"{side} than if it is {other} ({support(finding.log10_lr)} for {side})."
         )
     if finding.reasons:
-        return weighed + " It was not validated for such an image, so this number carries no verdict."
+        return weighed + " For the reasons given, this number carries no verdict."
     if finding.verdict == INCONCLUSIVE:
         return weighed + " That lies between the two thresholds: it is not enough for a verdict either way."
     return weighed
