@@ -117,7 +117,7 @@ FacesIfAny = Annotated[
     ),
 ]
 Detector = Annotated[
-    str, typer.Option("--detector", help="`default`, or a folder that train-detector wrote.")
+    str, typer.Option("--detector", help="`default`, `without-clip`, or a folder that train-detector wrote.")
 ]
 DetectorOrNone = Annotated[
     str, typer.Option("--detector", help="`default`, a folder that train-detector wrote, or none.")

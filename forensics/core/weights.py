@@ -26,6 +26,7 @@ _OTHERS: Final = {
     "descriptor": "descriptor",
     "descriptor-mobile": "descriptor",
     "detector": "detector",
+    "detector-clip": "detector",
     "face-finder": "face finder",
     "spectrum": "spectrum",
     "upsamplers": "upsamplers",

@@ -133,7 +133,8 @@ def fix_thresholds(
     The errors allowed among n images of a class weigh (n + 1) · target − 1, so that a new image of the same kind errs
     with probability at most the target (split conformal prediction). `draws` scores come from each image, and weigh
     `weights` [n], one on average. Where n is too small for the target, no error is allowed and `how` says so. Where
-    `sources` [n] are given, the rate is kept on each that is large enough, so that an easy one hides no hard one.
+    `sources` [n] are given, the rate is kept on each that is large enough for an error to be allowed, so that an easy
+    one hides no hard one.
     """
     scores, y, w = _checked(log10_lr, labels, weights)
     origin = np.zeros(len(y), np.int64) if sources is None else np.asarray(sources)
@@ -147,7 +148,7 @@ def fix_thresholds(
         for source in np.unique(origin[y == label]):
             rows = origin[y == label] == source
             n_source = round(rows.sum() / draws)
-            if (n_source + 1) * target >= 1:
+            if (n_source + 1) * target >= 2:  # of fewer images, one strange one alone would decide
                 cuts.append(_cut(misleading[rows], w[y == label][rows], n_source, target))
         cut.append(max(cuts))
         n_images.append(n)

@@ -56,6 +56,10 @@ MEASUREMENTS: Final[Mapping[str, Measurement]] = {
     "detector-faces256": Measurement(
         (f"forensics benchmark {_DATA}/faces256/val --out {{out}}/results",), "results/results.json"
     ),
+    "detector-clip-faces256": Measurement(
+        (f"forensics benchmark {_DATA}/faces256/val --out {{out}}/results --perturb jpeg70,resize75",),
+        "results/results.json",
+    ),
     "detector-originals1024": Measurement(
         (
             f"forensics benchmark {_DATA}/originals1024 --out {{out}}/results --perturb jpeg90,jpeg70,messenger",

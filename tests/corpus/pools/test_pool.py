@@ -36,3 +36,12 @@ def test_a_split_does_not_depend_on_order_nor_on_other_sources(order: list[int],
     assert set(split_pool(pool.take(order), 0.25, seed)[1].sha256) == held
     only_real = pool.take(range(12))
     assert set(split_pool(only_real, 0.25, seed)[1].sha256) == {s for s in held if int(s, 16) < 12}
+
+
+def test_at_most_takes_the_same_images_whatever_the_order() -> None:
+    pool = _pool(["real"] * 5 + ["fake"] * 3)
+    kept = pool.at_most(2)
+    assert kept.counts() == {"fake": 2, "real": 2}
+    again = pool.take(range(len(pool) - 1, -1, -1)).at_most(2)
+    assert sorted(again.sha256) == sorted(kept.sha256)
+    assert len(pool.at_most(99)) == len(pool)
