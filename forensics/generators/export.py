@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,16 @@ _OPSET = 18
 TOLERANCE = 1e-4
 
 
+@dataclass(frozen=True)
+class Exported:
+    """The file that was written, and how far ONNX Runtime's images are from ours (relative error, at least 0)."""
+
+    path: str
+    sha256: str
+    n_bytes: int
+    relative_error: float
+
+
 class _Synthesis(nn.Module):
     """ws [n, num_ws, w_dim] to images, noise const: what the file computes."""
 
@@ -33,11 +44,11 @@ class _Synthesis(nn.Module):
 
 
 @recorded
-def export_onnx(generator: Generator, out: Path) -> dict[str, Any]:
+def export_onnx(generator: Generator, out: Path) -> Exported:
     """Write `generator`'s synthesis to `out` and compare it with ours on two ws.
 
-    Input `ws` float32 [n, num_ws, w_dim], output `image` float32 [n, c, H, W] as `synthesize` gives it. Returns
-    {path, sha256, n_bytes, relative_error}. Raises `CheckpointError` where the relative error is above 1e-4.
+    Input `ws` float32 [n, num_ws, w_dim], output `image` float32 [n, c, H, W] as `synthesize` gives it.
+    Raises `CheckpointError` where the relative error is above 1e-4.
     """
     ws = generator.map(generator.sample_z(2, seed=1)).contiguous()
     with (
@@ -66,12 +77,7 @@ def export_onnx(generator: Generator, out: Path) -> dict[str, Any]:
                 f"{out}: ONNX Runtime's image differs by {error:.1e}, more than {TOLERANCE:.0e}"
             )
     evidence({"weights": generator.weights_sha256} if generator.weights_sha256 else {}).write_beside(out)
-    return {
-        "path": str(out),
-        "sha256": sha256_file(out),
-        "n_bytes": out.stat().st_size,
-        "relative_error": error,
-    }
+    return Exported(str(out), sha256_file(out), out.stat().st_size, error)
 
 
 @contextlib.contextmanager

@@ -62,7 +62,7 @@ def test_the_other_architectures_give_the_same_image(kind: str, tmp_path: Path) 
     if kind in ("stylegan", "progan"):
         g.set_stage(8)  # type: ignore[operator]
     out = tmp_path / "small.onnx"
-    assert export.export_onnx(g, out)["relative_error"] < export.TOLERANCE
+    assert export.export_onnx(g, out).relative_error < export.TOLERANCE
     ws = ws_of(g, n=3)
     (image,) = export.session_of(out).run(None, {"ws": ws.numpy()})
     assert relative_error(torch.from_numpy(image), g.synthesize(ws)) < export.TOLERANCE

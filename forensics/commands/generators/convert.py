@@ -28,4 +28,4 @@ def convert(
     from forensics.generators.checkpoints.converting import convert_file, described
 
     report = convert_file(source, target, half=half)
-    print_summary(report, described(report), as_json=json)
+    print_summary(report.to_json(), described(report), as_json=json)

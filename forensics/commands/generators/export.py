@@ -23,5 +23,5 @@ def export(
     from forensics.generators.export import export_onnx
 
     summary = export_onnx(load_generator(checkpoint, "cpu"), out)
-    line = f"{summary['path']}: {summary['n_bytes']} bytes, relative error {summary['relative_error']:.1e}"
-    print_summary(summary, [line], as_json=json)
+    line = f"{summary.path}: {summary.n_bytes} bytes, relative error {summary.relative_error:.1e}"
+    print_summary(vars(summary), [line], as_json=json)

@@ -31,11 +31,12 @@ def inspect(
     from forensics.generators.checkpoints.inspecting import described, inspect_file
 
     facts = inspect_file(file)
+    summary = facts.to_json()
     if weights is not None:
         from forensics.studies.weights.page import write_weight_statistics
 
-        facts["weights"] = write_weight_statistics(file, weights).to_json()
+        summary["weights"] = write_weight_statistics(file, weights).to_json()
     lines = list(described(facts))
     if weights is not None:
         lines.append(f"report    {weights / 'weights.html'}")
-    print_summary(facts, lines, as_json=json)
+    print_summary(summary, lines, as_json=json)

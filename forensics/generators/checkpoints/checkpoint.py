@@ -15,6 +15,8 @@ import torch
 from forensics.core.errors import CheckpointError
 from forensics.core.terminal import printable
 
+# Plain values by name, as JSON holds them: arguments of a constructor, a card, what a file claims.
+Plain = dict[str, Any]
 _NAMES_SHOWN = 8
 _LONGEST_QUOTE = 160
 _MOST_KIMG = 1e9
@@ -33,10 +35,10 @@ class NetworkState:
     """
 
     kind: str
-    config: dict[str, Any]
+    config: Plain
     state: dict[str, torch.Tensor]
     notes: list[str] = field(default_factory=list)
-    origin: dict[str, Any] = field(default_factory=dict)
+    origin: Plain = field(default_factory=dict)
     source: str = ""
 
 
@@ -51,7 +53,7 @@ class Checkpoint:
     sha256: str
     format: str
     networks: dict[str, NetworkState]
-    card: dict[str, Any] = field(default_factory=dict)
+    card: Plain = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     n_bytes: int = 0
 

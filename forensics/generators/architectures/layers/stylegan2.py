@@ -208,7 +208,7 @@ class SynthesisBlock(nn.Module):
         w_dim, architecture, conv_clamp = config.w_dim, config.architecture, config.conv_clamp
         self.in_channels, self.architecture = in_channels, architecture
         self.register_buffer("resample_filter", fir_filter())
-        options: dict[str, Any] = {"w_dim": w_dim, "resolution": resolution, "conv_clamp": conv_clamp}
+        options: Any = {"w_dim": w_dim, "resolution": resolution, "conv_clamp": conv_clamp}
         if in_channels == 0:
             self.const = nn.Parameter(torch.randn(out_channels, resolution, resolution))
         else:

@@ -24,6 +24,7 @@ from forensics.core.untrusted import parse_json
 from forensics.generators.checkpoints.checkpoint import (
     Checkpoint,
     NetworkState,
+    Plain,
     listed,
     plain_tensor,
     quoted,
@@ -84,8 +85,8 @@ def _stored(tensor: torch.Tensor, storage: torch.dtype) -> torch.Tensor:
     return tensor.clone()
 
 
-def _described(network: NetworkState) -> dict[str, Any]:
-    described: dict[str, Any] = {"kind": network.kind, "config": network.config}
+def _described(network: NetworkState) -> Plain:
+    described: Plain = {"kind": network.kind, "config": network.config}
     if network.notes:
         described["notes"] = network.notes
     if network.origin:
@@ -155,7 +156,7 @@ def _network(path: Path, name: str, described: Any, state: dict[str, torch.Tenso
 _PARTS: dict[str, type[Any]] = {"config": dict, "notes": list, "origin": dict}
 
 
-def _header(path: Path, data: bytes) -> dict[str, Any]:
+def _header(path: Path, data: bytes) -> Plain:
     size = int.from_bytes(data[:8], "little")
     if len(data) < 8 or size > min(MAX_HEADER_BYTES, len(data) - 8):
         raise CheckpointError(f"{path}: safetensors header of {size} bytes; the file is cut off or hostile")
@@ -182,7 +183,7 @@ def _header(path: Path, data: bytes) -> dict[str, Any]:
     return header
 
 
-def _check_names(path: Path, networks: dict[str, Any], tensors: dict[str, Any]) -> None:
+def _check_names(path: Path, networks: Plain, tensors: Plain) -> None:
     """Refuse more networks, tensors or text in names than a weights file has any use for."""
     if len(networks) > _MAX_NETWORKS or len(tensors) > _MAX_TENSORS:
         raise CheckpointError(

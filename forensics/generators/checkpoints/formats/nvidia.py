@@ -20,6 +20,7 @@ from forensics.core.registry import register
 from forensics.generators.checkpoints.checkpoint import (
     Checkpoint,
     NetworkState,
+    Plain,
     listed,
     quoted,
 )
@@ -37,7 +38,7 @@ _MAX_NETWORKS = 16
 _MAX_SIGNS = 50
 
 # Arguments of StyleGAN3's synthesis network and their defaults in NVIDIA's release.
-_STYLEGAN3_DEFAULTS: dict[str, Any] = {
+_STYLEGAN3_DEFAULTS: Plain = {
     "channel_base": 32768,
     "channel_max": 512,
     "num_layers": 14,
@@ -63,7 +64,7 @@ def checkpoint_from(path: Path, value: Any, sha256: str, n_bytes: int) -> Checkp
             f"{path}: a pickle that holds no network (a {type(value).__name__});"
             " give a network snapshot of stylegan2-ada-pytorch or stylegan3, a rosinality or SrcNet checkpoint"
         )
-    card: dict[str, Any] = {}
+    card: Plain = {}
     networks: dict[str, NetworkState] = {}
     notes: list[str] = []
     for name, part in value.items():
@@ -87,7 +88,7 @@ def _network(source: str, top: PersistentObject, n_bytes: int) -> NetworkState:
     }
     state = tensors_of(source, stored, n_bytes)
     kind, config, notes = _recognised(source, state, modules)
-    origin: dict[str, Any] = {"class_name": quoted(top.class_name), "source_sha256": top.source_sha256}
+    origin: Plain = {"class_name": quoted(top.class_name), "source_sha256": top.source_sha256}
     strange = []
     if kind not in ("unknown", "augment-pipe"):
         strange = surprises((path, module.class_name, module.state) for path, module in modules.items())
@@ -144,7 +145,7 @@ def _tensors(source: str, module: PersistentObject) -> dict[str, StoredTensor]:
 
 
 Modules = Mapping[str, PersistentObject]
-Recognised = tuple[str, dict[str, Any], list[str]]
+Recognised = tuple[str, Plain, list[str]]
 
 
 def _recognised(source: str, state: Mapping[str, torch.Tensor], modules: Modules) -> Recognised:
@@ -161,7 +162,7 @@ def _recognised(source: str, state: Mapping[str, torch.Tensor], modules: Modules
     return "unknown", claimed, ["an architecture that this toolkit does not know"]
 
 
-def _arguments(module: PersistentObject) -> dict[str, Any]:
+def _arguments(module: PersistentObject) -> Plain:
     """The keyword arguments a module was made with, those nested in *_kwargs included (ADA nests them)."""
     given = module.state.get("_init_kwargs")
     if not isinstance(given, dict):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from forensics.core.registry import register
 from forensics.core.untrusted import FileBytes, read_untrusted
 from forensics.generators.architectures.layers.equalised import LRELU_GAIN, LRELU_SLOPE
 from forensics.generators.architectures.layers.wavelet import planar_order
-from forensics.generators.checkpoints.checkpoint import Checkpoint, NetworkState, require_finite
+from forensics.generators.checkpoints.checkpoint import Checkpoint, NetworkState, Plain, require_finite
 from forensics.generators.checkpoints.formats.widths import channel_base_and_max
 from forensics.generators.checkpoints.openvino.graph import (
     MAX_BLOB_BYTES,
@@ -120,7 +120,7 @@ def _network(path: Path, mapping: Dense | Maps, synthesis: Dense | Maps) -> Netw
     return NetworkState("mobile-stylegan", config, state, notes)
 
 
-def _config(path: Path, dense: Sequence[Dense], synthesis: Maps) -> dict[str, Any]:
+def _config(path: Path, dense: Sequence[Dense], synthesis: Maps) -> Plain:
     """Constructor arguments; ValueError where the layers are not a first one, threes, and a head."""
     layers = synthesis.layers
     kinds = "".join(_kind(layer) for layer in layers)

@@ -14,7 +14,7 @@ import torch
 from forensics.core.cards import Card
 from forensics.core.errors import CheckpointError
 from forensics.core.registry import register
-from forensics.generators.checkpoints.checkpoint import Checkpoint, NetworkState
+from forensics.generators.checkpoints.checkpoint import Checkpoint, NetworkState, Plain
 from forensics.generators.checkpoints.formats.stylegan2_shapes import count_numbered, need
 from forensics.generators.checkpoints.pickles.plain import plain_value
 from forensics.generators.checkpoints.pickles.tensors import tensors_of
@@ -44,7 +44,7 @@ def checkpoint_from(path: Path, value: dict[Any, Any], sha256: str, n_bytes: int
     return Checkpoint(str(path), sha256, "srcnet", networks, card, [], n_bytes)
 
 
-def _generator_config(source: str, state: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+def _generator_config(source: str, state: Mapping[str, torch.Tensor]) -> Plain:
     if "Src_Net.const" not in state:
         raise CheckpointError(f"{source}: no averaged copy (Src_Net.*), from which images are made")
     blocks = count_numbered(state, r"(\d{1,2})\.upconv\.weight_orig")
@@ -59,7 +59,7 @@ def _generator_config(source: str, state: Mapping[str, torch.Tensor]) -> dict[st
     }
 
 
-def _discriminator_config(source: str, state: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+def _discriminator_config(source: str, state: Mapping[str, torch.Tensor]) -> Plain:
     blocks = count_numbered(state, r"(\d{1,2})\.downconv\.weight_orig")
     first, channels = need(source, state, "from_channels.weight_orig", 4)[:2]
     return {

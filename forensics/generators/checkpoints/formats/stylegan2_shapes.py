@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from forensics.core.errors import CheckpointError
+from forensics.generators.checkpoints.checkpoint import Plain
 from forensics.generators.checkpoints.formats.widths import channel_base_and_max
 
 State = Mapping[str, torch.Tensor]
@@ -30,7 +31,7 @@ def need(source: str, state: State, key: str, dimensions: int) -> tuple[int, ...
     return tuple(tensor.shape)
 
 
-def generator_config(source: str, state: State, claimed: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def generator_config(source: str, state: State, claimed: Mapping[str, Any] | None = None) -> Plain:
     """Constructor arguments of StyleGAN2Generator, except what leaves no trace in shapes (conv_clamp)."""
     resolutions = _resolutions(source, state, r"synthesis\.b(\d{1,5})\.conv1\.weight")
     widths = {r: need(source, state, f"synthesis.b{r}.conv1.weight", 4)[0] for r in resolutions}
@@ -54,9 +55,7 @@ def generator_config(source: str, state: State, claimed: Mapping[str, Any] | Non
     }
 
 
-def discriminator_config(
-    source: str, state: State, claimed: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+def discriminator_config(source: str, state: State, claimed: Mapping[str, Any] | None = None) -> Plain:
     """Constructor arguments of StyleGAN2Discriminator, except conv_clamp and the minibatch group size."""
     resolutions = _resolutions(source, state, r"b(\d{1,5})\.conv1\.weight")
     widths = {r: need(source, state, f"b{r}.conv0.weight", 4)[0] for r in resolutions}
