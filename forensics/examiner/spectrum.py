@@ -2,9 +2,7 @@
 
 Every image is reduced to the same 256 × 256 luminance before its spectrum is taken, so that images of any size can be
 laid over the reference. The reference is the mean over authentic training photographs; it is learned from data and
-shipped (`forensics/weights/spectrum`). It illustrates; no score is computed from it. To make it again:
-
-    python -m forensics.examiner.spectrum PHOTOGRAPHS OUT
+shipped (`forensics/weights/spectrum`; `tools.authentic_spectrum` makes it). It illustrates: no score is made of it.
 """
 
 from __future__ import annotations
@@ -109,7 +107,7 @@ def save_reference(reference: Reference, folder: Path, source: str) -> None:
         "n_photographs": reference.n,
         "source": source,
         "licence": "research use, as the photographs it was computed from",
-        "made_by": "python -m forensics.examiner.spectrum",
+        "made_by": "python -m tools.authentic_spectrum",
         "sha256": sha256_bytes(data),
     }
     write_json(folder / _CARD, card)
@@ -129,16 +127,3 @@ def load_reference(folder: Path = REFERENCE) -> Reference:
     tensors = load(data)
     radial = tensors["radial_mean_db"], tensors["radial_sd_db"]
     return Reference(tensors["mean_db"].astype(np.float32), *radial, n=card["n_photographs"])
-
-
-def main(photographs: Path, out: Path, source: str) -> None:
-    """Write the reference of every PNG and JPEG file in `photographs` to `out`."""
-    files = sorted(p for p in photographs.iterdir() if p.suffix in {".png", ".jpg"})
-    reference = fit_reference(np.asarray(Image.open(f).convert("RGB")) for f in files)
-    save_reference(reference, out, source)
-
-
-if __name__ == "__main__":
-    import sys
-
-    main(Path(sys.argv[1]), Path(sys.argv[2]), " ".join(sys.argv[3:]) or Path(sys.argv[1]).name)
