@@ -94,8 +94,8 @@ def quality_of_draws(
     """
     rows = []
     for seed in seeds:
-        made = tracked(samples(generator, n, psi, seed), f"psi {psi}, seed {seed}", n)
-        rows.append(quality(*face_rows(made, faces), against))
+        images = tracked(samples(generator, n, psi, seed), f"psi {psi}, seed {seed}", n)
+        rows.append(quality(*face_rows(images, faces), against))
     pooled: dict[str, object] = {"n": n, "draws": len(rows)}
     for key in rows[0].keys() - {"n"}:
         known = [value for row in rows if (value := row[key]) is not None]
@@ -172,5 +172,5 @@ def quality_lines(measured: Mapping[str, Any]) -> Iterator[str]:
             f"median score {row['median_score']:.2f}{alike}"
         )
     if scores := measured.get("distribution"):
-        shown = ", ".join(f"{k} {scores[k]:.4f}" for k in ("kid", "precision", "recall"))
-        yield f"psi 1: {shown} against {scores['n_real']} photographs"
+        words = ", ".join(f"{k} {scores[k]:.4f}" for k in ("kid", "precision", "recall"))
+        yield f"psi 1: {words} against {scores['n_real']} photographs"

@@ -71,20 +71,20 @@ def overlaps(
     known = [f for f in fitted if f.phash]
     pairs = near_pairs([t.phash for t in traces], [f.phash for f in known])
     near = {i: known[j] for i, j in pairs}
-    found: list[tuple[Item, str]] = []
+    overlapping: list[tuple[Item, str]] = []
     for i, trace in enumerate(traces):
         place = (places or {}).get(trace.sha256, ("", ""))[1]
         shared = next((origin[o] for o in trace.origins if o in origin), None)
-        for other, how in (
+        for fitted_image, how in (
             (same.get(trace.sha256), "is"),
             (shared, "has the seed, walk or parent of"),
             (near.get(i), "looks like"),
             (group.get(place), "is in one group with"),
         ):
-            if other is not None:
-                found.append((by_item[trace.sha256], f"{how} {_named(other)}"))
+            if fitted_image is not None:
+                overlapping.append((by_item[trace.sha256], f"{how} {_named(fitted_image)}"))
                 break
-    return found
+    return overlapping
 
 
 def _named(fitted: FittedImage) -> str:
@@ -121,9 +121,9 @@ def _crossing_origins(
 ) -> Iterator[tuple[str, str, str]]:
     for trace in traces:
         for origin in trace.origins:
-            other = first.setdefault(origin, trace)
-            if places[other.sha256][0] != places[trace.sha256][0]:
-                yield other.sha256, trace.sha256, "have a common seed, walk or parent"
+            earlier = first.setdefault(origin, trace)
+            if places[earlier.sha256][0] != places[trace.sha256][0]:
+                yield earlier.sha256, trace.sha256, "have a common seed, walk or parent"
 
 
 def _crossing_looks(traces: Sequence[Trace], places: Places) -> Iterator[tuple[str, str, str]]:
@@ -131,8 +131,8 @@ def _crossing_looks(traces: Sequence[Trace], places: Places) -> Iterator[tuple[s
         pool: [t for t in traces if places[t.sha256][0] == pool] for pool in POOLS
     }
     for k, pool in enumerate(POOLS):
-        for other in POOLS[k + 1 :]:
-            ours, theirs = by_pool[pool], by_pool[other]
+        for second in POOLS[k + 1 :]:
+            ours, theirs = by_pool[pool], by_pool[second]
             for i, j in near_pairs([t.phash for t in ours], [t.phash for t in theirs]):
                 yield ours[i].sha256, theirs[j].sha256, "look alike"
 
@@ -146,7 +146,7 @@ def only_pool(listing: Listing, places: Places, pools: Path, wanted: str = "test
             f"{printable(pools)}: does not know {len(unknown)} of the images, such as {names}; make the pools again "
             "with these corpora"
         )
-    kept = tuple(item for item in listing.items if places[item.sha256][0] == wanted)
-    if {item.label for item in kept} != {0, 1}:
+    chosen = tuple(item for item in listing.items if places[item.sha256][0] == wanted)
+    if {item.label for item in chosen} != {0, 1}:
         raise CorpusError(f"{printable(pools)}: its pool {wanted} holds only one class of these corpora")
-    return Listing(kept, listing.failures, listing.duplicates)
+    return Listing(chosen, listing.failures, listing.duplicates)

@@ -104,20 +104,20 @@ class Corpus:
         """
         rows = self.manifest if indices is None else [self.manifest[i] for i in indices]
         images: list[NDArray[np.uint8]] = []
-        kept: list[Row] = []
+        read: list[Row] = []
         decoded = decode_many((self.path / row.file for row in rows), limits, workers)
         for done, (row, item) in enumerate(zip(rows, decoded, strict=True), 1):
-            found = self._checked(row, item)
-            if isinstance(found, DecodedImage):
-                kept.append(row)
-                images.append(found.pixels)
+            checked = self._checked(row, item)
+            if isinstance(checked, DecodedImage):
+                read.append(row)
+                images.append(checked.pixels)
             elif on_failure is None:
-                raise ImageError(found.message)
+                raise ImageError(checked.message)
             else:
-                on_failure(found)
-            if kept and (done % batch == 0 or done == len(rows)):
-                yield kept, images
-                kept, images = [], []
+                on_failure(checked)
+            if read and (done % batch == 0 or done == len(rows)):
+                yield read, images
+                read, images = [], []
 
     def _checked(self, row: Row, item: DecodedImage | ImageFailure) -> DecodedImage | ImageFailure:
         if isinstance(item, ImageFailure) or item.sha256 == row.sha256:
@@ -196,8 +196,8 @@ class Corpus:
         """The files that are there: every image of a foreign tree, all under images/, latents/ and masks/ of ours."""
         if self.is_foreign:
             return {p.relative_to(self.path).as_posix() for p in find_images([self.path]).paths}
-        found = (p for folder in FOLDERS for p in (self.path / folder).rglob("*"))
-        files = {p.relative_to(self.path).as_posix() for p in found if p.is_symlink() or not p.is_dir()}
+        below = (p for folder in FOLDERS for p in (self.path / folder).rglob("*"))
+        files = {p.relative_to(self.path).as_posix() for p in below if p.is_symlink() or not p.is_dir()}
         return files if self.complete else {f for f in files if not f.startswith("latents/")}
 
 

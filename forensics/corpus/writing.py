@@ -111,14 +111,14 @@ class CorpusWriter:
             raise CorpusError(
                 f"{printable(self.path)}: manifest and {SUMMARY} differ in number; make it again"
             )
-        kept = len(rows) if self.complete else len(rows) - len(rows) % self.chunk
-        self.next_index = kept
-        for row in rows[:kept]:
+        n_whole = len(rows) if self.complete else len(rows) - len(rows) % self.chunk
+        self.next_index = n_whole
+        for row in rows[:n_whole]:
             self._count(row)
         if not self.complete:
-            self._manifest.truncate(ends[kept - 1] if kept else 0)
+            self._manifest.truncate(ends[n_whole - 1] if n_whole else 0)
             os.fsync(self._manifest.fileno())
-            self._remove_from(kept)
+            self._remove_from(n_whole)
 
     def _remove_from(self, index: int) -> None:
         """Remove the images and latents of chunks that are not in the manifest."""

@@ -52,8 +52,8 @@ class ExploreServer(ThreadingMixIn, TCPServer):
     def address(self) -> str:
         """What to open in a browser on this machine. The token stands behind the #, which browsers do not send."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self.guard.host, self.guard.host)
-        shown = f"[{host}]" if ":" in host else host
-        return f"http://{shown}:{self.guard.port}/#token={self.guard.token}"
+        named = f"[{host}]" if ":" in host else host
+        return f"http://{named}:{self.guard.port}/#token={self.guard.token}"
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """A thread a connection, up to MAX_CONNECTIONS; then the oldest without the token gives way."""

@@ -49,11 +49,13 @@ class ImageSetMetric(ABC):
 
 def detection_metrics() -> dict[str, DetectionMetric]:
     """Name → metric of scores, in the order of names."""
-    found = {one.name: one.target for one in methods("metric")}
-    return {name: target() for name, target in found.items() if issubclass(target, DetectionMetric)}
+    return {name: target() for name, target in _classes().items() if issubclass(target, DetectionMetric)}
 
 
 def image_set_metrics() -> dict[str, ImageSetMetric]:
     """Name → metric of two sets of images, in the order of names."""
-    found = {one.name: one.target for one in methods("metric")}
-    return {name: target() for name, target in found.items() if issubclass(target, ImageSetMetric)}
+    return {name: target() for name, target in _classes().items() if issubclass(target, ImageSetMetric)}
+
+
+def _classes() -> dict[str, type]:
+    return {one.name: one.target for one in methods("metric") if isinstance(one.target, type)}

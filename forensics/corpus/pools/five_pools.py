@@ -54,25 +54,25 @@ class Rules:
 
     def to_json(self) -> dict[str, object]:
         """Plain values, with the limits of likeness."""
-        own = {
+        settings = {
             "seed": self.seed,
             "shares": dict(zip(POOLS, self.shares, strict=True)),
             "only_tested": list(self.only_tested),
         }
-        return own | {"near_bits": NEAR_BITS, "same_person_cosine": SAME_PERSON_COSINE}
+        return settings | {"near_bits": NEAR_BITS, "same_person_cosine": SAME_PERSON_COSINE}
 
 
 def traces_of(
     items: Sequence[Item], on_done: Callable[[int], None] = lambda n: None, faces: KnowsPersons | None = None
 ) -> list[Trace]:
     """What ties each image to others, in order; files that cannot be read, or were altered, are left out."""
-    found = []
+    traces = []
     for item, image in zip(items, decode_many(i.path for i in items), strict=True):
         if isinstance(image, DecodedImage) and image.sha256 == item.sha256:
             seen = _embedding(image, faces)
-            found.append(Trace(item.sha256, perceptual_hash(image.pixels), item.origins, seen))
+            traces.append(Trace(item.sha256, perceptual_hash(image.pixels), item.origins, seen))
         on_done(1)
-    return found
+    return traces
 
 
 def _embedding(image: DecodedImage, faces: KnowsPersons | None) -> NDArray[np.float32] | None:
@@ -81,19 +81,19 @@ def _embedding(image: DecodedImage, faces: KnowsPersons | None) -> NDArray[np.fl
 
 
 def split_corpora(
-    items: Sequence[Item], found: Sequence[Trace], rules: Rules, pack: Mapping[str, Any] | None = None
+    items: Sequence[Item], traces: Sequence[Trace], rules: Rules, pack: Mapping[str, Any] | None = None
 ) -> dict[str, object]:
     """The content of pools.json. CorpusError: a pool that was given a share gets no image of a class.
 
     An item without a trace could not be read: it goes to `test`, where a benchmark lists it as a failure.
     """
     known = {item.sha256: item for item in items}
-    kept = [known[trace.sha256] for trace in found]
-    groups = groups_of(found)
+    traced = [known[trace.sha256] for trace in traces]
+    groups = groups_of(traces)
     shares = dict(zip(POOLS, rules.shares, strict=True))
-    pools = deal(groups, [item.source for item in kept], rules.seed, shares, rules.only_tested)
+    pools = deal(groups, [item.source for item in traced], rules.seed, shares, rules.only_tested)
     for pool, share in shares.items():
-        labels = {item.label for item, name in zip(kept, pools, strict=True) if name == pool}
+        labels = {item.label for item, name in zip(traced, pools, strict=True) if name == pool}
         if share and labels != {0, 1}:
             lacks = " and ".join(w for y, w in ((0, "authentic"), (1, "synthetic")) if y not in labels)
             raise CorpusError(
@@ -102,7 +102,7 @@ def split_corpora(
             )
     unread = {item.sha256: {"pool": "test", "group": item.sha256[:16]} for item in items}
     counts: dict[str, Counter[str]] = {pool: Counter() for pool in POOLS}
-    for item, pool in zip(kept, pools, strict=True):
+    for item, pool in zip(traced, pools, strict=True):
         counts[pool][item.source] += 1
     return {
         "format_version": 1,
@@ -112,7 +112,7 @@ def split_corpora(
         "images": unread
         | {
             item.sha256: {"pool": pool, "group": group}
-            for item, pool, group in zip(kept, pools, groups, strict=True)
+            for item, pool, group in zip(traced, pools, groups, strict=True)
         },
     }
 
@@ -143,15 +143,15 @@ def make_pools(corpora: Sequence[Path], out: Path, rules: Rules, faces: KnowsPer
     """Split `corpora` and write `out`; the number of files that could not be read."""
     listing = list_items(corpora)
     with progress("looking for what hangs together", len(listing.items)) as meter:
-        found = traces_of(listing.items, meter.advance, faces)
+        traces = traces_of(listing.items, meter.advance, faces)
     for failure in listing.failures:
         note(f"error: {failure}")
-    read = {trace.sha256 for trace in found}
+    read = {trace.sha256 for trace in traces}
     unread = [item for item in listing.items if item.sha256 not in read]
     for item in unread:
         note(f"error: {item.path}: cannot be read, or was altered since its corpus was listed")
     pack = {"name": faces.pack, "sha256": faces.weights_sha256()} if faces is not None else None
-    write_json(out, split_corpora(listing.items, found, rules, pack))
+    write_json(out, split_corpora(listing.items, traces, rules, pack))
     inputs = {"images": sha256_bytes("\n".join(sorted(read)).encode())}
     inputs |= {
         f"face pack {name}": sha256 for name, sha256 in (faces.weights_sha256() if faces else {}).items()

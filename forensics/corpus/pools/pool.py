@@ -89,8 +89,8 @@ class Pool:
 
         `split_pool` then parts `calibrate` from the rest and draws nothing.
         """
-        kept = [i for i, sha256 in enumerate(self.sha256) if places.get(sha256, ("",))[0] in wanted]
-        return replace(self.take(kept), places=tuple(places[self.sha256[i]] for i in kept))
+        rows = [i for i, sha256 in enumerate(self.sha256) if places.get(sha256, ("",))[0] in wanted]
+        return replace(self.take(rows), places=tuple(places[self.sha256[i]] for i in rows))
 
     def counts(self) -> dict[str, int]:
         """Images by source, sorted."""

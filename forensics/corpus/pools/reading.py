@@ -85,10 +85,10 @@ class _Reader:
 
     def add_photographs(self, folder: Path) -> None:
         """The images in a folder and below, all as authentic, their source the folder's name."""
-        found = find_images([folder])
-        for failure in found.failures:
+        files = find_images([folder])
+        for failure in files.failures:
             self._report(failure)
-        for image in decode_many(found.paths):
+        for image in decode_many(files.paths):
             if isinstance(image, ImageFailure):
                 self._report(image)
             else:
@@ -101,16 +101,16 @@ class _Reader:
             raise DetectorError(
                 f"one image (sha256 {sha256[:16]}…) is labelled authentic and synthetic; remove one"
             )
-        kept = pixels[: len(pixels) - round(len(pixels) * self.trim_bottom)]
-        found = _Image(
-            working_view(kept),
+        trimmed = pixels[: len(pixels) - round(len(pixels) * self.trim_bottom)]
+        entry = _Image(
+            working_view(trimmed),
             label,
             source or row.source,
             perceptual_hash(pixels),
             origins(row),
             family_of(row),
         )
-        self.images.setdefault(sha256, found)
+        self.images.setdefault(sha256, entry)
 
     def _report(self, failure: ImageFailure) -> None:
         if self.on_failure is None:
