@@ -82,17 +82,17 @@ def w_statistics(generator: Generator, n: int = 10_000, seed: int = 0) -> WStati
     """Statistics of w over `n` latents of `seed` (the first layer's w where a network gives each layer its own; the
     classes in turn where it has any)."""
     shapes = {"mean": (generator.w_dim,), "mean_distance": (1,)}
-    kept = _kept(generator, "w", n, seed, shapes, lambda: _w_statistics(generator, n, seed))
-    mean = torch.from_numpy(kept["mean"]).to(generator.device)
-    return WStatistics(mean, float(kept["mean_distance"][0]), n)
+    arrays = _cached(generator, "w", n, seed, shapes, lambda: _w_statistics(generator, n, seed))
+    mean = torch.from_numpy(arrays["mean"]).to(generator.device)
+    return WStatistics(mean, float(arrays["mean_distance"][0]), n)
 
 
 def s_statistics(generator: Generator, n: int = 10_000, seed: int = 0) -> SStatistics:
     """Statistics of the styles over the same latents."""
     shapes = {"centre": (generator.s_dim,), "spread": (generator.s_dim,), "mean_distance": (1,)}
-    kept = _kept(generator, "s", n, seed, shapes, lambda: _s_statistics(generator, n, seed))
-    centre, spread = (torch.from_numpy(kept[name]).to(generator.device) for name in ("centre", "spread"))
-    return SStatistics(centre, spread, float(kept["mean_distance"][0]), n)
+    arrays = _cached(generator, "s", n, seed, shapes, lambda: _s_statistics(generator, n, seed))
+    centre, spread = (torch.from_numpy(arrays[name]).to(generator.device) for name in ("centre", "spread"))
+    return SStatistics(centre, spread, float(arrays["mean_distance"][0]), n)
 
 
 @torch.inference_mode()
@@ -128,7 +128,7 @@ def _standardised(s: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
     return torch.where(spread > 0, (s - centre) / spread.clamp_min(torch.finfo(spread.dtype).tiny), 0.0)
 
 
-def _kept(
+def _cached(
     generator: Generator,
     space: str,
     n: int,
@@ -139,14 +139,14 @@ def _kept(
     """The arrays of the cache where it holds them whole, else computed and put there if that is possible."""
     key = _key(generator, space, n, seed)
     path = home_folder() / "latent-statistics" / f"{space}-{key[:40]}.safetensors"
-    found = _recalled(path, key, shapes)
-    if found is None:
+    cached = _recalled(path, key, shapes)
+    if cached is None:
         from safetensors.numpy import save
 
-        found = compute()
+        cached = compute()
         with suppress(OSError):  # a home that cannot be written costs computing again, not the work
-            write_bytes(path, save({**found, _DIGEST: _digest(found, key)}))
-    return found
+            write_bytes(path, save({**cached, _DIGEST: _digest(cached, key)}))
+    return cached
 
 
 def _key(generator: Generator, space: str, n: int, seed: int) -> str:
@@ -179,16 +179,16 @@ def _recalled(path: Path, key: str, shapes: Mapping[str, tuple[int, ...]]) -> Ar
     from forensics.images import read_file
 
     try:
-        found = dict(load(read_file(path, _MAX_KEPT_BYTES)))
+        arrays = dict(load(read_file(path, _MAX_KEPT_BYTES)))
     except (ForensicsError, SafetensorError, KeyError, ValueError, TypeError):
         return None
-    digest = found.pop(_DIGEST, None)
-    if {name: array.shape for name, array in found.items()} != dict(shapes):
+    digest = arrays.pop(_DIGEST, None)
+    if {name: array.shape for name, array in arrays.items()} != dict(shapes):
         return None
-    if any(array.dtype.kind != "f" or not np.isfinite(array).all() for array in found.values()):
+    if any(array.dtype.kind != "f" or not np.isfinite(array).all() for array in arrays.values()):
         return None
-    whole = digest is not None and np.array_equal(digest, _digest(found, key))
-    return {name: np.array(array) for name, array in found.items()} if whole else None
+    whole = digest is not None and np.array_equal(digest, _digest(arrays, key))
+    return {name: np.array(array) for name, array in arrays.items()} if whole else None
 
 
 def _digest(arrays: Arrays, key: str) -> np.ndarray:

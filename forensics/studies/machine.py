@@ -62,8 +62,8 @@ def _finish(study: Study[Summary], workers: int) -> None:
     total = sum(part.size for part in parts)
     with progress(study.title, total, done=total - sum(part.size for part in todo)) as meter:
         several = min(workers, len(todo)) > 1 and not study.in_one_process
-        made = _in_processes(study, todo, workers) if several else _here(study, todo)
-        for part in made:
+        results = _in_processes(study, todo, workers) if several else _here(study, todo)
+        for part in results:
             meter.advance(part.size)
 
 

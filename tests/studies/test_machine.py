@@ -74,7 +74,7 @@ def test_processes_make_what_one_makes_and_only_what_is_missing(tmp_path: Path) 
 
 def test_other_conditions_are_named_with_their_values(tmp_path: Path) -> None:
     complete(Squares(tmp_path, 2))
-    with pytest.raises(ForensicsError, match="count 2, not 3"):
+    with pytest.raises(ForensicsError, match="count: 2, not 3"):
         complete(Squares(tmp_path, 3))
 
 

@@ -51,10 +51,10 @@ def quality(exhibits: Exhibits, name: str, rows: Sequence[ChannelRow]) -> str:
 def _measure(ax: Axes, measure: str, rows: Sequence[ChannelRow]) -> None:
     whole = rows[0]
     for ranking in RANKINGS if measure != "gflop" else RANKINGS[:1]:
-        own = [whole, *(row for row in rows if row.ranking == ranking)]
-        y = np.array([_value(row, measure) for row in own])
+        group = [whole, *(row for row in rows if row.ranking == ranking)]
+        y = np.array([_value(row, measure) for row in group])
         y = 100 * y / whole.gflop if measure == "gflop" else y
-        x = [100 * row.share for row in own]
+        x = [100 * row.share for row in group]
         ax.plot(x, y, color=_COLOURS[ranking], marker="o", ms=3, lw=1.4, label=_LABELS[ranking])
 
 

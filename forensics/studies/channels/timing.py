@@ -96,11 +96,11 @@ def speed(exhibits: Exhibits, name: str, timings: list[Timing]) -> str:
     """How many times as fast, by share, a curve a batch size; bars between the quartiles over the rounds."""
     with plots.figure(5.6, 3.2) as (drawing, (ax,)):
         for colour, batch in zip(plots.SERIES, sorted({t.batch for t in timings}), strict=False):
-            own = [t for t in timings if t.batch == batch]
-            x = np.array([100 * t.share for t in own])
-            y = np.array([t.times_as_fast for t in own])
-            bars = [y - [t.quartile_low for t in own], [t.quartile_high for t in own] - y]
-            label = f"batch of {batch}, {own[0].ms_an_image:.1f} ms an image whole"
+            group = [t for t in timings if t.batch == batch]
+            x = np.array([100 * t.share for t in group])
+            y = np.array([t.times_as_fast for t in group])
+            bars = [y - [t.quartile_low for t in group], [t.quartile_high for t in group] - y]
+            label = f"batch of {batch}, {group[0].ms_an_image:.1f} ms an image whole"
             ax.errorbar(x, y, bars, color=colour, marker="o", ms=3.5, lw=1.4, label=label)
         ax.axhline(1, color=plots.NEUTRAL, lw=0.8, ls=(0, (4, 3)))
         ax.set(xlabel="channels taken out of every layer (%)", ylabel="times as fast as the whole network")

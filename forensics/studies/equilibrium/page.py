@@ -125,12 +125,12 @@ def course(exhibits: Exhibits, name: str, overlaps: Sequence[OverlapRow]) -> str
     networks = list(dict.fromkeys(row.network for row in overlaps))
     with plots.figure(5.6, 3.1) as (drawing, (ax,)):
         for network, colour in zip(networks, plots.SERIES, strict=False):
-            own = [row for row in overlaps if row.network == network]
-            x = [float(i if row.kimg is None or not known else row.kimg) for i, row in enumerate(own)]
-            y = np.array([row.overlap for row in own])
-            ends = [y - [row.overlap_low for row in own], [row.overlap_high for row in own] - y]
+            group = [row for row in overlaps if row.network == network]
+            x = [float(i if row.kimg is None or not known else row.kimg) for i, row in enumerate(group)]
+            y = np.array([row.overlap for row in group])
+            ends = [y - [row.overlap_low for row in group], [row.overlap_high for row in group] - y]
             ax.errorbar(x, y, np.maximum(ends, 0), color=colour, marker="o", ms=3.5, lw=1.4, label=network)
-            one = [row.overlap_of_one for row in own]
+            one = [row.overlap_of_one for row in group]
             ax.plot(x, one, color=colour, lw=0.9, ls=(0, (4, 3)), label="two samples of one distribution")
         ax.set(ylim=(0, 1.02), ylabel="overlap coefficient", xlabel="kimg" if known else "snapshot")
         plots.legend_above(drawing, ax, columns=2)

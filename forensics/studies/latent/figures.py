@@ -51,8 +51,8 @@ def scaling(exhibits: Exhibits, name: str, rows: Sequence[ScalingRow]) -> str:
 def _scaling_panel(ax: Axes, measure: str, rows: Sequence[ScalingRow]) -> None:
     spaces = dict.fromkeys(row.space for row in rows)
     for space, colour in zip(spaces, plots.SERIES, strict=False):
-        own = [row for row in rows if row.space == space]
-        x, y = [row.factor for row in own], _column(own, measure)
+        group = [row for row in rows if row.space == space]
+        x, y = [row.factor for row in group], _column(group, measure)
         ax.plot(x, y, color=colour, marker="o", ms=2.8, lw=1.3, label=f"{space} × factor")
     ax.set(xscale="log", title=_MEASURES[measure])
     if measure == "face_yield":

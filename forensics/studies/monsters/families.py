@@ -76,8 +76,8 @@ def survivals_of(directions: Sequence[DirectionRow]) -> dict[str, Survival]:
 
 def quantile_row(family: str, curve: Survival, directions: Sequence[DirectionRow]) -> QuantileRow:
     """The row of one family."""
-    own = [row for row in directions if row.family == family]
-    varied = [row for row in own if row.deviation > 0]
+    group = [row for row in directions if row.family == family]
+    varied = [row for row in group if row.deviation > 0]
     in_deviations = survival(
         [None if row.radius is None else row.radius / row.deviation for row in varied],
         [row.up_to / row.deviation for row in varied],
@@ -89,7 +89,7 @@ def quantile_row(family: str, curve: Survival, directions: Sequence[DirectionRow
         n=curve.n,
         lost=curve.lost,
         censored=curve.n - curve.lost,
-        nearest=min((row.radius for row in own if row.radius is not None), default=None),
+        nearest=min((row.radius for row in group if row.radius is not None), default=None),
         q10=curve.quantile(0.1),
         q25=curve.quantile(0.25),
         q75=curve.quantile(0.75),
@@ -98,7 +98,7 @@ def quantile_row(family: str, curve: Survival, directions: Sequence[DirectionRow
         median_low=low,
         median_high=high,
         median_deviations=in_deviations.quantile(0.5),
-        came_back=sum(row.back_at is not None for row in own),
+        came_back=sum(row.back_at is not None for row in group),
     )
 
 

@@ -47,8 +47,8 @@ def first_losses(radii: Sequence[float], look: Look, n: int, limit: float, halvi
             else:
                 low[i] = middle
     back = [_back(at, scan, k, limit) for scan, k in zip(scans, first, strict=True)]
-    kept = [low[i] if high[i] is not None else at[-1] for i in range(n)]
-    return [Loss(*row) for row in zip(high, kept, seen, back, strict=True)]
+    last_with_face = [low[i] if high[i] is not None else at[-1] for i in range(n)]
+    return [Loss(*row) for row in zip(high, last_with_face, seen, back, strict=True)]
 
 
 def _known(value: float | None) -> float:

@@ -128,8 +128,8 @@ class PruningStudy(Study[PruningSummary]):
         if isinstance(part, LayerPart):
             return self._images.fragility("layer", layers[part.index].name, [layers[part.index]])
         if isinstance(part, BlockPart):
-            own = [layer for layer in layers if layer.block == part.block]
-            return self._images.fragility("block", part.block, own)
+            group = [layer for layer in layers if layer.block == part.block]
+            return self._images.fragility("block", part.block, group)
         return self._chunk(part.start)
 
     def _chunk(self, start: int) -> list[SweepRow]:

@@ -100,8 +100,8 @@ def yields(exhibits: Exhibits, name: str, outcomes: Outcomes, seed: int) -> str:
     with plots.figure(8.8, 3.2, 2) as (drawing, (left, right)):
         for ax, measure, factor in ((left, "yield", 100), (right, "confidence", 1)):
             for i, (label, colour) in enumerate(zip(outcomes, _cycle(len(outcomes)), strict=True)):
-                own = [row for row in rows if row.measure == measure and row.network == label]
-                _intervals(ax, own, colour, factor, 0.5 * (i - (len(outcomes) - 1) / 2) / len(outcomes))
+                group = [row for row in rows if row.measure == measure and row.network == label]
+                _intervals(ax, group, colour, factor, 0.5 * (i - (len(outcomes) - 1) / 2) / len(outcomes))
             ax.locator_params(axis="x", integer=True)
             _spread(ax, measure)
         left.set(title="Percent yield of each walk", xlabel="walk", ylabel="%")
@@ -167,8 +167,8 @@ def along_walks(exhibits: Exhibits, name: str, outcomes: Outcomes) -> str:
         axes = plots.panels(drawing, len(measures))
         for ax, measure in zip(axes, measures, strict=True):
             for label, colour in zip(outcomes, _cycle(len(outcomes)), strict=True):
-                own = [row for row in rows if row.network == label]
-                x, y = [row.position for row in own], [getattr(row, measure) for row in own]
+                group = [row for row in rows if row.network == label]
+                x, y = [row.position for row in group], [getattr(row, measure) for row in group]
                 ax.plot(x, y, color=colour, label=label)
             ax.set(title=_ALONG[measure], xlabel="position in the walk")
             _spread(ax, measure)

@@ -26,13 +26,13 @@ def detection(exhibits: Exhibits, name: str, rows: Sequence[RateRow], ordinary: 
         drawing.clear()
         grid = drawing.subplots(2, len(spaces), squeeze=False, sharex="col", sharey="row")
         for (top, bottom), space in zip(grid.T, spaces, strict=True):
-            own = [row for row in rows if row.space == space]
-            _two_kinds(top, own, ("called_synthetic", "synthetic_low", "synthetic_high"), 100)
-            _two_kinds(bottom, own, ("log10_lr", "log10_lr_low", "log10_lr_high"), 1)
+            group = [row for row in rows if row.space == space]
+            _two_kinds(top, group, ("called_synthetic", "synthetic_low", "synthetic_high"), 100)
+            _two_kinds(bottom, group, ("log10_lr", "log10_lr_low", "log10_lr_high"), 1)
             line = {"color": plots.NEUTRAL, "lw": 0.9, "ls": DASHES}
             top.axhline(100 * ordinary.called_synthetic, **line)
             bottom.axhline(ordinary.log10_lr, label="ordinary images f(z)", **line)
-            radii = [row.radius for row in own]
+            radii = [row.radius for row in group]
             radius_axis(bottom, 0.9 * min(radii), 1.1 * max(radii))
             top.set(title=f"Along directions of {space.upper()}")
         grid[0, 0].set(ylim=(-2, 102), ylabel="% called synthetic")
@@ -44,9 +44,9 @@ def detection(exhibits: Exhibits, name: str, rows: Sequence[RateRow], ordinary: 
 def _two_kinds(axes: Axes, rows: Sequence[RateRow], names: tuple[str, str, str], scale: float) -> None:
     """Faces and monsters side by side at each radius: value, and the interval where there is one."""
     for kind, colour, shift in (("faces", plots.SERIES[0], 0.985), ("monsters", plots.SERIES[1], 1.015)):
-        own = [row for row in rows if row.kind == kind]
-        x = [row.radius * shift for row in own]
-        y, low, high = (scale * np.array([getattr(row, name) for row in own], float) for name in names)
-        wide = np.array([row.n < _FEWEST for row in own], bool)
+        group = [row for row in rows if row.kind == kind]
+        x = [row.radius * shift for row in group]
+        y, low, high = (scale * np.array([getattr(row, name) for row in group], float) for name in names)
+        wide = np.array([row.n < _FEWEST for row in group], bool)
         axes.vlines(x, np.where(wide, y, low), np.where(wide, y, high), color=colour, lw=1.0)
         axes.plot(x, y, "o", ms=3.4, color=colour, label=kind)

@@ -58,8 +58,8 @@ def spread(exhibits: Exhibits, name: str, directions: Sequence[DirectionRow]) ->
     families = [f for f in FAMILIES if any(row.family == f for row in directions)]
     with plots.figure(8.8, 0.8 + 0.5 * len(families)) as (drawing, (axes,)):
         for y, family in enumerate(families):
-            own = [row for row in directions if row.family == family]
-            strip(axes, y, own, FAMILY_COLOURS[family], ends_of(directions)[0])
+            group = [row for row in directions if row.family == family]
+            strip(axes, y, group, FAMILY_COLOURS[family], ends_of(directions)[0])
         radius_axis(axes, *ends_of(directions))
         axes.set_yticks(range(len(families)), [FAMILIES[f] for f in families])
         axes.set(ylim=(len(families) - 0.5, -0.5), title="Radius of the first monster, a mark a direction")
@@ -86,10 +86,10 @@ def by_place(exhibits: Exhibits, name: str, directions: Sequence[DirectionRow]) 
 
 def _by_component(axes: Axes, rows: Sequence[DirectionRow]) -> None:
     for sign, colour in ((1, plots.SERIES[0]), (-1, plots.SERIES[1])):
-        own = [row for row in rows if row.sign == sign]
-        y = [row.up_to if row.radius is None else row.radius for row in own]
+        group = [row for row in rows if row.sign == sign]
+        y = [row.up_to if row.radius is None else row.radius for row in group]
         label = "along the component" if sign > 0 else "against it"
-        axes.plot([row.index + 1 for row in own], y, "o", ms=4, color=colour, label=label)
+        axes.plot([row.index + 1 for row in group], y, "o", ms=4, color=colour, label=label)
     axes.set(title="Principal components of W", xlabel="component", ylabel="radius of the first monster")
     axes.set(ylim=(0, None), xlim=(0.3, max(row.index for row in rows) + 1.7))
     axes.locator_params(axis="x", integer=True, min_n_ticks=1)
@@ -108,13 +108,13 @@ def yields(exhibits: Exhibits, name: str, rows: Sequence[YieldRow]) -> str:
     """Share of images with a face at a radius, and how like the face at w_avg those faces still are (yield.csv)."""
     with plots.figure(8.8, 3.5, 2) as (drawing, (left, right)):
         for family in dict.fromkeys(row.family for row in rows):
-            own, colour = [row for row in rows if row.family == family], FAMILY_COLOURS[family]
-            x = [row.radius for row in own]
+            group, colour = [row for row in rows if row.family == family], FAMILY_COLOURS[family]
+            x = [row.radius for row in group]
             left.vlines(
-                x, [100 * row.low for row in own], [100 * row.high for row in own], color=colour, lw=0.6
+                x, [100 * row.low for row in group], [100 * row.high for row in group], color=colour, lw=0.6
             )
-            left.plot(x, [100 * row.face_yield for row in own], "o-", ms=2.5, lw=1.3, color=colour)
-            known = [(row.radius, row.similarity) for row in own if row.similarity is not None]
+            left.plot(x, [100 * row.face_yield for row in group], "o-", ms=2.5, lw=1.3, color=colour)
+            known = [(row.radius, row.similarity) for row in group if row.similarity is not None]
             label = FAMILIES[family]
             right.plot(
                 [r for r, _ in known], [s for _, s in known], "o-", ms=2.5, lw=1.3, color=colour, label=label
