@@ -52,6 +52,7 @@ def test_list_and_path() -> None:
         "descriptor",
         "descriptor-mobile",
         "detector",
+        "detector-clip",
         "face-finder",
         "spectrum",
         "upsamplers",
