@@ -25,7 +25,7 @@ _ACTIVATIONS = {0: "", 1: "relu", 3: "relu6"}
 _DTYPES = {0: np.float32, 1: np.float16, 2: np.int32}
 
 
-class Converter:
+class _Converter:
     """One subgraph on its way: constants are folded, everything else becomes a node."""
 
     def __init__(self, data: bytes) -> None:
@@ -154,7 +154,7 @@ class Converter:
 
 def main(source: Path, out: Path) -> None:
     """Convert `source` and write `out`."""
-    graph, tensors = Converter(source.read_bytes()).convert()
+    graph, tensors = _Converter(source.read_bytes()).convert()
     write_bytes(out, save(tensors, metadata={METADATA_KEY: json.dumps(graph.to_json(), sort_keys=True)}))
 
 

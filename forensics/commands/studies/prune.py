@@ -25,34 +25,37 @@ from forensics.commands.options import (
 )
 from forensics.core.errors import ForensicsError
 
+Threshold = Annotated[
+    float | None, typer.Option(min=0, help="Measure only this threshold: print its row, write nothing.")
+]
+Channels = Annotated[
+    float | None,
+    typer.Option(
+        min=0, help="Measure only with this share of every layer's channels taken out: print its row."
+    ),
+]
+Save = Annotated[
+    Path | None,
+    typer.Option(help="With --channels: write the smaller network, .safetensors.", callback=file_to_write),
+]
+Ranking = Annotated[str, typer.Option(help="With --channels: which go first, by style, norm or random.")]
+Stop = Annotated[float, typer.Option(min=1e-6, help="The last threshold.")]
+Images = Annotated[
+    int, typer.Option("-n", min=4, help="How many latents; every threshold uses the same ones.")
+]
+
 
 def prune(
     file: Network,
     out: StudyFolder = Path("out/prune"),
-    threshold: Annotated[
-        float | None, typer.Option(min=0, help="Measure only this threshold: print its row, write nothing.")
-    ] = None,
-    channels: Annotated[
-        float | None,
-        typer.Option(
-            min=0, help="Measure only with this share of every layer's channels taken out: print its row."
-        ),
-    ] = None,
-    save: Annotated[
-        Path | None,
-        typer.Option(
-            help="With --channels: write the smaller network, .safetensors.", callback=file_to_write
-        ),
-    ] = None,
-    ranking: Annotated[
-        str, typer.Option(help="With --channels: which go first, by style, norm or random.")
-    ] = "style",
-    stop: Annotated[float, typer.Option(min=1e-6, help="The last threshold.")] = 1.0,
+    threshold: Threshold = None,
+    channels: Channels = None,
+    save: Save = None,
+    ranking: Ranking = "style",
+    stop: Stop = 1.0,
     steps: SweepSteps = 1000,
     every: SweepEvery = 20,
-    images: Annotated[
-        int, typer.Option("-n", min=4, help="How many latents; every threshold uses the same ones.")
-    ] = 32,
+    images: Images = 32,
     space: SweepSpace = "w",
     pack: FacesToo = None,
     pack_root: PackRoot = None,

@@ -19,7 +19,7 @@ import signal
 import struct
 import sys
 import warnings
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from PIL import (
     BmpImagePlugin,
@@ -34,10 +34,10 @@ from PIL import (
 
 if TYPE_CHECKING:
     from forensics.images.decoder.colour import converter, strips_of
-    from forensics.images.decoder.header import Refused, describe, orientation_of, refuse_bombs
+    from forensics.images.decoder.header import Limits, Refused, describe, orientation_of, refuse_bombs
 else:  # the folder is what Python runs, so the files beside this one are modules of their own
     from colour import converter, strips_of
-    from header import Refused, describe, orientation_of, refuse_bombs
+    from header import Limits, Refused, describe, orientation_of, refuse_bombs
 
 # The formats this process reads are the ones imported here; Pillow is told not to look for more.
 _PLUGINS = (
@@ -79,7 +79,7 @@ def _write(sink: IO[bytes], kind: bytes, data: bytes) -> None:
     sink.write(data)
 
 
-def _serve(limits: dict[str, Any], data: bytes, sink: IO[bytes]) -> None:
+def _serve(limits: Limits, data: bytes, sink: IO[bytes]) -> None:
     try:
         _bound(limits)
         _decode(limits, data, sink)
@@ -106,7 +106,7 @@ def _sentence(error: Exception, format: str) -> str:
     return f"is a damaged or truncated {format} file ({detail}); use an intact copy"
 
 
-def _bound(limits: dict[str, Any]) -> None:
+def _bound(limits: Limits) -> None:
     """Give the kernel this image's limits: address space, and CPU seconds on top of those already used."""
     if sys.platform == "win32":
         return
@@ -125,7 +125,7 @@ def _bound(limits: dict[str, Any]) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
-def _decode(limits: dict[str, Any], data: bytes, sink: IO[bytes]) -> None:
+def _decode(limits: Limits, data: bytes, sink: IO[bytes]) -> None:
     Image.MAX_IMAGE_PIXELS = limits["max_pixels"]
     said: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
@@ -149,7 +149,7 @@ def _decode(limits: dict[str, Any], data: bytes, sink: IO[bytes]) -> None:
         _write(sink, b"R", strip.tobytes())
 
 
-def _open(limits: dict[str, Any], data: bytes) -> Image.Image:
+def _open(limits: Limits, data: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data), formats=[limits["format"]])
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:

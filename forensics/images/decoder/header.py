@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from typing import Any
+from typing import Any, TypedDict
 
 from PIL import Image
 
@@ -14,11 +14,22 @@ _SCAN_WORK = 2_000_000_000  # pixels times scans of a progressive JPEG: about 10
 _GIF_BLOCKS = 200_000
 
 
+class Limits(TypedDict):
+    """What one image may cost, and the format that its first bytes show."""
+
+    format: str
+    max_pixels: int
+    max_side: int
+    max_frames: int
+    seconds: float
+    memory_bytes: int
+
+
 class Refused(Exception):
     """The image is not decoded; the text says why, without the file's name."""
 
 
-def refuse_bombs(image: Image.Image, limits: dict[str, Any], data: bytes) -> None:
+def refuse_bombs(image: Image.Image, limits: Limits, data: bytes) -> None:
     """Refuse from the header alone what would cost far more than its bytes."""
     width, height = image.size
     if max(width, height) > limits["max_side"]:
@@ -41,7 +52,7 @@ def refuse_bombs(image: Image.Image, limits: dict[str, Any], data: bytes) -> Non
             )
 
 
-def describe(image: Image.Image, limits: dict[str, Any], data: bytes, said: list[str]) -> dict[str, Any]:
+def describe(image: Image.Image, limits: Limits, data: bytes, said: list[str]) -> dict[str, Any]:
     """The facts of the header as plain values; `said` takes on what a person should know."""
     rawmode = _rawmode(image)
     if ";16" in rawmode or ";12" in rawmode or image.mode.startswith("I;"):
@@ -80,7 +91,7 @@ def orientation_of(image: Image.Image, said: list[str]) -> int:
     return 1
 
 
-def _frames(image: Image.Image, limits: dict[str, Any], data: bytes) -> tuple[int, bool]:
+def _frames(image: Image.Image, limits: Limits, data: bytes) -> tuple[int, bool]:
     """How many frames there are and whether that is all of them, without decoding any."""
     if limits["format"] == "GIF":
         return _gif_frames(data)

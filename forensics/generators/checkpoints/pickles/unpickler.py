@@ -308,13 +308,10 @@ _OPCODES: dict[str, Opcode] = dict.fromkeys(_VALUES, Unpickler.push) | {
     "SETITEM": lambda machine, argument: machine.add_items(machine.take(2)),
     "SETITEMS": lambda machine, argument: machine.add_items(machine.to_mark()),
     "ADDITEMS": Unpickler.add_members,
-    "PUT": Unpickler.remember,
-    "BINPUT": Unpickler.remember,
-    "LONG_BINPUT": Unpickler.remember,
-    "MEMOIZE": Unpickler.remember,
-    "GET": lambda machine, argument: machine.push(machine.memo[argument]),
-    "BINGET": lambda machine, argument: machine.push(machine.memo[argument]),
-    "LONG_BINGET": lambda machine, argument: machine.push(machine.memo[argument]),
+    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), Unpickler.remember),
+    **dict.fromkeys(
+        ("GET", "BINGET", "LONG_BINGET"), lambda machine, argument: machine.push(machine.memo[argument])
+    ),
     "GLOBAL": lambda machine, argument: machine.find_global(*argument.split(" ", 1)),
     "STACK_GLOBAL": lambda machine, argument: machine.find_global(*machine.take(2)),
     "REDUCE": Unpickler.reduce,
