@@ -33,6 +33,7 @@ from forensics.generators.checkpoints.pickles.records import (
     NumpyDtype,
     Storage,
 )
+from forensics.generators.checkpoints.pickles.refusals import Refused, TensorFlow
 
 MAX_OPCODES = 1_000_000  # a training checkpoint of a 1024-px StyleGAN2 with its optimisers needs about 60,000
 MAX_STACK = 100_000
@@ -83,12 +84,12 @@ class Unpickler:
                 run = _OPCODES.get(name)
                 if run is None:
                     asked = f"asks for {quoted(argument)}, " if isinstance(argument, str) else ""
-                    raise _Refused(f"{asked}which weights do not need")
+                    raise Refused(f"{asked}which weights do not need")
                 run(self, argument)
                 where = "after"
             if self.marks or len(self.stack) != 1:
                 raise Malformed("it ends with more or less than one value")
-        except _Refused as refused:
+        except Refused as refused:
             self._refuse(name, position, str(refused))
         except _DAMAGE as error:
             said = quoted(error) or type(error).__name__
@@ -199,8 +200,8 @@ class Unpickler:
         if found is None:
             asked = f"asks for {quoted(f'{module}.{name}')}"
             if (module, name) in TENSORFLOW_NETWORKS:
-                raise _TensorFlow(asked)
-            raise _Refused(f"{asked}, which is not on the list of what weights are made of")
+                raise TensorFlow(asked)
+            raise Refused(f"{asked}, which is not on the list of what weights are made of")
         self.stack.append(found)
 
     def reduce(self, argument: Any) -> None:
@@ -209,7 +210,7 @@ class Unpickler:
         constructor = CONSTRUCTORS.get((function.module, function.name)) if type(function) is Global else None
         if constructor is None or type(arguments) is not tuple:
             named = function if isinstance(function, Global) else f"a {type(function).__name__}"
-            raise _Refused(f"calls {named}, which is not among what builds weights")
+            raise Refused(f"calls {named}, which is not among what builds weights")
         self.stack.append(constructor(self, arguments))
 
     def new_object(self, argument: Any) -> None:
@@ -226,7 +227,7 @@ class Unpickler:
             self.spend(8 * len(state))
             dunder = next((key for key in state if isinstance(key, str) and key.startswith("__")), None)
             if dunder is not None:
-                raise _Refused(f"sets {quoted(dunder)} on a {type(target).__name__}")
+                raise Refused(f"sets {quoted(dunder)} on a {type(target).__name__}")
         if type(target) in (NumpyArray, NumpyDtype):
             target.set_state(state)
         elif type(target) is ClaimedObject and type(state) is dict:
@@ -234,29 +235,14 @@ class Unpickler:
         elif type(target) is not dict or type(state) is not dict:
             # A dict's state is torch's `_metadata` of a state dict (versions of modules): not needed.
             named = target if isinstance(target, Global) else f"a {type(target).__name__}"
-            raise _Refused(f"sets the state of {named}")
+            raise Refused(f"sets the state of {named}")
         self.stack.append(target)
 
     def persistent_id(self, argument: Any) -> None:
         """The storage that the id on top names, where this pickle has storages."""
         if self.persistent is None:
-            raise _Refused("names data outside this pickle, which has none")
+            raise Refused("names data outside this pickle, which has none")
         self.stack.append(self.persistent(self.stack.pop()))
-
-
-class _Refused(Exception):
-    """A stream that asks for something it must not have."""
-
-
-class _TensorFlow(_Refused):
-    """A network of the TensorFlow releases."""
-
-    def __str__(self) -> str:
-        return (
-            f"{self.args[0]}: this is a TensorFlow pickle, which needs its own Python code to be read;"
-            " turn a StyleGAN2 one into a PyTorch pickle with `python legacy.py --source=IN.pkl --dest=OUT.pkl`"
-            " of NVlabs/stylegan2-ada-pytorch, on a machine you can lose, and load that"
-        )
 
 
 Opcode = Callable[[Unpickler, Any], None]
