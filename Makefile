@@ -46,7 +46,7 @@ lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m tools.house --report
+	$(BIN)/python -m tools.house
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.generated_blocks --check
 

@@ -289,15 +289,13 @@ _OPCODES: dict[str, Opcode] = dict.fromkeys(_VALUES, Unpickler.push) | {
     "TUPLE3": _tuple_of(3),
     "DICT": Unpickler.new_dict,
     "FROZENSET": _from_mark(lambda values: {require_key(value) for value in values}),
-    "APPEND": lambda machine, argument: machine.extend(machine.take(1)),
+    "APPEND": lambda machine, _: machine.extend(machine.take(1)),
     "APPENDS": lambda machine, argument: machine.extend(machine.to_mark()),
     "SETITEM": lambda machine, argument: machine.add_items(machine.take(2)),
     "SETITEMS": lambda machine, argument: machine.add_items(machine.to_mark()),
     "ADDITEMS": Unpickler.add_members,
     **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), Unpickler.remember),
-    **dict.fromkeys(
-        ("GET", "BINGET", "LONG_BINGET"), lambda machine, argument: machine.push(machine.memo[argument])
-    ),
+    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), lambda machine, key: machine.push(machine.memo[key])),
     "GLOBAL": lambda machine, argument: machine.find_global(*argument.split(" ", 1)),
     "STACK_GLOBAL": lambda machine, argument: machine.find_global(*machine.take(2)),
     "REDUCE": Unpickler.reduce,
