@@ -165,11 +165,14 @@ def run_matrix(plan: MatrixPlan, progress: Progress) -> Matrix:
     return Matrix(plan.kind, tuple(rows), tuple(columns), cells, tuple(left_out), notes)
 
 
+# The pools are dealt before the matrix begins, and leave a record of the call beside them.
+_POOLS: Final = ("pools.json", "pools.json.evidence.json")
+
+
 def _check_plan(plan: MatrixPlan) -> None:
     file, now = plan.out / PLAN, plan.how()
     if not file.exists():
-        strange = [p.name for p in plan.out.iterdir() if p.name != "pools.json"] if plan.out.exists() else []
-        if strange:
+        if plan.out.exists() and any(path.name not in _POOLS for path in plan.out.iterdir()):
             raise ForensicsError(
                 f"{printable(plan.out)}: is not empty and holds no matrix; name another --out"
             )
