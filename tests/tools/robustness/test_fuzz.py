@@ -9,7 +9,7 @@ import pytest
 
 from tools.robustness.fuzz import TARGETS, Target, fuzz
 
-SECONDS = float(os.environ.get("FUZZ_SECONDS", "60" if os.environ.get("CI") else "4"))
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "20" if os.environ.get("CI") else "4"))
 
 
 @pytest.mark.slow
