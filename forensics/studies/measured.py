@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,9 +14,10 @@ from torch import Tensor
 
 from forensics.core.errors import ForensicsError
 from forensics.core.evidence import Evidence, evidence
+from forensics.studies.contract import Study, SummaryT
 from forensics.studies.effects import EffectRow, Effects, kid_to, large_features
 from forensics.studies.probes import Probe, ProbePlan, ProbeRow, ReferenceProbe
-from forensics.studies.subject import Subject
+from forensics.studies.subject import Subject, load_subject
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,29 @@ class ImagePlan:
         inputs = {"weights": subject.sha256} | probe.weights_sha256()
         options = {key: value for key, value in asdict(self).items() if key != "seed"}
         return evidence(inputs, {"latents": self.seed}, options | more)
+
+
+@dataclass(frozen=True)
+class SubjectStudy(Study[SummaryT]):
+    """A study of one weights file `weights` by images of fixed latents; subclasses say which `plan`."""
+
+    weights: str
+    out: Path
+    plan: ImagePlan
+
+    @cached_property
+    def subject(self) -> Subject:
+        """The generator, and its discriminator where the file has it."""
+        return load_subject(self.weights, self.plan.device)
+
+    @cached_property
+    def probe(self) -> Probe:
+        """Face finder and detector that are asked."""
+        return self.plan.probe()
+
+    def conditions(self) -> Mapping[str, object]:
+        """The plan and the hashes of what it reads."""
+        return self.plan.conditions(self.subject, self.probe)
 
 
 class ReferenceImages:

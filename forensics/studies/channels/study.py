@@ -25,9 +25,9 @@ from forensics.studies.channels.narrowing import Narrower, save_narrowed, size_o
 from forensics.studies.channels.page import ChannelSection, ChannelSummary, channel_section, write_page
 from forensics.studies.channels.rows import WHOLE, ChannelOutcome, ChannelRow, sheet_path
 from forensics.studies.channels.timing import SHARES, time_channels
-from forensics.studies.contract import Part, Study
+from forensics.studies.contract import Part
 from forensics.studies.machine import complete, one_thread
-from forensics.studies.measured import ImagePlan, ReferenceImages
+from forensics.studies.measured import ImagePlan, ReferenceImages, SubjectStudy
 from forensics.studies.probes import Probe
 from forensics.studies.subject import Subject, load_subject, read_subject
 
@@ -60,23 +60,11 @@ class ChannelPart(Part[ChannelRow]):
     ),
 )
 @dataclass(frozen=True)
-class ChannelStudy(Study[ChannelSummary]):
+class ChannelStudy(SubjectStudy[ChannelSummary]):
     """Every ranking and share of the weights file `weights`, which must be of a kind that can lose channels."""
 
     title: ClassVar[str] = "channels"
-    weights: str
-    out: Path
     plan: ChannelPlan
-
-    @cached_property
-    def subject(self) -> Subject:
-        """The generator, and its discriminator where the file has it."""
-        return load_subject(self.weights, self.plan.device)
-
-    @cached_property
-    def probe(self) -> Probe:
-        """Face finder and detector that are asked."""
-        return self.plan.probe()
 
     @cached_property
     def _maker(self) -> ChannelImages:
@@ -90,7 +78,7 @@ class ChannelStudy(Study[ChannelSummary]):
             raise ForensicsError(
                 f"{self.weights}: channels are taken out of StyleGAN2 and SrcNet generators, not of a {kind.kind}"
             )
-        return self.plan.conditions(self.subject, self.probe)
+        return super().conditions()
 
     def parts(self) -> list[ChannelPart]:
         """The whole network, then every ranking and share."""

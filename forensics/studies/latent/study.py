@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,13 +17,13 @@ from forensics.core.registry import register
 from forensics.images import contact_sheet, encode_png
 from forensics.report.exhibits import Exhibits
 from forensics.report.rows import Row
-from forensics.studies.contract import Part, Study
+from forensics.studies.contract import Part
 from forensics.studies.latent.page import LatentSection, LatentSummary, latent_section, write_page
 from forensics.studies.latent.rows import DimensionRow, LatentTables, MovedTogether, ScalingRow
 from forensics.studies.latent.sweeps import FACTORS, SPACES, LatentPlan, MovedLatents, centre_of, spread_of
 from forensics.studies.machine import complete, one_thread
-from forensics.studies.probes import Probe
-from forensics.studies.subject import Subject, load_subject
+from forensics.studies.measured import SubjectStudy
+from forensics.studies.subject import load_subject
 
 _CHUNK = 16
 
@@ -56,23 +56,11 @@ class DimensionChunk(Part[DimensionRow]):
     ),
 )
 @dataclass(frozen=True)
-class LatentStudy(Study[LatentSummary]):
+class LatentStudy(SubjectStudy[LatentSummary]):
     """The study of the weights file `weights`."""
 
     title: ClassVar[str] = "latents"
-    weights: str
-    out: Path
     plan: LatentPlan
-
-    @cached_property
-    def subject(self) -> Subject:
-        """The generator, and its discriminator where the file has it."""
-        return load_subject(self.weights, self.plan.device)
-
-    @cached_property
-    def probe(self) -> Probe:
-        """Face finder and detector that are asked."""
-        return self.plan.probe()
 
     @cached_property
     def _moved(self) -> MovedLatents:
@@ -81,10 +69,6 @@ class LatentStudy(Study[LatentSummary]):
     @cached_property
     def _spread(self) -> np.ndarray:
         return spread_of(self.subject)
-
-    def conditions(self) -> Mapping[str, object]:
-        """The plan and the hashes of what it reads."""
-        return self.plan.conditions(self.subject, self.probe)
 
     def chunks(self) -> list[DimensionChunk]:
         """The parts that move dimensions."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,11 +19,11 @@ from forensics.report.rows import Row
 from forensics.studies.channels.study import ChannelPlan, ChannelStudy
 from forensics.studies.contract import Part, Study, Summary
 from forensics.studies.machine import complete, one_thread
-from forensics.studies.probes import Probe
+from forensics.studies.measured import SubjectStudy
 from forensics.studies.pruning.page import PruningSection, PruningSummary, pruning_section, write_page
 from forensics.studies.pruning.sheets import GRID_COLUMNS, GRID_GAP_PX, grid_path
 from forensics.studies.pruning.sweep import FragilityRow, PrunedImages, SweepPlan, SweepRow, SweepTables
-from forensics.studies.subject import Subject, load_subject, read_subject
+from forensics.studies.subject import load_subject, read_subject
 
 
 @dataclass(frozen=True)
@@ -67,31 +67,15 @@ PruningPart = SweepChunk | LayerPart | BlockPart
     ),
 )
 @dataclass(frozen=True)
-class PruningStudy(Study[PruningSummary]):
+class PruningStudy(SubjectStudy[PruningSummary]):
     """The sweep of the weights file `weights`."""
 
     title: ClassVar[str] = "pruning"
-    weights: str
-    out: Path
     plan: SweepPlan
-
-    @cached_property
-    def subject(self) -> Subject:
-        """The generator, and its discriminator where the file has it."""
-        return load_subject(self.weights, self.plan.device)
-
-    @cached_property
-    def probe(self) -> Probe:
-        """Face finder and detector that are asked."""
-        return self.plan.probe()
 
     @cached_property
     def _images(self) -> PrunedImages:
         return PrunedImages(self.subject, self.plan, self.probe)
-
-    def conditions(self) -> Mapping[str, object]:
-        """The plan and the hashes of what it reads."""
-        return self.plan.conditions(self.subject, self.probe)
 
     def children(self) -> Sequence[Study[Summary]]:
         """The channels of the same network, where it is of a kind that can lose some."""
