@@ -10,14 +10,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from forensics.core.cards import Card
-from forensics.core.errors import ForensicsError
 from forensics.core.registry import register
 from forensics.core.terminal import printable
 from forensics.corpus import AUTHENTIC, Row
 from forensics.corpus.photographs.loading import square
-from forensics.images import ImageFailure
-from forensics.recipes.contract import Recipe, RecipeBatch, RecipeInputs
-from forensics.recipes.parts.photographs import Photographs, find_photographs
+from forensics.recipes.contract import RecipeBatch, RecipeInputs
+from forensics.recipes.parts.photographs import find_photographs
+from forensics.recipes.parts.sources import OfPhotographs, folder_of, how_of
 from forensics.recipes.settings import defaults_of, setting
 
 
@@ -34,35 +33,23 @@ class AuthenticSettings:
     Card("Photographs as they are, framed as training frames them: the centred square at one size.",
          defaults=defaults_of(AuthenticSettings)),
 )  # fmt: skip
-class Authentic(Recipe[AuthenticSettings]):
+class Authentic(OfPhotographs[AuthenticSettings]):
     """Every readable photograph under `folder`, as a centred square of `resolution` pixels (0: of the smallest)."""
 
     name: ClassVar[str] = "authentic"
     family: ClassVar[str] = "authentic"
     settings: ClassVar[type] = AuthenticSettings
-    of_photographs: ClassVar[bool] = True
 
     def __init__(self, folder: Path, resolution: int = 0, at_most: int | None = None) -> None:
-        self.photographs: Photographs = find_photographs(folder)
+        photographs = find_photographs(folder)
         if at_most is not None:
-            self.photographs = self.photographs.first(at_most)
-        self.count = len(self.photographs)
-        self._resolution = resolution or self.photographs.smallest_px
+            photographs = photographs.first(at_most)
+        super().__init__(photographs, resolution or photographs.smallest_px)
 
     @classmethod
     def planned(cls, inputs: RecipeInputs, settings: AuthenticSettings) -> Authentic:
         """The first photographs of the folder, at most `count`."""
         return cls(folder_of(cls.name, inputs), settings.resolution, inputs.count)
-
-    @property
-    def resolution(self) -> int:
-        """Pixels a side."""
-        return self._resolution
-
-    @property
-    def rejected(self) -> Sequence[ImageFailure]:
-        """Photographs that cannot be read."""
-        return self.photographs.rejected
 
     def how(self) -> Mapping[str, Any]:
         """The folder, its listing and the size."""
@@ -91,16 +78,3 @@ class Authentic(Recipe[AuthenticSettings]):
                 )
             )
         return RecipeBatch(np.stack(images), rows)
-
-
-def folder_of(recipe: str, inputs: RecipeInputs) -> Path:
-    """The folder of photographs. ForensicsError: none was named."""
-    if inputs.photographs is None:
-        raise ForensicsError(f"recipe {recipe} is made of photographs: name their folder with --real")
-    return inputs.photographs
-
-
-def how_of(photographs: Photographs, resolution: int) -> dict[str, object]:
-    """What decides the bytes of images made of photographs."""
-    listing = photographs.listing_sha256()
-    return {"folder": str(photographs.folder), "resolution": resolution, "listing": listing}

@@ -19,10 +19,10 @@ from forensics.core.cards import Card
 from forensics.core.registry import register
 from forensics.corpus import SYNTHETIC, Row
 from forensics.corpus.photographs.loading import square
-from forensics.images import DecodedImage, ImageFailure
-from forensics.recipes.authentic import folder_of, how_of
-from forensics.recipes.contract import Recipe, RecipeBatch, RecipeInputs
+from forensics.images import DecodedImage
+from forensics.recipes.contract import RecipeBatch, RecipeInputs
 from forensics.recipes.parts.photographs import find_photographs
+from forensics.recipes.parts.sources import OfPhotographs, folder_of, how_of
 from forensics.recipes.parts.upsampler import KINDS, as_input, as_pixels, halved, load_upsampler
 from forensics.recipes.settings import defaults_of, setting
 
@@ -44,7 +44,7 @@ class RebuiltSettings:
          licence="Apache-2.0; the up-samplers: Apache-2.0", defaults=defaults_of(RebuiltSettings),
          small_version_of="B-Free's self-conditioned fakes"),
 )  # fmt: skip
-class Rebuilt(Recipe[RebuiltSettings]):
+class Rebuilt(OfPhotographs[RebuiltSettings]):
     """The first `at_most` photographs under `folder`, framed as `authentic` frames them.
 
     `resolution` 0 is the shorter side of the smallest photograph: none is enlarged before it is rebuilt.
@@ -53,30 +53,17 @@ class Rebuilt(Recipe[RebuiltSettings]):
     name: ClassVar[str] = "rebuilt"
     family: ClassVar[str] = "reconstructed"
     settings: ClassVar[type] = RebuiltSettings
-    of_photographs: ClassVar[bool] = True
 
     def __init__(self, folder: Path, resolution: int = 0, at_most: int = 1000) -> None:
         photographs = find_photographs(folder, SMALLEST_PX)
         pixels = max(resolution or photographs.smallest_px, SMALLEST_PX)
-        self._resolution = pixels - pixels % 2
-        self.photographs = photographs.first(at_most)
-        self.count = len(self.photographs)
+        super().__init__(photographs.first(at_most), pixels - pixels % 2)
         self._upsamplers = {kind: load_upsampler(kind) for kind in KINDS}
 
     @classmethod
     def planned(cls, inputs: RecipeInputs, settings: RebuiltSettings) -> Rebuilt:
         """The first photographs of the folder, at most `count`."""
         return cls(folder_of(cls.name, inputs), settings.resolution, inputs.count)
-
-    @property
-    def resolution(self) -> int:
-        """Pixels a side, even."""
-        return self._resolution
-
-    @property
-    def rejected(self) -> Sequence[ImageFailure]:
-        """Photographs that cannot be read, or are too small to be halved."""
-        return self.photographs.rejected
 
     def inputs(self) -> Mapping[str, str]:
         """The weights that decide the bytes."""

@@ -14,8 +14,9 @@ from forensics.core.registry import register
 from forensics.corpus import SYNTHETIC, Row
 from forensics.generators.base import Generator, load_generator
 from forensics.generators.latents import latent_z
-from forensics.recipes.contract import Recipe, RecipeBatch, RecipeInputs
+from forensics.recipes.contract import RecipeBatch, RecipeInputs
 from forensics.recipes.parts.blocks import NOISES, blocks, generator_how, noise_for
+from forensics.recipes.parts.sources import OfGenerator
 from forensics.recipes.settings import defaults_of, setting
 
 
@@ -35,7 +36,7 @@ class SampledSettings:
          defaults=defaults_of(SampledSettings)),
 )  # fmt: skip
 @dataclass
-class Sampled(Recipe[SampledSettings]):
+class Sampled(OfGenerator[SampledSettings]):
     """`count` faces of `seed`; image i has z from (seed, i). `noise` is const, random (by seed and i) or none."""
 
     generator: Generator
@@ -52,20 +53,6 @@ class Sampled(Recipe[SampledSettings]):
         """`count` faces of the generator."""
         network = load_generator(inputs.generator, inputs.device)
         return cls(network, inputs.count, inputs.seed, settings.psi, settings.noise)
-
-    @property
-    def resolution(self) -> int:
-        """Pixels a side."""
-        return self.generator.img_resolution
-
-    @property
-    def device(self) -> str:
-        """Where the generator is."""
-        return str(self.generator.device)
-
-    def inputs(self) -> Mapping[str, str]:
-        """The generator's weights."""
-        return {self.generator.source: self.generator.weights_sha256}
 
     def how(self) -> Mapping[str, Any]:
         """The recipe's numbers."""

@@ -20,8 +20,9 @@ from forensics.core.registry import register
 from forensics.corpus import SYNTHETIC, Row
 from forensics.generators.base import Generator, load_generator
 from forensics.generators.w_statistics import WStatistics
-from forensics.recipes.contract import Recipe, RecipeBatch, RecipeInputs
+from forensics.recipes.contract import RecipeBatch, RecipeInputs
 from forensics.recipes.parts.blocks import NOISES, blocks, generator_how, noise_for
+from forensics.recipes.parts.sources import OfGenerator
 from forensics.recipes.parts.walk_spaces import SPACES, Space, space_of
 from forensics.recipes.settings import defaults_of, setting
 
@@ -66,7 +67,7 @@ class WalkSettings:
          paper="Riter & Flynn 2025", domain="any generator", defaults=defaults_of(WalkSettings)),
 )  # fmt: skip
 @dataclass
-class Walk(Recipe[WalkSettings]):
+class Walk(OfGenerator[WalkSettings]):
     """`walks` chains of `length` images each; image i is step i % length of walk i // length.
 
     A step adds `step` times a direction vector to the point in `space`: w, z, w+ or s (see `walk_spaces`); in S it is
@@ -108,20 +109,6 @@ class Walk(Recipe[WalkSettings]):
             )
         network = load_generator(inputs.generator, inputs.device)
         return cls(network, length, seed=inputs.seed, **vars(settings))
-
-    @property
-    def resolution(self) -> int:
-        """Pixels a side."""
-        return self.generator.img_resolution
-
-    @property
-    def device(self) -> str:
-        """Where the generator is."""
-        return str(self.generator.device)
-
-    def inputs(self) -> Mapping[str, str]:
-        """The generator's weights."""
-        return {self.generator.source: self.generator.weights_sha256}
 
     def how(self) -> Mapping[str, Any]:
         """The recipe's numbers."""

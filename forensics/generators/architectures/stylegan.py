@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from forensics.core.cards import Card
 from forensics.core.registry import register
 from forensics.generators.architectures.layers.equalised import LRELU_SLOPE
+from forensics.generators.architectures.layers.noise import noise_by_mode
 from forensics.generators.architectures.layers.progressive import (
     Blur,
     Growing,
@@ -101,15 +102,7 @@ class SynthesisLayer(nn.Module):
 
         As float32 [n or 1, 1, h, w], normal.
         """
-        if noise == "none":
-            return None
-        if noise == "const":
-            return self.noise_const[None, None]
-        if noise != "random":
-            raise ValueError(f"noise is const, random, none or a list of maps, not {noise!r}")
-        return torch.randn(
-            like.shape[0], 1, self.resolution, self.resolution, device=like.device, dtype=like.dtype
-        )
+        return noise_by_mode(self.noise_const, like, noise)
 
 
 class SynthesisBlock(nn.Module):

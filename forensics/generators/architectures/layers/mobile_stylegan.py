@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from forensics.generators.architectures.layers.convolution import conv2d
 from forensics.generators.architectures.layers.equalised import LRELU_SLOPE, FullyConnectedLayer
+from forensics.generators.architectures.layers.noise import noise_by_mode
 from forensics.generators.architectures.layers.wavelet import inverse_haar
 
 
@@ -71,13 +72,7 @@ class NoisyConv(Modulated):
 
         All float32, any value.
         """
-        if noise == "none":
-            return None
-        if noise == "const":
-            return self.noise_const[None, None]
-        if noise != "random":
-            raise ValueError(f"noise is const, random, none or a list of maps, not {noise!r}")
-        return torch.randn(x.shape[0], 1, self.resolution, self.resolution, device=x.device, dtype=x.dtype)
+        return noise_by_mode(self.noise_const, x, noise)
 
 
 class ImageHead(Modulated):

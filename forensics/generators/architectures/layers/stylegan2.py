@@ -28,6 +28,7 @@ from forensics.generators.architectures.layers.equalised import (
 )
 from forensics.generators.architectures.layers.filtering import fir, fir_filter, upsample2d
 from forensics.generators.architectures.layers.modulation import demodulation, modulated_conv2d
+from forensics.generators.architectures.layers.noise import noise_by_mode
 
 # Weights of a layer that stay in a core's second-level cache while they are scaled (float32, 1 MB).
 _CACHED_WEIGHTS = 1 << 18
@@ -136,13 +137,7 @@ class SynthesisLayer(nn.Module):
 
     def noise_map(self, x: Tensor, noise: str) -> Tensor | None:
         """The noise of mode "const", "random" or "none" for the batch of `x`; float32 [n or 1, 1, h, w], normal."""
-        if noise == "none":
-            return None
-        if noise == "const":
-            return self.noise_const[None, None]
-        if noise != "random":
-            raise ValueError(f"noise is const, random, none or a list of maps, not {noise!r}")
-        return torch.randn(x.shape[0], 1, self.resolution, self.resolution, device=x.device, dtype=x.dtype)
+        return noise_by_mode(self.noise_const, x, noise)
 
 
 def _inverse(norms: Tensor, scale: float) -> Tensor:
