@@ -1,5 +1,6 @@
-"""The only door for pixels: safe decoding, finding image files, encoding."""
+"""The only door for pixels: safe decoding, finding image files, encoding, clips."""
 
+from forensics.images.clips import CLIP_SUFFIXES, check_clip_file, write_clip
 from forensics.images.decoding import (
     READABLE,
     DecodedImage,
@@ -14,11 +15,13 @@ from forensics.images.encoding import contact_sheet, encode_jpeg, encode_png, re
 from forensics.images.folders import Found, find_images
 
 __all__ = [
+    "CLIP_SUFFIXES",
     "READABLE",
     "DecodedImage",
     "Found",
     "ImageFailure",
     "Limits",
+    "check_clip_file",
     "contact_sheet",
     "decode",
     "decode_bytes",
@@ -28,4 +31,5 @@ __all__ = [
     "find_images",
     "read_file",
     "resize",
+    "write_clip",
 ]
