@@ -10,7 +10,8 @@ import pytest
 from forensics.core.errors import ForensicsError
 from tools.documentation.detector_figures import Rate, detector_table, psi_table, verdict_table
 from tools.documentation.generator_figures import FILE, generator_faces, generator_quality
-from tools.documentation.measurements import MEASUREMENTS, command_of, measured
+from tools.documentation.measurements import MEASUREMENTS
+from tools.documentation.records import command_of, measured
 
 PAGE = Path("page.md")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tools.documentation.blocks import table
-from tools.documentation.measurements import measured
+from tools.documentation.records import measured
 
 _PERTURBATIONS: Final = {
     "none": "as they are",

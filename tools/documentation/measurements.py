@@ -14,18 +14,13 @@ import tempfile
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from forensics.core.errors import ForensicsError
-from forensics.core.evidence import versions
-from forensics.core.files import write_json
 from forensics.core.terminal import note
-from tools.speed.table import processor
+from tools.documentation.records import write_record
 
-FOLDER: Final = Path(__file__).parents[2] / "docs" / "measured"
 _DATA: Final = "../shared/data"
 # The detector that ships and needs nothing else, whether or not CLIP's tower was pulled.
 _ENSEMBLE: Final = "--detector without-clip"
@@ -85,15 +80,7 @@ def measure(name: str) -> Path:
             note(command.format(out="DIR"))
             _run(command.format(out=folder))
         text = Path(folder, asked.result).read_text(encoding="utf-8")
-    written = {
-        "commands": [command.format(out="DIR") for command in asked.commands],
-        "date_utc": datetime.now(UTC).date().isoformat(),
-        "processor": processor(),
-        "versions": versions(),
-        "result": json.loads(text),
-    }
-    write_json(FOLDER / f"{name}.json", written)
-    return FOLDER / f"{name}.json"
+    return write_record(name, [command.format(out="DIR") for command in asked.commands], json.loads(text))
 
 
 def _run(command: str) -> None:
@@ -104,23 +91,6 @@ def _run(command: str) -> None:
     )
     if done.returncode:
         raise ForensicsError(f"`{command}` ended with exit code {done.returncode}")
-
-
-@cache
-def measured(name: str) -> dict[str, Any]:
-    """What docs/measured/NAME.json holds."""
-    path = FOLDER / f"{name}.json"
-    if not path.is_file():
-        raise ForensicsError(f"{path}: is missing: python -m tools.documentation.measurements {name}")
-    held: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return held
-
-
-def command_of(name: str) -> str:
-    """Markdown: the commands that wrote docs/measured/NAME.json, when and on which machine."""
-    held = measured(name)
-    lines = ["Measured with", "", "```", *held["commands"], "```", ""]
-    return "\n".join([*lines, f"on {held['date_utc']}, {held['processor']} (`docs/measured/{name}.json`)."])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,8 +11,9 @@ from forensics.core.errors import ForensicsError
 from tools.documentation.blocks import Provider, table
 from tools.documentation.detector_figures import detector_table, parts_table, psi_table, verdict_table
 from tools.documentation.generator_figures import generator_faces, generator_quality, generators_table
-from tools.documentation.measurements import command_of
+from tools.documentation.records import command_of
 from tools.documentation.robustness_figures import hostile_kinds, hostile_table
+from tools.documentation.speed_figures import speed_table
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 # One word of each kind in the plural, for headings and links.
@@ -122,4 +123,5 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
     "generator-faces": generator_faces,
     "hostile": hostile_table,
     "hostile-kinds": hostile_kinds,
+    "speed": speed_table,
 }

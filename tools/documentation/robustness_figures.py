@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tools.documentation.blocks import table
-from tools.documentation.measurements import measured
+from tools.documentation.records import measured
 
 
 def hostile_table(path: Path, words: Sequence[str]) -> str:

@@ -9,22 +9,18 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from PIL import Image
 from skimage.data import astronaut
 
-from forensics.core.evidence import versions
-from forensics.core.files import write_json
 from forensics.core.terminal import print_line
-from tools.documentation.measurements import FOLDER
+from tools.documentation.records import write_record
 from tools.robustness.hostile.corpora import CORPORA, TREES, honest_tree
 from tools.robustness.hostile.detectors import DETECTORS, copy_of_the_shipped
 from tools.robustness.hostile.weights import WEIGHTS
 from tools.robustness.measured import Outcome, run_each
-from tools.speed.table import processor
 
 NAME: Final = "hostile"
 
@@ -118,12 +114,8 @@ def main() -> None:
             }
             for name, o in outcomes.items()
         ]
-    record = {
-        "commands": ["python -m tools.robustness.table"], "date_utc": datetime.now(UTC).date().isoformat(),
-        "processor": processor(), "versions": versions(), "result": rooms,
-    }  # fmt: skip
-    write_json(FOLDER / f"{NAME}.json", record)
-    print_line(f"{FOLDER / f'{NAME}.json'}: {sum(map(len, rooms.values()))} kinds")
+    path = write_record(NAME, ["python -m tools.robustness.table"], rooms)
+    print_line(f"{path}: {sum(map(len, rooms.values()))} kinds")
 
 
 if __name__ == "__main__":

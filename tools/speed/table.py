@@ -1,6 +1,6 @@
 """Speed as a ratio: our networks against the plain way of computing the same numbers, in one run on one machine.
 
-`python -m tools.speed.table [--json]`. Both sides use the same weights and inputs in the same process and
+`python -m tools.speed.table [--json] [--record]`. Both sides use the same weights and inputs in the same process and
 take turns, so that whatever else the machine does touches both. The floor is the time that the arithmetic alone would
 take at the rate of a large convolution measured in the same run; a share of 100 % would mean that nothing but that
 arithmetic happens. Memory is what one call takes beyond weights and inputs, each side in a process of its own.
@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 
 from forensics.core.terminal import note, print_line
+from tools.documentation.records import processor, write_record
 from tools.speed.cases import CASES, Case, Work
 from tools.speed.memory import peak_bytes
 
@@ -112,16 +111,6 @@ def _with_memory(row: Measured) -> Measured:
     return replace(row, ours_mb=ours, plain_mb=plain)
 
 
-def processor() -> str:
-    """The processor's name, as far as the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor() or platform.machine()
-
-
 def _table(rows: Sequence[Measured], peak: float) -> str:
     lines = [
         f"{processor()}, {torch.get_num_threads()} threads, torch {torch.__version__}; "
@@ -144,6 +133,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Measure every case and print the table, or JSON."""
     parser = argparse.ArgumentParser(prog="python -m tools.speed.table", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--record", action="store_true", help="write docs/measured/speed.json too")
     parser.add_argument("--only", default="", help="only the cases whose name holds this text")
     parser.add_argument("--rounds", type=int, default=5, help="how often each side is timed")
     parser.add_argument("--no-memory", action="store_true", help="leave out the memory of each side")
@@ -156,14 +146,12 @@ def main(argv: Sequence[str] | None = None) -> None:
                 row = measure(case, batch, options.rounds, peak)
                 rows.append(_with_memory(row) if case.in_children and not options.no_memory else row)
                 note(f"{case.name}, batch {batch}: {row.ratio} times faster")
+    table = {"peak_gflop_per_s": round(peak / 1e9, 1), "threads": torch.get_num_threads()}
+    result = {**table, "rows": [asdict(row) for row in rows]}
+    if options.record:
+        note(f"wrote {write_record('speed', ['python -m tools.speed.table --record'], result)}")
     if options.json:
-        table = {
-            "processor": processor(),
-            "peak_gflop_per_s": peak / 1e9,
-            "threads": torch.get_num_threads(),
-            "torch": torch.__version__,
-        }
-        print_line(json.dumps({**table, "rows": [asdict(r) for r in rows]}))
+        print_line(json.dumps({"processor": processor(), "torch": torch.__version__, **result}))
     else:
         print_line(_table(rows, peak))
 
