@@ -46,7 +46,7 @@ def measured(name: str) -> dict[str, Any]:
     """What docs/measured/NAME.json holds. Raises ForensicsError where it is missing."""
     path = FOLDER / f"{name}.json"
     if not path.is_file():
-        raise ForensicsError(f"{path}: is missing: measure it and write it (tools/README.md says with what)")
+        raise ForensicsError(f"{path}: is missing: python -m tools.documentation.measurements {name}")
     record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return record
 
