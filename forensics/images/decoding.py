@@ -51,7 +51,7 @@ class DecodedImage:
     path: str
     sha256: str  # of the file's bytes
     n_bytes: int
-    format: str  # JPEG, PNG, WEBP, BMP, TIFF or GIF
+    format: str  # JPEG, PNG, WEBP, HEIF, AVIF, JPEG2000, BMP, TIFF or GIF
     mode: str  # Pillow's mode of the stored image: L, P, RGB, RGBA, CMYK, I;16 ...
     width: int  # px, upright
     height: int  # px, upright
@@ -159,7 +159,7 @@ def read_file(path: Path, max_bytes: int = Limits.max_bytes) -> bytes:
     return data
 
 
-READABLE = "JPEG, PNG, WebP, BMP, TIFF or GIF"
+READABLE = "JPEG, PNG, WebP, HEIC, AVIF, JPEG 2000, BMP, TIFF or GIF"
 _SIGNATURES = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -170,6 +170,8 @@ _SIGNATURES = (
     (b"MM\0+", "TIFF"),
     (b"GIF87a", "GIF"),
     (b"GIF89a", "GIF"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG2000"),
+    (b"\xff\x4f\xff\x51", "JPEG2000"),  # a bare codestream
 )
 _OTHERS = (
     (b"<!doctype html", "an HTML page"),
@@ -180,28 +182,38 @@ _OTHERS = (
     (b"pk\x03\x04", "a ZIP archive"),
     (b"8bps", "a Photoshop file"),
     (b"\0\0\0\x0cjxl ", "a JPEG XL image; convert it"),
-    (b"\0\0\0\x0cjp  ", "a JPEG 2000 image; convert it"),
 )
-# What the first box of a HEIF file says of its content, where that is a still image.
-STILL_BRANDS = dict.fromkeys((b"avif", b"avis"), "an AVIF image; convert it") | dict.fromkeys(
-    (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"), "a HEIC image; convert it"
-)
+# Brands of a HEIF file that hold a still image, or a sequence with a first picture (ISO/IEC 23008-12, AVIF).
+_AVIF_BRANDS = frozenset((b"avif", b"avis"))
+_HEIC_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"))
+SNIFFED_BYTES = 64  # enough for the first brands of a HEIF file
 
 
 def sniff(head: bytes) -> str | None:
-    """The format that a file with these first 16 bytes (or more) claims to have, or None."""
+    """The format that a file with these first `SNIFFED_BYTES` claims to have, or None."""
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WEBP"
+    if head[4:8] == b"ftyp":
+        return _by_brands(head)
     return next((name for signature, name in _SIGNATURES if head.startswith(signature)), None)
 
 
+def _by_brands(head: bytes) -> str | None:
+    """AVIF or HEIF by the major brand, or where that is a general one by those it says it is compatible with."""
+    size = int.from_bytes(head[:4], "big")
+    brands = {head[8:12]} | {head[at : at + 4] for at in range(16, min(size, len(head)) - 3, 4)}
+    if head[8:12] in _AVIF_BRANDS or (head[8:12] in (b"mif1", b"msf1") and brands & _AVIF_BRANDS):
+        return "AVIF"
+    return "HEIF" if head[8:12] in _HEIC_BRANDS else None
+
+
 def _recognise(data: bytes) -> str:
-    found = sniff(data[:16])
+    found = sniff(data[:SNIFFED_BYTES])
     if found:
         return found
     start = data[:512].lstrip().lower()
     known = next((name for signature, name in _OTHERS if start.startswith(signature)), None)
     if data[4:8] == b"ftyp":
-        known = STILL_BRANDS.get(data[8:12], "a video or HEIF file")
+        known = "a video"
     remedy = f" (it is {known})" if known else "; convert it or leave it out"
     raise DecodeError(f"is not a {READABLE} file{remedy}")

@@ -10,49 +10,24 @@ from pathlib import Path
 from typing import NamedTuple
 
 from forensics.core.terminal import printable
-from forensics.images.decoding import STILL_BRANDS, ImageFailure, sniff
+from forensics.images.decoding import SNIFFED_BYTES, ImageFailure, sniff
 
 SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif")
+    [
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif"),
+        *(".heic", ".heif", ".hif", ".avif", ".avifs", ".jp2", ".j2k", ".jpf", ".jpx"),
+    ]
 )
 
 
 # Pictures that are not read here: they are candidates all the same, and decoding them says what they are.
 _UNREAD_SUFFIXES = frozenset(
     [
-        ".heic",
-        ".heif",
-        ".hif",
-        ".avif",
-        ".avifs",
-        ".jxl",
-        ".jp2",
-        ".j2k",
-        ".jpf",
-        ".jpx",
-        ".psd",
-        ".psb",
-        ".dng",
-        ".cr2",
-        ".cr3",
-        ".nef",
-        ".arw",
-        ".orf",
-        ".rw2",
-        ".raf",
-        ".pef",
-        ".ico",
-        ".tga",
-        ".ppm",
-        ".pgm",
-        ".pnm",
-        ".exr",
-        ".hdr",
-        ".svg",
-        ".eps",
+        *(".jxl", ".psd", ".psb", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef"),
+        *(".ico", ".tga", ".ppm", ".pgm", ".pnm", ".exr", ".hdr", ".svg", ".eps"),
     ]
 )
-_UNREAD_SIGNATURES = (b"8BPS", b"\0\0\0\x0cJXL ", b"\xff\x0a", b"\0\0\0\x0cjP  ")
+_UNREAD_SIGNATURES = (b"8BPS", b"\0\0\0\x0cJXL ", b"\xff\x0a")
 
 
 class Found(NamedTuple):
@@ -142,7 +117,7 @@ def _looks_like_image(path: Path) -> bool:
     with os.fdopen(descriptor, "rb") as stream:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return False
-        head = stream.read(16)
-    if head.startswith(_UNREAD_SIGNATURES) or (head[4:8] == b"ftyp" and head[8:12] in STILL_BRANDS):
+        head = stream.read(SNIFFED_BYTES)
+    if head.startswith(_UNREAD_SIGNATURES):
         return True
     return sniff(head) not in (None, "BMP")

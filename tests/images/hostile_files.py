@@ -129,6 +129,6 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "one-byte.jpg": (lambda: b"\xff", "is not a JPEG"),
     "text.png": (lambda: b"just some words", "is not a JPEG"),
     "archive.webp": (lambda: b"PK\x03\x04" + bytes(100), "it is a ZIP archive"),
-    "photo.heic": (lambda: b"\0\0\0\x18ftypheic" + bytes(100), "it is a HEIC image; convert it"),
+    "photo.heic": (lambda: b"\0\0\0\x18ftypheic" + bytes(100), "damaged or truncated HEIF file"),
     "postscript.png": (lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not a JPEG"),
 }

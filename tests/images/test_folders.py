@@ -36,6 +36,7 @@ def test_folders_are_recursive_and_sorted_and_files_stay_as_named(tree: Path):
 def test_every_file_is_an_image_or_named_as_passed_over(tree: Path):
     heif = b"\0\0\0\x18ftyp%smif1" + bytes(99)
     unread = {"holiday.HEIC": heif % b"heic", "sub/x.avif": heif % b"avif", "sub/no-suffix": heif % b"heix"}
+    unread |= {"raw.cr3": b"\0\0\0\x18ftypcrx " + bytes(99)}
     unread |= {"z/film.mp4": b"\0\0\0\x18ftypisom" + bytes(99)}
     for name, data in unread.items():
         (tree / name).write_bytes(data)
@@ -49,8 +50,9 @@ def test_every_file_is_an_image_or_named_as_passed_over(tree: Path):
     passed_over = {Path(failure.path).relative_to(tree).as_posix() for failure in found.passed_over}
     assert candidates | passed_over == every
     messages = [item.message for item in decode_many(found.paths) if isinstance(item, ImageFailure)]
-    assert len(messages) == 3
-    assert all("convert it" in message for message in messages)
+    assert len(messages) == 4
+    assert sum("is a damaged or truncated" in message for message in messages) == 3
+    assert sum("is not a JPEG" in message for message in messages) == 1
 
 
 def test_include_and_exclude(tree: Path):

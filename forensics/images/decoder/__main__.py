@@ -22,9 +22,11 @@ import warnings
 from typing import IO, TYPE_CHECKING
 
 from PIL import (
+    AvifImagePlugin,
     BmpImagePlugin,
     GifImagePlugin,
     Image,
+    Jpeg2KImagePlugin,
     JpegImagePlugin,
     MpoImagePlugin,
     PngImagePlugin,
@@ -41,8 +43,10 @@ else:  # the folder is what Python runs, so the files beside this one are module
 
 # The formats this process reads are the ones imported here; Pillow is told not to look for more.
 _PLUGINS = (
+    AvifImagePlugin,
     BmpImagePlugin,
     GifImagePlugin,
+    Jpeg2KImagePlugin,
     JpegImagePlugin,
     MpoImagePlugin,
     PngImagePlugin,
@@ -150,6 +154,8 @@ def _decode(limits: Limits, data: bytes, sink: IO[bytes]) -> None:
 
 
 def _open(limits: Limits, data: bytes) -> Image.Image:
+    if limits["format"] == "HEIF":
+        _read_heif()
     try:
         return Image.open(io.BytesIO(data), formats=[limits["format"]])
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -157,6 +163,14 @@ def _open(limits: Limits, data: bytes) -> Image.Image:
         declared = f"{int(pixels[1]):,}" if pixels else "too many"
         limit = f"{limits['max_pixels']:,}"
         raise Refused(f"declares {declared} pixels, over the limit of {limit}; make it smaller") from error
+
+
+def _read_heif() -> None:
+    """Let Pillow read HEIC by libheif, whose own limits stay on; loaded only when a file of that kind comes."""
+    import pi_heif
+
+    # One thread: the limit of address space counts each thread's stack. The thumbnail stays where it is.
+    pi_heif.register_heif_opener(thumbnails=False, decode_threads=1)
 
 
 if __name__ == "__main__":
