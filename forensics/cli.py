@@ -40,6 +40,7 @@ def _forensics(
 # command name -> (module under forensics.commands, function, or Typer app of several commands); the order is the order
 # of `forensics --help`, where apps come last.
 COMMANDS = {
+    "generate": ("generators.generate", "generate"),
     "generate-corpus": ("corpora.generate_corpus", "generate_corpus"),
     "walk": ("corpora.walk", "walk"),
     "detect": ("detectors.detect", "detect"),

@@ -70,13 +70,16 @@ def quality(scores: np.ndarray, embeddings: np.ndarray, against: np.ndarray | No
 
 
 def samples(generator: Generator, n: int, psi: float, seed: int, batch: int = 20) -> Iterable[np.ndarray]:
-    """n uint8 images [H, W, 3] at truncation psi. Values in [0, 255]."""
+    """n uint8 images [H, W, 3] at truncation psi; a conditional network's classes in turn. Values in [0, 255]."""
     import torch
+
+    from forensics.generators.labels import labels_in_turn
 
     for start in range(0, n, batch):
         with torch.inference_mode():
             z = generator.sample_z(min(batch, n - start), seed, start=start)
-            yield from generator.to_uint8(generator.synthesize(generator.map(z, psi=psi)))
+            labels = labels_in_turn(generator, start, len(z))
+            yield from generator.to_uint8(generator.synthesize(generator.map(z, labels, psi)))
 
 
 def quality_of_draws(

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-_NETWORKS = "own-128, own-64, ffhq-1024, or a weights file."
+NETWORK_NAMES = "ffhq-1024, -512, -256, -128, -64, own-128, own-64, or a weights file."
 
-Network = Annotated[str, typer.Argument(help=_NETWORKS)]
-NetworkOption = Annotated[str, typer.Option("--generator", help=_NETWORKS)]
+Network = Annotated[str, typer.Argument(help=NETWORK_NAMES)]
+NetworkOption = Annotated[str, typer.Option("--generator", help=NETWORK_NAMES)]
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Image files and folders.")]
 
 
@@ -55,6 +55,12 @@ Direction = Annotated[
     ),
 ]
 Noise = Annotated[str, typer.Option("--noise", help="Per-pixel noise: const, random or none.")]
+ClassNumber = Annotated[
+    int | None,
+    typer.Option(
+        "--class", min=0, help="Class of a conditional network, from 0 on; such a network needs one."
+    ),
+]
 
 Corpora = typer.Argument(metavar="CORPUS...", help="Corpora, or trees with real/ and fake.../ folders.")
 TrimBottom = Annotated[

@@ -16,9 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from forensics.core.devices import pick_device
-from forensics.core.errors import ForensicsError
+from forensics.core.errors import CheckpointError, ForensicsError
 from forensics.core.weights import network_name
-from forensics.generators.latents import latent_z, nvidia_latent_z
+from forensics.generators.labels import choose_class, chosen_labels
+from forensics.generators.latents import latent_noise, latent_z, nvidia_latent_z
 
 Noise = str | Sequence[Tensor]
 Psi = float | Sequence[float] | Tensor
@@ -38,6 +39,7 @@ class Generator(nn.Module):
     # Set by `load_generator`: the sha256 of the file the weights came from, and where it was.
     weights_sha256: str = ""
     source: str = ""
+    chosen_class: int | None = None  # what `map` takes where it is given no labels
     # Precision of the convolutions in synthesis where it is not the weights': torch.float16 or torch.bfloat16.
     autocast: torch.dtype | None = None
 
@@ -106,11 +108,7 @@ class Generator(nn.Module):
 
     def sample_noise(self, seed: int, indices: Sequence[int]) -> list[Tensor]:
         """Noise maps [n, 1, h, w] in layer order; row i depends on (seed, indices[i]) alone; float32."""
-        rows = []
-        for i in indices:
-            rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, int(i), 1])))
-            rows.append([rng.standard_normal((1, h, w), dtype=np.float32) for h, w in self.noise_shapes])
-        return [torch.from_numpy(np.stack(maps)).to(self.device) for maps in zip(*rows, strict=True)]
+        return [maps.to(self.device) for maps in latent_noise(self.noise_shapes, seed, indices)]
 
     def noise_by_mode(self, like: Tensor, mode: str) -> list[Tensor | None]:
         """A map a layer by mode "const", "random" or "none", float32 [n or 1, 1, h, w], normal; else ValueError."""
@@ -141,9 +139,10 @@ class Generator(nn.Module):
         """Latents [n, z_dim] (and one-hot labels [n, c_dim]) to ws [n, num_ws, w_dim].
 
         `psi` scales the distance to `w_avg` (one number, or one a layer); layers from `cutoff` on are untouched.
-        All float32, any value.
+        Without labels a network with classes takes `chosen_class`; ForensicsError: it is None. All float32, any value.
         """
-        return self.truncate(self.broadcast_w(z, c), psi, cutoff)
+        labels = chosen_labels(self, len(z)) if c is None else c
+        return self.truncate(self.broadcast_w(z, labels), psi, cutoff)
 
     def truncate(self, ws: Tensor, psi: Psi = 1.0, cutoff: int | None = None) -> Tensor:
         """w_avg + psi (w - w_avg) in the first `cutoff` layers (all: None), float32 [n, num_ws, w_dim], any value."""
@@ -287,15 +286,19 @@ class Generator(nn.Module):
 
 
 def load_generator(
-    name_or_path: str | Path = "default", device: str = "auto", *, autocast: bool = False
+    name_or_path: str | Path = "default",
+    device: str = "auto",
+    *,
+    autocast: bool = False,
+    class_number: int | None = None,
 ) -> Generator:
     """The embedded generator of that name, or the averaged generator (G_ema, else G) inside a weights file.
 
     `autocast` runs the convolutions of its synthesis in float16 on a GPU and in bfloat16 on a CPU: faster where the
     processor has units for it, and no longer the images that float32 gives (about 1e-3 and 1e-2 away).
+    `class_number`: the class of a conditional network that `map` takes; ForensicsError where the network lacks it.
     Raises `CheckpointError` for a file that is missing, hostile, damaged or holds no generator.
     """
-    from forensics.core.errors import CheckpointError
     from forensics.generators.checkpoints import build, read_checkpoint
 
     checkpoint = read_checkpoint(name_or_path)
@@ -308,6 +311,7 @@ def load_generator(
     generator = build(state)
     assert isinstance(generator, Generator)
     generator.weights_sha256, generator.source = checkpoint.sha256, network_name(name_or_path)
+    choose_class(generator, class_number)
     where = pick_device(device)
     generator.eval().requires_grad_(False).to(where)
     generator.lay_out()

@@ -17,6 +17,7 @@ from forensics.core.errors import CheckpointError
 from forensics.core.evidence import evidence, recorded
 from forensics.core.files import replacing, sha256_file
 from forensics.generators.base import Generator
+from forensics.generators.labels import labels_in_turn
 
 _OPSET = 18
 TOLERANCE = 1e-4
@@ -50,7 +51,7 @@ def export_onnx(generator: Generator, out: Path) -> Exported:
     Input `ws` float32 [n, num_ws, w_dim], output `image` float32 [n, c, H, W] as `synthesize` gives it.
     Raises `CheckpointError` where the relative error is above 1e-4.
     """
-    ws = generator.map(generator.sample_z(2, seed=1)).contiguous()
+    ws = generator.map(generator.sample_z(2, seed=1), labels_in_turn(generator, 0, 2)).contiguous()
     with (
         torch.no_grad()
     ):  # makes what a recording takes from the run before: StyleGAN3's filters, a level of detail
@@ -96,7 +97,7 @@ def _quiet() -> Any:
 def _relative_error(generator: Generator, path: Path) -> float:
     """|ONNX Runtime - ours| / |ours| for three ws that the export did not see, at another batch size."""
     session = session_of(path)
-    ws = generator.map(generator.sample_z(3, seed=2)).contiguous()
+    ws = generator.map(generator.sample_z(3, seed=2), labels_in_turn(generator, 0, 3)).contiguous()
     with torch.inference_mode():
         expected = generator.synthesize(ws).cpu().numpy()
     (image,) = session.run(None, {"ws": ws.cpu().numpy()})

@@ -1,4 +1,4 @@
-"""z by seed and index: our rule, and that of NVIDIA's scripts."""
+"""z and noise by seed and index: our rule, and that of NVIDIA's scripts."""
 
 from __future__ import annotations
 
@@ -24,3 +24,12 @@ def nvidia_latent_z(z_dim: int, seeds: Sequence[int]) -> Tensor:
     """The z of NVIDIA's scripts for these seeds, one RandomState each; float32 [len(seeds), z_dim], normal."""
     rows = [np.random.RandomState(seed).randn(z_dim) for seed in seeds]
     return torch.from_numpy(np.stack(rows).astype(np.float32)) if rows else torch.zeros(0, z_dim)
+
+
+def latent_noise(shapes: Sequence[tuple[int, int]], seed: int, indices: Sequence[int]) -> list[Tensor]:
+    """Noise maps float32 [len(indices), 1, h, w] for each (h, w); row i depends on (seed, indices[i]) alone; normal."""
+    rows = []
+    for i in indices:
+        rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, int(i), 1])))
+        rows.append([rng.standard_normal((1, h, w), dtype=np.float32) for h, w in shapes])
+    return [torch.from_numpy(np.stack(maps)) for maps in zip(*rows, strict=True)]

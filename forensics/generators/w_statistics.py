@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from forensics.core.errors import ForensicsError
@@ -25,6 +24,7 @@ from forensics.core.evidence import machine_kind
 from forensics.core.files import write_bytes
 from forensics.core.home import home_folder
 from forensics.generators.base import Generator
+from forensics.generators.labels import labels_in_turn
 
 _BATCH = 1000
 _KEPT_VERSION = 1
@@ -70,17 +70,9 @@ class SStatistics:
         return distance / self.mean_distance
 
 
-def labels_in_turn(generator: Generator, start: int, n: int) -> Tensor | None:
-    """One-hot labels [n, c_dim] of images start ... start + n - 1, the classes in turn; None where there are none."""
-    if not generator.c_dim:
-        return None
-    classes = torch.arange(start, start + n, device=generator.device) % generator.c_dim
-    return F.one_hot(classes, generator.c_dim).float()
-
-
 def w_statistics(generator: Generator, n: int = 10_000, seed: int = 0) -> WStatistics:
     """Statistics of w over `n` latents of `seed` (the first layer's w where a network gives each layer its own; the
-    classes in turn where it has any)."""
+    chosen class, or the classes in turn, where it has any)."""
     shapes = {"mean": (generator.w_dim,), "mean_distance": (1,)}
     arrays = _cached(generator, "w", n, seed, shapes, lambda: _w_statistics(generator, n, seed))
     mean = torch.from_numpy(arrays["mean"]).to(generator.device)
@@ -162,6 +154,8 @@ def _key(generator: Generator, space: str, n: int, seed: int) -> str:
         "torch": str(torch.__version__),
         "machine": machine_kind(),
     }
+    if generator.chosen_class is not None:
+        facts["class"] = generator.chosen_class
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for name, tensor in sorted(generator.state_dict().items()):
         if space == "w" and name.startswith("synthesis."):

@@ -28,13 +28,17 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class RecipeInputs:
-    """What every recipe is given; it takes what it needs. `photographs`: a folder of them, or None."""
+    """What every recipe is given; it takes what it needs. `photographs`: a folder of them, or None.
+
+    `class_number`: the class of a conditional network, or None.
+    """
 
     count: int
     seed: int = 0
     generator: str = "default"
     device: str = "auto"
     photographs: Path | None = None
+    class_number: int | None = None
 
 
 @dataclass(frozen=True)

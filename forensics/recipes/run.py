@@ -73,6 +73,8 @@ def make_corpus(options: CorpusOptions) -> CorpusSummary:
 def _write_evidence(options: CorpusOptions, recipe: Recipe[Any], settings: Mapping[str, Any]) -> None:
     inputs = options.inputs
     used: dict[str, object] = {"recipe": recipe.name, "n": inputs.count, "device": recipe.device, **settings}
+    if inputs.class_number is not None:
+        used["class"] = inputs.class_number
     if inputs.photographs is not None:
         used["real"] = str(inputs.photographs)
     write_evidence(options.out, recipe.inputs(), {"seed": inputs.seed}, used)

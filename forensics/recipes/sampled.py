@@ -12,11 +12,11 @@ import torch
 from forensics.core.cards import Card
 from forensics.core.registry import register
 from forensics.corpus import SYNTHETIC, Row
-from forensics.generators.base import Generator, load_generator
+from forensics.generators.base import Generator
 from forensics.generators.latents import latent_z
 from forensics.recipes.contract import RecipeBatch, RecipeInputs
-from forensics.recipes.parts.blocks import NOISES, blocks, generator_how, noise_for
-from forensics.recipes.parts.sources import OfGenerator
+from forensics.recipes.parts.blocks import NOISES, blocks, class_of, generator_how, noise_for
+from forensics.recipes.parts.sources import OfGenerator, network_of
 from forensics.recipes.settings import defaults_of, setting
 
 
@@ -51,7 +51,7 @@ class Sampled(OfGenerator[SampledSettings]):
     @classmethod
     def planned(cls, inputs: RecipeInputs, settings: SampledSettings) -> Sampled:
         """`count` faces of the generator."""
-        network = load_generator(inputs.generator, inputs.device)
+        network = network_of(inputs)
         return cls(network, inputs.count, inputs.seed, settings.psi, settings.noise)
 
     def how(self) -> Mapping[str, Any]:
@@ -79,5 +79,6 @@ class Sampled(OfGenerator[SampledSettings]):
             source=self.generator.source,
             generator=self.generator.weights_sha256,
             recipe=self.name,
-            params={"seed": self.seed, "index": index, "psi": self.psi, "noise": self.noise},
+            params={"seed": self.seed, "index": index, "psi": self.psi, "noise": self.noise}
+            | class_of(self.generator),
         )

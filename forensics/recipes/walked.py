@@ -18,11 +18,11 @@ from forensics.core.cards import Card
 from forensics.core.errors import ForensicsError
 from forensics.core.registry import register
 from forensics.corpus import SYNTHETIC, Row
-from forensics.generators.base import Generator, load_generator
+from forensics.generators.base import Generator
 from forensics.generators.w_statistics import WStatistics
 from forensics.recipes.contract import RecipeBatch, RecipeInputs
-from forensics.recipes.parts.blocks import NOISES, blocks, generator_how, noise_for
-from forensics.recipes.parts.sources import OfGenerator
+from forensics.recipes.parts.blocks import NOISES, blocks, class_of, generator_how, noise_for
+from forensics.recipes.parts.sources import OfGenerator, network_of
 from forensics.recipes.parts.walk_spaces import SPACES, Space, space_of
 from forensics.recipes.settings import defaults_of, setting
 
@@ -107,7 +107,7 @@ class Walk(OfGenerator[WalkSettings]):
             raise ForensicsError(
                 f"{inputs.count} images are no whole number of steps for each of {settings.walks} walks"
             )
-        network = load_generator(inputs.generator, inputs.device)
+        network = network_of(inputs)
         return cls(network, length, seed=inputs.seed, **vars(settings))
 
     def how(self) -> Mapping[str, Any]:
@@ -159,6 +159,7 @@ class Walk(OfGenerator[WalkSettings]):
         walk, position = divmod(index, self.length)
         params = {"walk": walk, "position": position, "radius": round(radius, 6), "index": index}
         params |= {name: getattr(self, name) for name in ("step", "space", "direction", "seed", "noise")}
+        params |= class_of(self.generator)
         return Row(
             label=SYNTHETIC,
             family=self.family,

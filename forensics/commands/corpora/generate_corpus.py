@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from forensics.commands.options import CorpusFolder, Device, Json, NetworkOption
+from forensics.commands.options import ClassNumber, CorpusFolder, Device, Json, NetworkOption
 
 _MOST_IMAGES = 10_000_000
 
@@ -41,6 +41,7 @@ def generate_corpus(
         Path | None,
         typer.Option(help="Photographs: what the recipe is made of, or else added beside at the same size."),
     ] = None,
+    class_number: ClassNumber = None,
     seed: Annotated[int, typer.Option(min=0, help="Image i is a function of (seed, i).")] = 0,
     device: Device = "auto",
     json: Json = False,
@@ -56,7 +57,7 @@ def generate_corpus(
 
     given = {"psi": None if psi is None else str(psi), "noise": noise}
     pairs = read_pairs([*(settings or ()), *(f"{k}={v}" for k, v in given.items() if v is not None)])
-    inputs = RecipeInputs(n, seed, generator, device, real)
+    inputs = RecipeInputs(n, seed, generator, device, real, class_number)
     summary = make_corpus(CorpusOptions(out, inputs, recipe, pairs))
     line = f"{summary.corpus}: {summary.images} images, {summary.made_now} made now"
     print_summary(summary.to_json(), [line], as_json=json)

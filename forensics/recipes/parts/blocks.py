@@ -35,6 +35,12 @@ def blocks(generator: Generator, indices: Sequence[int]) -> Iterator[tuple[range
         yield range(block * size, (block + 1) * size), places
 
 
-def generator_how(generator: Generator) -> dict[str, str]:
-    """What a corpus says of the network it came from."""
-    return {"generator": generator.source, "generator_sha256": generator.weights_sha256}
+def generator_how(generator: Generator) -> dict[str, str | int]:
+    """What a corpus says of the network it came from, and of its class where it has any."""
+    how: dict[str, str | int] = {"generator": generator.source, "generator_sha256": generator.weights_sha256}
+    return how | class_of(generator)
+
+
+def class_of(generator: Generator) -> dict[str, int]:
+    """The chosen class of a conditional network under the name `class`; nothing where none is chosen."""
+    return {} if generator.chosen_class is None else {"class": generator.chosen_class}

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from forensics.core.errors import ForensicsError
-from forensics.generators.base import Generator
+from forensics.generators.base import Generator, load_generator
+from forensics.generators.labels import chosen_labels
 from forensics.images import ImageFailure
 from forensics.recipes.contract import Recipe, RecipeInputs, Settings
 from forensics.recipes.parts.photographs import Photographs
@@ -52,6 +53,17 @@ class OfPhotographs(Recipe[Settings]):
     def rejected(self) -> Sequence[ImageFailure]:
         """Photographs that cannot be read, or are too small."""
         return self.photographs.rejected
+
+
+def network_of(inputs: RecipeInputs) -> Generator:
+    """The generator that is named, with its class chosen.
+
+    ForensicsError: a network with classes and none is named, or one that it lacks.
+    """
+    network = load_generator(inputs.generator, inputs.device, class_number=inputs.class_number)
+    if network.c_dim:
+        chosen_labels(network, 0)
+    return network
 
 
 def folder_of(recipe: str, inputs: RecipeInputs) -> Path:

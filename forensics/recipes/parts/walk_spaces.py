@@ -17,10 +17,10 @@ from torch import Tensor
 
 from forensics.core.errors import ForensicsError
 from forensics.generators.base import Generator, Noise
+from forensics.generators.labels import labels_in_turn
 from forensics.generators.w_statistics import (
     SStatistics,
     WStatistics,
-    labels_in_turn,
     s_statistics,
     w_statistics,
 )

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from forensics.generators.base import Generator
-from forensics.generators.w_statistics import labels_in_turn, s_statistics, w_statistics
+from forensics.generators.labels import labels_in_turn
+from forensics.generators.w_statistics import s_statistics, w_statistics
 from forensics.studies.monsters.plan import ALL, MonsterPlan
 
 FAMILIES = {

@@ -10,8 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from forensics.core.errors import ForensicsError
 from forensics.generators.architectures.stylegan2 import StyleGAN2Generator
 from forensics.generators.architectures.stylegan2_discriminator import StyleGAN2Discriminator
+from forensics.generators.labels import choose_class
 from tests.generators.architectures.reference import Golden, assert_equal
 from tools.speed import plain
 
@@ -90,8 +92,14 @@ def test_a_conditional_network_asks_for_its_label(golden: Pair) -> None:
     if g.config["c_dim"] == 0:
         assert torch.equal(generator.map(g.io("z"), None), generator.map(g.io("z")))
         return
-    with pytest.raises(ValueError, match=r"labels c of shape \[n, 3\]"):
+    with pytest.raises(ForensicsError, match="has 3 classes; choose one of 0 to 2 with --class"):
         generator.map(g.io("z"))
+    with pytest.raises(ForensicsError, match="has no class 3; choose one of 0 to 2"):
+        choose_class(generator, 3)
+    choose_class(generator, 1)
+    second = F.one_hot(torch.ones(len(g.io("z")), dtype=torch.long), 3).float()
+    assert torch.equal(generator.map(g.io("z")), generator.map(g.io("z"), second))
+    choose_class(generator, None)
     with pytest.raises(ValueError, match="conditional"):
         discriminator(g.io("image_noise_const"))
     rolled = g.io("c").roll(1, dims=1)
