@@ -109,15 +109,15 @@ def load_descriptor(path: Path = WEIGHTS) -> FaceDescriptor:
     return restored(FaceDescriptor(), path)
 
 
-def restored(network: Network, path: Path) -> Network:
+def restored(network: Network, path: Path, what: str = "face descriptor") -> Network:
     """`network` with the weights at `path` (float16 there), in eval mode and without gradients for them.
 
-    Raises `CheckpointError` where the file is not of this network."""
+    Raises `CheckpointError` where the file is not of this network, which `what` calls it."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         network.load_state_dict(load_file(path))  # float16 to float32
     except (OSError, SafetensorError, RuntimeError) as error:
-        raise CheckpointError(f"{path}: not the weights of a face descriptor ({error})") from error
+        raise CheckpointError(f"{path}: not the weights of a {what} ({error})") from error
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
