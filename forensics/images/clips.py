@@ -26,10 +26,9 @@ Pixels = NDArray[np.uint8]
 
 CLIP_SUFFIXES: Final = (".mp4", ".gif")
 FASTEST_GIF: Final = 50  # GIF counts hundredths of a second, and browsers slow down what is under two of them
-_QUALITY: Final[dict[str, object]] = {
-    "crf": "16",
-    "preset": "medium",
-}  # x264; faces show no blocks, a second of 256 px is some 200 KB
+# x264: faces show no blocks, a second of 256 px is some 200 KB. No mbtree, whose look ahead reads past the picture:
+# with it, equal frames now and then gave other bytes.
+_QUALITY: Final[dict[str, object]] = {"crf": "16", "preset": "medium", "x264-params": "mbtree=0"}
 _BT709: Final = (
     1  # H.273: colour primaries, transfer and matrix of high definition video all have the number 1
 )

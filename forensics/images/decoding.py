@@ -25,10 +25,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from forensics.core.apart.parent import ApartError
 from forensics.core.errors import ImageError
 from forensics.core.files import sha256_bytes
 from forensics.core.terminal import printable
-from forensics.images.process import DecodeError, decode_apart
+from forensics.images.process import decode_apart
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def decode_bytes(data: bytes, name: str, limits: Limits | None = None) -> Decode
     try:
         request = asdict(limits) | {"format": _recognise(data)}
         decoded = decode_apart(data, request)
-    except DecodeError as error:
+    except ApartError as error:
         raise ImageError(f"{printable(name)}: {printable(error)}") from error
     header, (height, width, _) = decoded.header, decoded.pixels.shape
     return DecodedImage(
@@ -216,4 +217,4 @@ def _recognise(data: bytes) -> str:
     if data[4:8] == b"ftyp":
         known = "a video"
     remedy = f" (it is {known})" if known else "; convert it or leave it out"
-    raise DecodeError(f"is not a {READABLE} file{remedy}")
+    raise ApartError(f"is not a {READABLE} file{remedy}")

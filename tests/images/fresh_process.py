@@ -25,7 +25,7 @@ for path in found.paths:
     except ImageError as error:
         messages.append(str(error))
 elapsed = time.monotonic() - began
-process.close_all()
+process.DECODERS.close()
 # Not ru_maxrss of this process: that one survives exec, and so tells of the process that started this one.
 (own,) = [int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")]
 children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss

@@ -47,12 +47,12 @@ def test_decode_many_reads_only_a_little_ahead(shared: Path):
 
 def test_one_process_serves_many_images(photograph: Image.Image):
     data = encoded(photograph, "PNG")
-    process.close_all()
+    process.DECODERS.close()
     pixels_of(data)
-    (first,) = process._idle
+    (first,) = process.DECODERS._idle
     for _ in range(3):
         pixels_of(data)
-    assert process._idle == [first]
+    assert process.DECODERS._idle == [first]
 
 
 def test_a_slow_decode_is_given_up_and_the_next_image_decodes(photograph: Image.Image):
@@ -66,13 +66,13 @@ def test_a_slow_decode_is_given_up_and_the_next_image_decodes(photograph: Image.
 
 def test_a_decoder_killed_from_outside_costs_no_image(photograph: Image.Image):
     data = encoded(photograph, "PNG")
-    process.close_all()
+    process.DECODERS.close()
     pixels_of(data)
-    (killed,) = process._idle
-    killed._child.kill()
-    killed._child.wait()
+    (killed,) = process.DECODERS._idle
+    killed._process.kill()
+    killed._process.wait()
     np.testing.assert_array_equal(pixels_of(data), np.asarray(photograph))
-    assert killed not in process._idle
+    assert killed not in process.DECODERS._idle
 
 
 DYING = (
@@ -107,13 +107,13 @@ def test_a_decoder_that_dies_or_lies_costs_one_image(
     photograph: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes
 ):
     data = encoded(photograph, "PNG")
-    process.close_all()
+    process.DECODERS.close()
     (tmp_path / "dying.py").write_text(DYING.format(answer=answer, end="sys.exit(1)"))
     with monkeypatch.context() as patched:
-        patched.setattr(process, "_DECODER", tmp_path / "dying.py")
-        with pytest.raises(ImageError, match=r"x\.png: made the decoder stop"):
+        patched.setattr(process.DECODERS, "_program", tmp_path / "dying.py")
+        with pytest.raises(ImageError, match=r"x\.png: made the process that reads it stop"):
             decode_bytes(data, "x.png")
-    assert process._idle == []
+    assert process.DECODERS._idle == []
     np.testing.assert_array_equal(pixels_of(data), np.asarray(photograph))
 
 

@@ -1,25 +1,17 @@
 """The process that touches hostile bytes: one encoded image comes in on stdin, RGB rows go out on stdout, and again.
 
-Run as a folder by `forensics.images.process`, never imported by the package; it needs Pillow and the standard
-library only and starts in about 0.1 s. It may be killed at any moment; it writes no file and reads none after its
-imports.
-
-Frames on both pipes: one kind byte, a big-endian uint32 length, that many bytes.
-In: `Q` the limits as JSON, then `B` the file's bytes. Out: `H` what was found as JSON, then `R` runs of RGB rows in
-stored order (uint8, 3 bytes a pixel), then `D`; or `E` with one sentence at any point.
+Run as a folder by `forensics.images.process`, never imported by the package; it needs Pillow and `core.apart.child`
+only, and starts in about 0.1 s. In: the limits and the file's bytes. Out: `H` what was found as JSON, then `R` runs of
+RGB rows in stored order (uint8, 3 bytes a pixel).
 """
 
 from __future__ import annotations
 
 import io
 import json
-import os
 import re
-import signal
-import struct
-import sys
 import warnings
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from PIL import (
     AvifImagePlugin,
@@ -34,12 +26,14 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from forensics.core.apart.child import Refused, Send, serve
+
 if TYPE_CHECKING:
     from forensics.images.decoder.colour import converter, strips_of
-    from forensics.images.decoder.header import Limits, Refused, describe, orientation_of, refuse_bombs
+    from forensics.images.decoder.header import Limits, describe, orientation_of, refuse_bombs
 else:  # the folder is what Python runs, so the files beside this one are modules of their own
     from colour import converter, strips_of
-    from header import Limits, Refused, describe, orientation_of, refuse_bombs
+    from header import Limits, describe, orientation_of, refuse_bombs
 
 # The formats this process reads are the ones imported here; Pillow is told not to look for more.
 _PLUGINS = (
@@ -57,79 +51,20 @@ _PLUGINS = (
 
 def main() -> None:
     """Serve until stdin closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 0)
-    os.dup2(null, 1)  # a C library that prints must not write into the frames
-    while request := _read(source):
-        data = _read(source)
-        if data is None:
-            return
-        _serve(json.loads(request), data, sink)
-        del data
-        sink.flush()
+    serve(_decode, _sentence, "an image")
 
 
-def _read(source: IO[bytes]) -> bytes | None:
-    head = source.read(5)
-    if len(head) < 5:
-        return None
-    return source.read(struct.unpack(">cI", head)[1])
-
-
-def _write(sink: IO[bytes], kind: bytes, data: bytes) -> None:
-    sink.write(struct.pack(">cI", kind, len(data)))
-    sink.write(data)
-
-
-def _serve(limits: Limits, data: bytes, sink: IO[bytes]) -> None:
-    try:
-        _bound(limits)
-        _decode(limits, data, sink)
-    except Refused as refusal:
-        _write(sink, b"E", str(refusal).encode())
-    except MemoryError:
-        mib = limits["memory_bytes"] >> 20
-        _write(
-            sink, b"E", f"needs more than the {mib} MiB of memory an image is given; make it smaller".encode()
-        )
-    except Exception as error:  # a decoder raises whatever it likes; each is this one file's fault
-        _write(sink, b"E", _sentence(error, limits["format"]).encode("utf-8", "replace"))
-    else:
-        _write(sink, b"D", b"")
-
-
-def _sentence(error: Exception, format: str) -> str:
+def _sentence(error: Exception, limits: Limits) -> str:
     detail = re.sub(r"\s+", " ", str(error) or type(error).__name__)
     if "MAX_TEXT" in detail:
         return (
             "has compressed text or a profile that unpacks to more than 1 MiB, as a decompression bomb does"
         )
     detail = "unreadable header" if "cannot identify image file" in detail else detail[:120]
-    return f"is a damaged or truncated {format} file ({detail}); use an intact copy"
+    return f"is a damaged or truncated {limits['format']} file ({detail}); use an intact copy"
 
 
-def _bound(limits: Limits) -> None:
-    """Give the kernel this image's limits: address space, and CPU seconds on top of those already used."""
-    if sys.platform == "win32":
-        return
-    import resource
-
-    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    seconds = int(used.ru_utime + used.ru_stime + limits["seconds"]) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, hard))
-    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    memory = limits["memory_bytes"]
-    resource.setrlimit(
-        resource.RLIMIT_AS, (memory if hard == resource.RLIM_INFINITY else min(memory, hard), hard)
-    )
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-
-
-def _decode(limits: Limits, data: bytes, sink: IO[bytes]) -> None:
+def _decode(limits: Limits, data: bytes, send: Send) -> None:
     Image.MAX_IMAGE_PIXELS = limits["max_pixels"]
     said: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
@@ -147,10 +82,10 @@ def _decode(limits: Limits, data: bytes, sink: IO[bytes]) -> None:
         first = next(strips)
         said += [re.sub(r"\s+", " ", str(w.message)).strip()[:160] for w in caught]
     found |= {"width": image.width, "height": image.height, "warnings": list(dict.fromkeys(said))[:20]}
-    _write(sink, b"H", json.dumps(found).encode())
-    _write(sink, b"R", first.tobytes())
+    send(b"H", json.dumps(found).encode())
+    send(b"R", first.tobytes())
     for strip in strips:
-        _write(sink, b"R", strip.tobytes())
+        send(b"R", strip.tobytes())
 
 
 def _open(limits: Limits, data: bytes) -> Image.Image:

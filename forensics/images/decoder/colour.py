@@ -5,14 +5,11 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PIL import Image, ImageCms, ImageOps
 
-if TYPE_CHECKING:
-    from forensics.images.decoder.header import Refused
-else:
-    from header import Refused
+from forensics.core.apart.child import Refused
 
 _STRIP_PIXELS = 1 << 20
 _ICC_MAX_BYTES = 4 << 20

@@ -8,6 +8,8 @@ from typing import Any, TypedDict
 
 from PIL import Image
 
+from forensics.core.apart.child import Refused
+
 _BOMB_PIXELS = 16_000_000
 _BOMB_RATIO = 500  # decoded bytes per file byte; photographs stay under 100, a flat JPEG under 200
 _SCAN_WORK = 2_000_000_000  # pixels times scans of a progressive JPEG: about 10 s of one core
@@ -23,10 +25,6 @@ class Limits(TypedDict):
     max_frames: int
     seconds: float
     memory_bytes: int
-
-
-class Refused(Exception):
-    """The image is not decoded; the text says why, without the file's name."""
 
 
 def refuse_bombs(image: Image.Image, limits: Limits, data: bytes) -> None:
