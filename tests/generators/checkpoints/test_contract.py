@@ -11,7 +11,7 @@ from forensics.core.registry import Method, methods
 from forensics.generators.checkpoints import NetworkState, build, read_checkpoint, write_native
 from forensics.generators.checkpoints.reading import readers
 from forensics.generators.checkpoints.weights_file import WeightsFile
-from tests.generators.checkpoints.formats import openvino_files
+from tests.generators.checkpoints.formats import openvino_files, tensorflow_files
 from tests.generators.checkpoints.made_files import (
     pickled,
     rosinality_training,
@@ -48,12 +48,20 @@ def openvino(shared: Path, path: Path) -> Path:
     return openvino_files.write(path.parent, openvino_files.small())
 
 
+def tensorflow(shared: Path, path: Path) -> Path:
+    path.write_bytes(
+        tensorflow_files.pickled(tensorflow_files.split(tensorflow_files.stylegan2_variables(8, 8)))
+    )
+    return path
+
+
 WRITERS: dict[str, Callable[[Path, Path], Path]] = {
     "native": native,
     "nvidia": nvidia,
     "openvino": openvino,
     "rosinality": rosinality,
     "srcnet": srcnet,
+    "tensorflow": tensorflow,
 }
 
 

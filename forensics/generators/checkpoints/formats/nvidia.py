@@ -26,6 +26,7 @@ from forensics.generators.checkpoints.checkpoint import (
 )
 from forensics.generators.checkpoints.formats import stylegan2_shapes
 from forensics.generators.checkpoints.formats.nvidia_classes import KNOWN_SOURCES, surprises
+from forensics.generators.checkpoints.formats.tensorflow import is_tensorflow
 from forensics.generators.checkpoints.pickles.plain import plain_dict, plain_value
 from forensics.generators.checkpoints.pickles.records import PersistentObject, StoredTensor
 from forensics.generators.checkpoints.pickles.tensors import tensors_of
@@ -251,8 +252,8 @@ class NvidiaReader:
 
     @staticmethod
     def recognises(file: WeightsFile) -> bool:
-        """A pickle that torch.save did not write."""
-        return file.is_pickle
+        """A pickle that torch.save did not write, and that holds no networks of TensorFlow."""
+        return file.is_pickle and not is_tensorflow(file.pickled_object)
 
     @staticmethod
     def read(file: WeightsFile) -> Checkpoint:

@@ -172,7 +172,7 @@ def _new_object(machine: Machine, args: tuple[Any, ...]) -> Any:
 
 def new_instance(machine: Machine, cls: Any, args: tuple[Any, ...]) -> Any:
     """What NEWOBJ makes: an empty record for the few classes that are known by name."""
-    if cls == Global("argparse", "Namespace") and not args:
+    if cls in (Global("argparse", "Namespace"), Global(*TENSORFLOW_NETWORK)) and not args:
         return ClaimedObject(str(cls))
     if isinstance(cls, Global) and CONSTRUCTORS.get((cls.module, cls.name)) is _new_dict:
         return _new_dict(machine, args)
@@ -216,18 +216,19 @@ for _core in ("numpy.core", "numpy._core"):
     CONSTRUCTORS[_core + ".multiarray", "scalar"] = _scalar
     CONSTRUCTORS[_core + ".numeric", "_frombuffer"] = _array_from_buffer
 
+# A network of NVIDIA's TensorFlow code: its variables are read, its source is not run.
+TENSORFLOW_NETWORK = ("dnnlib.tflib.network", "Network")
+
 # Names that may stand in a stream as a value but make nothing.
 TAGS: frozenset[tuple[str, str]] = frozenset(
     {("torch", name) for name in STORAGE_DTYPES}
     | {("torch", name) for name in ("float16", "float32", "float64", "int64", "int32", "uint8")}
-    | {("numpy", "ndarray"), ("argparse", "Namespace"), ("builtins", "object")}
+    | {("numpy", "ndarray"), ("argparse", "Namespace"), ("builtins", "object"), TENSORFLOW_NETWORK}
 )
 RENAMED = {("__builtin__", "object"): Global("builtins", "object")}
 
-# The networks of NVIDIA's and others' TensorFlow code, which need that code (and TensorFlow 1) to be read.
-TENSORFLOW_NETWORKS = frozenset(
-    {("dnnlib.tflib.network", "Network"), ("tfutil", "Network"), ("network", "Network")}
-)
+# The networks of older TensorFlow code (Progressive GAN), whose variables are not known here.
+TENSORFLOW_NETWORKS = frozenset({("tfutil", "Network"), ("network", "Network")})
 
 
 def allowed_global(module: str, name: str) -> Global | None:

@@ -8,11 +8,10 @@ class Refused(Exception):
 
 
 class TensorFlow(Refused):
-    """A network of the TensorFlow releases."""
+    """A network of TensorFlow releases before StyleGAN."""
 
     def __str__(self) -> str:
         return (
-            f"{self.args[0]}: this is a TensorFlow pickle, which needs its own Python code to be read;"
-            " turn a StyleGAN2 one into a PyTorch pickle with `python legacy.py --source=IN.pkl --dest=OUT.pkl`"
-            " of NVlabs/stylegan2-ada-pytorch, on a machine you can lose, and load that"
+            f"{self.args[0]}: this is a TensorFlow pickle from before StyleGAN, which needs its own Python code to be"
+            " read; of TensorFlow pickles, those of StyleGAN and StyleGAN2 are read here"
         )

@@ -142,9 +142,13 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
         + b"N\x87R}b.",
         "no network",
     ),
-    "a TensorFlow network": (
+    "a TensorFlow network from before StyleGAN": (
+        b"\x80\x02" + named("tfutil", "Network") + b".",
+        "from before StyleGAN",
+    ),
+    "a TensorFlow network that is no more than a name": (
         b"\x80\x02" + named("dnnlib.tflib.network", "Network") + b".",
-        "legacy.py",
+        "no network",
     ),
     "protocol 9": (b"\x80\x09.", "not a weights file"),
     "a memo index out of nowhere": (b"\x80\x02j\xff\xff\xff\xff.", "LONG_BINGET"),
