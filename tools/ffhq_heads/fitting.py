@@ -1,22 +1,16 @@
 """How the heads of `ffhq-64`, `-128`, `-256` and `-512` were found: least squares on the teacher's own features.
 
-    python -m tools.ffhq_heads collect FOLDER --n 1000
-    python -m tools.ffhq_heads fit FOLDER forensics/weights
-    python -m tools.ffhq_heads measure forensics/weights
-
 MobileStyleGAN had an image head at each level in training, and its release has the last one alone. A head is a
 modulated 1 x 1 convolution: pixels = weight (style(w) * features) + bias. `collect` runs `ffhq-1024` and keeps, for
 each latent and level, the sums of products of features, and of features and area-reduced image: all that least squares
 needs. `fit` alternates between weight and bias for given styles (normal equations) and the affine layer of the style
-for a given weight (conjugate gradients, drawn to a style of one). `measure` gives PSNR on latents of another seed.
+for a given weight (conjugate gradients, drawn to a style of one).
 """
 
 from __future__ import annotations
 
-import argparse
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -25,22 +19,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from forensics.core.files import write_json
 from forensics.core.terminal import print_line
 from forensics.core.weights import weights_file
 from forensics.generators.architectures.mobile_stylegan import MobileStyleGANGenerator
-from forensics.generators.base import Generator, load_generator
+from forensics.generators.base import load_generator
 from forensics.generators.checkpoints import NetworkState, read_checkpoint, write_native
 from tools.ffhq_1024 import CARD
 
 TEACHER: Final = "ffhq-1024"
 SEED: Final = 424242
-UNSEEN_SEED: Final = 20_261_201
 LEVELS: Final = (64, 128, 256)
 ROUNDS: Final = 6
 STEPS: Final = 25
 RIDGE: Final = 1e-3
-PSI: Final = 0.7
 
 
 @dataclass(frozen=True)
@@ -54,17 +45,6 @@ class Head:
     def makes_bands(self) -> bool:
         """The image is twice as large as the features."""
         return self.size != self.level
-
-
-@dataclass(frozen=True)
-class Measured:
-    """PSNR in dB of a head against the area-reduced image of the teacher, over `n` unseen latents at `psi`."""
-
-    n: int
-    psi: float
-    median_psnr_db: float
-    mean_psnr_db: float
-    least_psnr_db: float
 
 
 HEADS: Final = (Head(64, 64), Head(128, 128), Head(256, 256), Head(512, 256))
@@ -213,46 +193,3 @@ def fit(folder: Path, weights: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         card = {**CARD, "title": f"MobileStyleGAN, faces of {head.size} px", "head_fitted_on": work.n}
         print_line(f"{target} {write_native(target, {'G_ema': network}, card, storage=torch.float16)}")
-
-
-@torch.inference_mode()
-def measure(n: int, psi: float = PSI) -> Iterator[tuple[int, Tensor]]:
-    """(size, PSNR in dB [n]) of each head against the area-reduced image, on `n` latents it has not seen."""
-    g = teacher()
-    heads: list[Generator] = [load_generator(f"ffhq-{head.size}", "cpu") for head in HEADS]
-    errors = torch.zeros(len(heads), n)
-    for i in range(n):
-        ws = g.map(g.sample_z(1, UNSEEN_SEED, start=i), psi=psi)
-        image = g.synthesize(ws)
-        for k, small in enumerate(heads):
-            ours = small.synthesize(ws[:, : small.num_ws])
-            expected = F.avg_pool2d(image, g.img_resolution // small.img_resolution)
-            errors[k, i] = (ours.clamp(-1, 1) - expected.clamp(-1, 1)).square().mean()
-    for head, squares in zip(HEADS, errors, strict=True):
-        yield head.size, 10 * torch.log10(4 / squares)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The three steps."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("step", choices=("collect", "fit", "measure"))
-    parser.add_argument("folders", nargs="*", type=Path)
-    parser.add_argument("--n", type=int, default=200)
-    options = parser.parse_args(arguments)
-    if options.step == "collect":
-        collect(options.folders[0], options.n)
-    elif options.step == "fit":
-        fit(options.folders[0], options.folders[1])
-    else:
-        for size, psnr in measure(options.n):
-            summary = Measured(
-                options.n, PSI, *(round(float(x), 2) for x in (psnr.median(), psnr.mean(), psnr.min()))
-            )
-            write_json(options.folders[0] / f"ffhq-{size}" / "measured.json", asdict(summary))
-            print_line(
-                f"{size} px: median {psnr.median():.2f} dB, mean {psnr.mean():.2f}, least {psnr.min():.2f}"
-            )
-
-
-if __name__ == "__main__":
-    main()
