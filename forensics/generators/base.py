@@ -280,9 +280,21 @@ class Generator(nn.Module):
         return outputs
 
     def to_uint8(self, x: Tensor) -> np.ndarray:
-        """Images [n, c, H, W] in [-1, 1] to uint8 [n, H, W, c], rounded as NVIDIA's scripts do."""
-        y = (x.detach() * 127.5 + 128).clamp(0, 255).to(torch.uint8)
+        """Images [n, c, H, W] in [-1, 1] to uint8 [n, H, W, c], rounded as NVIDIA's scripts do.
+
+        Raises ForensicsError for NaN or infinity.
+        """
+        y = (self.finite(x) * 127.5 + 128).clamp(0, 255).to(torch.uint8)
         return y.permute(0, 2, 3, 1).cpu().numpy()
+
+    def finite(self, x: Tensor) -> Tensor:
+        """`x`, images float32 of any shape, without history. Raises ForensicsError where one holds NaN or infinity."""
+        x = x.detach()
+        if not bool(x.isfinite().all()):
+            raise ForensicsError(
+                f"{self.source or self.kind}: an image holds NaN or infinity: its weights overflow; use another copy"
+            )
+        return x
 
 
 def load_generator(

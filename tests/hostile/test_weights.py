@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.robustness.hostile.weights import WEIGHTS
+from tools.robustness.hostile.networks import WEIGHTS
 from tools.robustness.measured import Outcome, assert_bounded, assert_refused
 from tools.robustness.table import Attack, run_attacks, weights_attacks
 

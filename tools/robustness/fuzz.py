@@ -44,9 +44,10 @@ class Target:
 
 
 def _weights(path: Path) -> object:
-    from forensics.generators.checkpoints.reading import read_checkpoint
+    from forensics.generators.checkpoints.reading import parse
+    from forensics.generators.checkpoints.weights_file import WeightsFile
 
-    return read_checkpoint(path)
+    return parse(WeightsFile.open(path))  # not in a fork, which would turn a traceback into a line
 
 
 def _graph(path: Path) -> object:

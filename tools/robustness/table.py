@@ -19,7 +19,8 @@ from forensics.core.terminal import print_line
 from tools.documentation.records import write_record
 from tools.robustness.hostile.corpora import CORPORA, TREES, honest_tree
 from tools.robustness.hostile.detectors import DETECTORS, copy_of_the_shipped
-from tools.robustness.hostile.weights import WEIGHTS
+from tools.robustness.hostile.networks import WEIGHTS
+from tools.robustness.hostile.photographs import ARCHIVES
 from tools.robustness.measured import Outcome, run_each
 
 NAME: Final = "hostile"
@@ -83,10 +84,22 @@ def corpus_attacks(folder: Path) -> dict[str, Attack]:
     return attacks
 
 
+def archive_attacks(folder: Path) -> dict[str, Attack]:
+    """Each kind of archive to train on, in which no picture can be used."""
+    attacks = {}
+    for name, write in ARCHIVES.items():
+        path = folder / f"{name}.zip"
+        write(path)
+        n_bytes = path.stat().st_size if path.is_file() else 0
+        attacks[name] = Attack(_what(write), ("train", folder / name, "--data", path), n_bytes)
+    return attacks
+
+
 ROOMS: Final[Mapping[str, Callable[[Path], dict[str, Attack]]]] = {
     "weights files": weights_attacks,
     "detector folders": detector_attacks,
     "corpora and trees": corpus_attacks,
+    "archives of photographs": archive_attacks,
 }
 
 

@@ -13,6 +13,7 @@ from forensics.core.cards import Card
 from forensics.core.registry import register
 
 _ORIGINAL_PX: Final = 1024
+_LONGEST_PX: Final = 8192  # a strip is enlarged no further: of 1 x 30,000 px it would need 90 GB
 
 
 @register(
@@ -32,7 +33,7 @@ class History(PerturbationMethod):
     def apply(self, pixels: Pixels, strength: float, rng: np.random.Generator) -> tuple[Pixels, Draws]:
         """uint8 [H, W, 3] of the same size. Values in [0, 255]."""
         height, width = pixels.shape[:2]
-        scale = max(1.0, _ORIGINAL_PX / min(height, width))
+        scale = max(1.0, min(_ORIGINAL_PX / min(height, width), _LONGEST_PX / max(height, width)))
         original = sized(pixels, round(width * scale), round(height * scale))
         after, draws = jpeg(original, strength)
         del draws["subsampling"]  # of the original, not of what is examined

@@ -99,6 +99,7 @@ def train(
 ) -> None:
     """Train a face generator; killed and rerun, it goes on with the same numbers.
 
+    Files that cannot be read are named on stderr and left out; the exit code is 2 then, though the network is there.
     On several GPUs: torchrun --nproc-per-node N --no-python forensics train ...
     """
     from forensics.core.errors import ForensicsError
@@ -132,3 +133,5 @@ def train(
     summary = run_training(out, request)
     if summary is not None:  # else another rank speaks
         print_summary(summary.to_json(), [f"{summary.network}: {summary.kimg:.1f} kimg"], as_json=json)
+        if summary.images.rejected:
+            raise typer.Exit(2)

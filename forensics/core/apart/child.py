@@ -12,17 +12,20 @@ import signal
 import struct
 import sys
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import IO, Any
 
-Send = Callable[[bytes, bytes], None]
+Send = Callable[[bytes, bytes | memoryview], None]
 Handle = Callable[[Any, bytes, Send], None]
+Sentence = Callable[[Exception, Any], str]
 
 
 class Refused(Exception):
     """The work is not done; the text says why, without the file's name."""
 
 
-def serve(handle: Handle, sentence: Callable[[Exception, Any], str], whose: str) -> None:
+def serve(handle: Handle, sentence: Sentence, whose: str) -> None:
     """Work until stdin closes: `handle(request, data, send)` for each piece, then `D`; or `E` with a sentence.
 
     `request` holds at least `memory_bytes` and `seconds`. `sentence` turns any other exception of `handle` into one.
@@ -37,23 +40,28 @@ def serve(handle: Handle, sentence: Callable[[Exception, Any], str], whose: str)
         data = _read(source)
         if data is None:
             return
-        _serve_one(json.loads(request), data, sink, (handle, sentence, whose))
+        asked = json.loads(request)
+        answer(asked, partial(handle, asked, data), (sender(sink), sentence, whose))
         del data
         sink.flush()
 
 
-def _serve_one(
-    request: Any, data: bytes, sink: IO[bytes], how: tuple[Handle, Callable[[Exception, Any], str], str]
-) -> None:
-    handle, sentence, whose = how
+def sender(sink: IO[bytes]) -> Send:
+    """What writes a frame of a kind to `sink`."""
 
-    def send(kind: bytes, content: bytes) -> None:
+    def send(kind: bytes, content: bytes | memoryview) -> None:
         sink.write(struct.pack(">cI", kind, len(content)))
         sink.write(content)
 
+    return send
+
+
+def answer(request: Any, handle: Callable[[Send], None], how: tuple[Send, Sentence, str]) -> None:
+    """Send what `handle` sends, within the bounds of `request`, then `D`; or `E` with a sentence."""
+    send, sentence, whose = how
     try:
         _bound(request)
-        handle(request, data, send)
+        handle(send)
     except Refused as refusal:
         send(b"E", str(refusal).encode("utf-8", "replace"))
     except MemoryError:
@@ -83,9 +91,15 @@ def _bound(request: Any) -> None:
     seconds = int(used.ru_utime + used.ru_stime + request["seconds"]) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, hard))
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    memory = request["memory_bytes"]
+    memory = request["memory_bytes"] + (_address_space_bytes() if request.get("beyond_now") else 0)
     resource.setrlimit(
         resource.RLIMIT_AS, (memory if hard == resource.RLIM_INFINITY else min(memory, hard), hard)
     )
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def _address_space_bytes() -> int:
+    """What this process has mapped, in bytes."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -34,7 +34,7 @@ class ChildDied(ApartError):
     """The process crashed, was killed from outside, or spoke nonsense."""
 
 
-class _Deadline:
+class Deadline:
     """Calls `act` once if the block takes longer than `seconds`, and never after the block."""
 
     def __init__(self, seconds: float, act: Callable[[], object]) -> None:
@@ -61,15 +61,15 @@ class _Deadline:
 class Frames:
     """The answers of a child, one after the other."""
 
-    def __init__(self, child: Child) -> None:
-        self._child = child
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self._read = read  # so many bytes, or EOFError
 
     def next(self, max_bytes: int) -> tuple[bytes, bytes]:
         """Kind and content of the next frame. Raises ApartError for `E`, ValueError for one over `max_bytes`."""
-        kind, n_bytes = struct.unpack(">cI", self._child.read(5))
+        kind, n_bytes = struct.unpack(">cI", self._read(5))
         if n_bytes > max_bytes:
             raise ValueError("a frame larger than what was allowed")
-        data = self._child.read(n_bytes)
+        data = self._read(n_bytes)
         if kind == b"E":
             raise ApartError(data.decode("utf-8", "replace"))
         return kind, data
@@ -103,12 +103,12 @@ class Child:
         Raises ApartError; where that is ChildDied or a timeout, the process has ended.
         """
         self.served += 1
-        deadline = _Deadline(request["seconds"], self._process.kill)
+        deadline = Deadline(request["seconds"], self._process.kill)
         try:
             with deadline:
                 self._send(b"Q", json.dumps(dict(request)).encode())
                 self._send(b"B", data)
-                return receive(Frames(self))
+                return receive(Frames(self._read))
         except (OSError, EOFError, ValueError, KeyError, TypeError, struct.error) as error:
             self.close()
             if deadline.passed:
@@ -133,8 +133,7 @@ class Child:
         self._process.stdin.write(data)
         self._process.stdin.flush()
 
-    def read(self, n_bytes: int) -> bytes:
-        """So many bytes; EOFError where the child ends before."""
+    def _read(self, n_bytes: int) -> bytes:
         assert self._process.stdout is not None
         data = self._process.stdout.read(n_bytes)
         if len(data) < n_bytes:

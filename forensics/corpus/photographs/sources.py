@@ -5,21 +5,26 @@ A source lists pictures in a fixed order, each with the name of its class; nothi
 
 from __future__ import annotations
 
-import json
-import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import numpy as np
 
-from forensics.core.errors import CorpusError, ForensicsError, ImageError
+from forensics.core.archives import Archive, ArchiveLimits, open_archive
+from forensics.core.errors import CorpusError, ForensicsError
+from forensics.core.terminal import printable
+from forensics.core.untrusted import MAX_JSON_BYTES, open_untrusted, parse_json, read_untrusted
 from forensics.images import ImageFailure, Limits, decode_bytes, decode_many, find_images
 
 Picture = np.ndarray | ImageFailure
 T = TypeVar("T")
 Endings = frozenset[tuple[str, ...]]  # of paths, each as names from folder to file
+_DATASET: Final = "dataset.json"
+_MAX_ZIP_BYTES: Final = 1 << 40
+_MAX_LIST_BYTES: Final = 64 << 20
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 
 
@@ -106,25 +111,31 @@ class ZipSource:
     rejected: list[ImageFailure] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
-        try:
-            with zipfile.ZipFile(self.root) as archive:
-                listed = [i for i in archive.infolist() if not i.is_dir()]
-                labels = self._labels(archive)
-        except (OSError, zipfile.BadZipFile) as error:
-            raise ForensicsError(f"{self.root}: not a readable zip archive ({error})") from error
-        self.names = sorted(i.filename for i in listed if i.filename.lower().endswith(SUFFIXES))
+        with self._opened() as archive:
+            self.names = sorted(name for name in archive.names if name.lower().endswith(SUFFIXES))
+            labels = self._labels(archive)
         self.classes = [labels.get(name) or self._folder(name) for name in self.names]
 
-    def _labels(self, archive: zipfile.ZipFile) -> dict[str, str]:
-        if "dataset.json" not in archive.namelist():
+    @contextmanager
+    def _opened(self) -> Iterator[Archive]:
+        """The archive; nothing of it is unpacked to the disk, and a picture is bounded by what comes out."""
+        limits = ArchiveLimits(member_bytes=Limits.max_bytes, total_bytes=_MAX_ZIP_BYTES)
+        with (
+            open_untrusted(self.root, _MAX_ZIP_BYTES) as (stream, _),
+            open_archive(stream, self.root, limits) as archive,
+        ):
+            yield archive
+
+    def _labels(self, archive: Archive) -> dict[str, str]:
+        if _DATASET not in archive.names:
             return {}
-        if archive.getinfo("dataset.json").file_size > Limits.max_bytes:
-            raise ForensicsError(f"{self.root}: its dataset.json is too large")
         try:
-            listed: Any = json.loads(archive.read("dataset.json")).get("labels") or []
+            listed = parse_json(archive.read(_DATASET, MAX_JSON_BYTES)).get("labels") or []
             return {str(name): f"{int(label):06d}" for name, label in listed}
-        except (ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-            raise ForensicsError(f"{self.root}: unreadable dataset.json ({error})") from error
+        except (ValueError, TypeError, AttributeError, OverflowError) as error:
+            raise ForensicsError(
+                f"{printable(self.root)}: unreadable {_DATASET} ({printable(error)})"
+            ) from error
 
     def _folder(self, name: str) -> str:
         parts = PurePosixPath(name).parts
@@ -143,28 +154,17 @@ class ZipSource:
         yield "\0".join(self.names)
 
     def pictures(self) -> Iterator[Picture]:
-        """Decoded members; one that claims or turns out to be too large is rejected unread."""
-        with zipfile.ZipFile(self.root) as archive:
+        """Decoded members; one that is damaged, or turns out to be too large, is rejected."""
+        with self._opened() as archive:
             for name in self.names:
                 yield self._picture(archive, name)
 
-    def _picture(self, archive: zipfile.ZipFile, name: str) -> Picture:
-        shown = f"{self.root}:{name}"
+    def _picture(self, archive: Archive, name: str) -> Picture:
+        member = f"{self.root}:{name}"
         try:
-            with archive.open(name) as member:
-                data = member.read(Limits.max_bytes + 1)
-            if len(data) > Limits.max_bytes:
-                return ImageFailure(shown, f"{shown}: is over {Limits.max_bytes} bytes")
-            return decode_bytes(data, shown).pixels
-        except (
-            ImageError,
-            zipfile.BadZipFile,
-            OSError,
-            NotImplementedError,
-            RuntimeError,
-            EOFError,
-        ) as error:
-            return ImageFailure(shown, str(error) if isinstance(error, ImageError) else f"{shown}: {error}")
+            return decode_bytes(archive.read(name), member).pixels
+        except ForensicsError as error:
+            return ImageFailure(member, str(error))
 
 
 class CelebASource(FilesSource):
@@ -229,8 +229,9 @@ def open_sources(names: Sequence[Path | str], leave_out: Path | None = None) -> 
 
 def _leave_out(sources: Sequence[Source], listing: Path) -> None:
     try:
-        lines = [line.partition("#")[0].strip() for line in listing.read_text(encoding="utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_untrusted(listing, _MAX_LIST_BYTES).data.decode("utf-8")
+        lines = [line.partition("#")[0].strip() for line in text.splitlines()]
+    except UnicodeDecodeError as error:
         raise ForensicsError(f"{listing}: not a readable list of what to leave out ({error})") from error
     endings = frozenset(PurePosixPath(line).parts for line in lines if line)
     unmet = endings

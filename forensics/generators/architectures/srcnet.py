@@ -149,7 +149,7 @@ class SrcNet(Generator):
         """
         scale = torch.tensor(IMAGENET_STD, device=x.device)[:, None, None]
         shift = torch.tensor(IMAGENET_MEAN, device=x.device)[:, None, None]
-        y = ((x.detach() * scale + shift) * 255 + 0.5).clamp(0, 255).to(torch.uint8)
+        y = ((self.finite(x) * scale + shift) * 255 + 0.5).clamp(0, 255).to(torch.uint8)
         return y.permute(0, 2, 3, 1).cpu().numpy()
 
 

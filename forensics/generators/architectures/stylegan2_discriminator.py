@@ -21,6 +21,7 @@ from forensics.generators.architectures.layers.equalised import (
 )
 from forensics.generators.architectures.layers.filtering import downsample2d, fir_filter
 from forensics.generators.architectures.layers.mapping import MappingNetwork
+from forensics.generators.architectures.layers.stylegan2 import check_resolution
 from forensics.generators.architectures.stylegan2 import channels_at
 
 
@@ -141,6 +142,7 @@ class StyleGAN2Discriminator(nn.Module):
                 f"discriminator architecture is resnet, skip or orig, not {config.architecture!r}"
             )
         super().__init__()
+        check_resolution(config.img_resolution)
         self.c_dim, self.img_resolution, self.img_channels = (
             config.c_dim,
             config.img_resolution,

@@ -107,12 +107,22 @@ def misfit(expected: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tenso
         for key, value in expected.items()
         if key in state and state[key].shape != value.shape
     ]
+    types = [
+        f"{key} {_type(state[key])} instead of {_type(value)}"
+        for key, value in expected.items()
+        if key in state and state[key].is_floating_point() != value.is_floating_point()
+    ]
     found = {
         "missing": sorted(expected.keys() - state.keys()),
         "unknown": sorted(state.keys() - expected.keys()),
         "of another shape": shapes,
+        "of another type": types,
     }
     return "; ".join(f"{len(names)} {what}: {listed(names)}" for what, names in found.items() if names)
+
+
+def _type(tensor: torch.Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def _named(network: NetworkState) -> str:

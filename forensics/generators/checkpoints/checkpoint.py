@@ -17,6 +17,9 @@ from forensics.core.terminal import printable
 
 # Plain values by name, as JSON holds them: arguments of a constructor, a card, what a file claims.
 Plain = dict[str, Any]
+MAX_NETWORKS = 64  # of one file, as any format holds them
+MAX_TENSORS = 50_000
+MAX_NAME_CHARACTERS = 500
 _NAMES_SHOWN = 8
 _LONGEST_QUOTE = 160
 _MOST_KIMG = 1e9

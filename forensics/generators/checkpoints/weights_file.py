@@ -74,5 +74,10 @@ class WeightsFile:
 
     def _taken(self) -> bytes:
         """The bytes, which are let go here: they stand in the records, and in the tensors once more."""
-        data, self.data = self.data, b""
+        data = self.data
+        self.let_go()
         return data
+
+    def let_go(self) -> None:
+        """Keep the bytes no longer."""
+        self.data = b""

@@ -186,6 +186,16 @@ class StyleGAN2Config:
     architecture: str = "skip"
     conv_clamp: float | None = None
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for a resolution that blocks of doubled size do not reach."""
+        check_resolution(self.img_resolution)
+
+
+def check_resolution(resolution: int) -> None:
+    """Raises ValueError where `resolution`, in pixels, is no power of two from 8 up."""
+    if not isinstance(resolution, int) or resolution < 8 or resolution & (resolution - 1):
+        raise ValueError(f"img_resolution is a power of two from 8 up, not {resolution!r}")
+
 
 class SynthesisBlock(nn.Module):
     """The layers of one resolution. `layers()` names its modulated layers in the order they run."""

@@ -22,6 +22,9 @@ from forensics.core.files import sha256_bytes, write_bytes
 from forensics.core.registry import register
 from forensics.core.untrusted import parse_json
 from forensics.generators.checkpoints.checkpoint import (
+    MAX_NAME_CHARACTERS,
+    MAX_NETWORKS,
+    MAX_TENSORS,
     Checkpoint,
     NetworkState,
     Plain,
@@ -35,9 +38,6 @@ from forensics.generators.checkpoints.weights_file import WeightsFile
 FORMAT_VERSION = 1
 METADATA_KEY = "forensics"
 MAX_HEADER_BYTES = 16 << 20
-_MAX_NETWORKS = 64
-_MAX_TENSORS = 50_000
-_MAX_NAME_CHARACTERS = 500
 # Half precision is for the bulk; scalars, w_avg and the FIR filters keep their 24 bits.
 _SMALLEST_HALVED = 4096
 
@@ -185,15 +185,15 @@ def _header(path: Path, data: bytes) -> Plain:
 
 def _check_names(path: Path, networks: Plain, tensors: Plain) -> None:
     """Refuse more networks, tensors or text in names than a weights file has any use for."""
-    if len(networks) > _MAX_NETWORKS or len(tensors) > _MAX_TENSORS:
+    if len(networks) > MAX_NETWORKS or len(tensors) > MAX_TENSORS:
         raise CheckpointError(
-            f"{path}: {len(networks)} networks and {len(tensors)} tensors, and the limits are {_MAX_NETWORKS} and"
-            f" {_MAX_TENSORS}"
+            f"{path}: {len(networks)} networks and {len(tensors)} tensors, and the limits are {MAX_NETWORKS} and"
+            f" {MAX_TENSORS}"
         )
     longest = max((len(name) for name in (*networks, *tensors)), default=0)
-    if longest > _MAX_NAME_CHARACTERS:
+    if longest > MAX_NAME_CHARACTERS:
         raise CheckpointError(
-            f"{path}: a name of {longest} characters, and the limit is {_MAX_NAME_CHARACTERS}"
+            f"{path}: a name of {longest} characters, and the limit is {MAX_NAME_CHARACTERS}"
         )
 
 
