@@ -39,6 +39,46 @@ FORBIDDEN_CALLS = {
 }
 
 
+# Where files are opened: the doors, files that come with the package, and this process's own /proc.
+DOORS = {
+    "core/untrusted.py", "core/archives.py", "core/files.py",  # the doors for bytes and archives, and what writes
+    "images/decoding.py", "images/folders.py",  # the door for pixels
+    "core/apart/child.py", "core/apart/forked.py", "core/interruption.py",  # /dev/null, /proc
+    "core/weights.py", "explore/api.py", "examiner/spectrum.py", "backbones/efficientnet_lite.py",  # come with packages
+    "studies/monsters/page.py",  # figures that it has just drawn
+    "generators/training/run.py",  # a lock on a folder
+}  # fmt: skip
+OPENERS = {"read_bytes", "read_text", "ZipFile", "TarFile", "memmap", "fromfile", "loadtxt", "genfromtxt"}
+OPENING_CALLS = {
+    "os.open",
+    "json.load",
+    "numpy.load",
+    "torch.load",
+    "tarfile.open",
+    "builtins.open",
+    "open",
+    "io.open",
+}
+
+
+def opened(source: str) -> list[str]:
+    """Calls in `source` that read a file, as "line: what"; of numpy.load only those of a path that was not opened."""
+    tree = ast.parse(source)
+    aliases = aliases_of(tree)
+    found = []
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        name = dotted(node.func, aliases)
+        last = node.func.attr if isinstance(node.func, ast.Attribute) else name.rpartition(".")[2]
+        of_a_stream = (
+            name == "numpy.load" and isinstance(node.args[0], ast.Name) and node.args[0].id == "stream"
+        )
+        if (last in OPENERS or name in OPENING_CALLS) and not of_a_stream:
+            found.append(f"{node.lineno}: {name or last}")
+    return found
+
+
 def source_files() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
@@ -113,6 +153,28 @@ def test_the_package_is_found() -> None:
 @pytest.mark.parametrize("path", source_files(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_nothing_in_the_package_can_run_a_file(path: Path) -> None:
     assert faults(path.read_text(encoding="utf-8")) == []
+
+
+def test_only_the_doors_open_files() -> None:
+    by_file = {
+        path.relative_to(PACKAGE).as_posix(): opened(path.read_text(encoding="utf-8"))
+        for path in source_files()
+    }
+    assert {name: calls for name, calls in by_file.items() if calls and name not in DOORS} == {}
+    assert {name for name in DOORS if name in by_file} == DOORS
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "Path(p).read_bytes()",
+        "import zipfile as z\nz.ZipFile(p)",
+        "open(p)",
+        "import numpy as np\nnp.load(p)",
+    ],
+)
+def test_a_file_opened_elsewhere_would_be_seen(source: str) -> None:
+    assert opened(source) != []
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forensics.core.errors import CheckpointError
+from forensics.core.untrusted import read_untrusted
 
 Floats = NDArray[np.float32]
 
@@ -42,11 +43,9 @@ def read_tower(path: Path) -> dict[str, Floats]:
     import onnx
 
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ValueError(f"larger than {_MAX_BYTES >> 20} MB")
-        model = onnx.load_model_from_string(path.read_bytes())
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
+        model = onnx.load_model_from_string(read_untrusted(path, _MAX_BYTES, CheckpointError).data)
+    except CheckpointError:
+        raise
     except Exception as error:  # whatever the parser raises on a damaged file
         raise CheckpointError(
             f"{path}: is no ONNX file of CLIP's image tower ({_first_line(error)})"

@@ -9,7 +9,7 @@ over all of them: with nothing changed, the chance of calling anything at all ch
 from __future__ import annotations
 
 import csv
-import json
+import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from forensics.core.errors import ForensicsError
 from forensics.core.terminal import printable
+from forensics.core.untrusted import MAX_TABLE_BYTES, read_json, read_untrusted
 from forensics.detectors.thresholds import Thresholds
 from forensics.metrics.detection import measures
 from forensics.metrics.weighted import once, replicates
@@ -103,15 +104,15 @@ class BenchmarkComparison:
 def read_results(folder: Path) -> BenchmarkResults:
     """A benchmark's folder. ForensicsError: it is none, or is not finished."""
     try:
-        summary = json.loads((folder / "results.json").read_text("utf-8"))
+        summary = read_json(folder / "results.json")
         detector = summary["measured"][0]["detector"]
         limits = Thresholds.from_json({k: v for k, v in summary["thresholds"].items() if k != "n"})
         scored: dict[str, dict[str, ComparedScore]] = {}
-        with (folder / "scores.csv").open(encoding="utf-8", newline="") as stream:
-            for row in csv.DictReader(stream):
-                if row["detector"] == detector:
-                    scored.setdefault(row["perturbation"], {})[row["sha256"]] = _scored(row)
-    except (OSError, ValueError, KeyError, IndexError, TypeError, csv.Error) as error:
+        table = read_untrusted(folder / "scores.csv", MAX_TABLE_BYTES).data.decode("utf-8")
+        for row in csv.DictReader(io.StringIO(table, newline="")):
+            if row["detector"] == detector:
+                scored.setdefault(row["perturbation"], {})[row["sha256"]] = _scored(row)
+    except (ForensicsError, ValueError, KeyError, IndexError, TypeError, csv.Error) as error:
         raise ForensicsError(
             f"{printable(folder)}: holds no finished benchmark ({printable(repr(error))}); name two --out folders"
         ) from error

@@ -23,6 +23,7 @@ from forensics.benchmarks.verdicts import unreachable
 from forensics.core.errors import CorpusError, ForensicsError
 from forensics.core.files import sha256_bytes, write_json
 from forensics.core.terminal import Progress, printable
+from forensics.core.untrusted import read_json
 from forensics.corpus.pools.five_pools import Places
 from forensics.corpus.pools.pool import FITTED, Pool
 from forensics.detectors.contract import Detector
@@ -178,7 +179,7 @@ def _check_plan(plan: MatrixPlan) -> None:
             )
         write_json(file, now)
         return
-    before = json.loads(file.read_text("utf-8"))
+    before = read_json(file)
     if differing := [key for key in now if before.get(key) != now[key]]:
         raise ForensicsError(
             f"{printable(plan.out)}: holds a matrix with other {', '.join(differing)}; name another --out"
@@ -210,7 +211,7 @@ def _cell_scores(
         scores = [round(float(x), _DIGITS) for x in detector.score(images)]
         flagged = sum(detector.verdict(x) == "synthetic" for x in scores)
         write_json(file, {"row": row.name, "source": source, "scores": scores, "flagged": flagged})
-    stored = json.loads(file.read_text("utf-8"))
+    stored = read_json(file)
     return CellScores(tuple(stored["scores"]), int(stored["flagged"]))
 
 

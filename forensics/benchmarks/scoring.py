@@ -25,6 +25,7 @@ from forensics.core.differences import differences, in_a_line
 from forensics.core.errors import ForensicsError
 from forensics.core.files import sha256_bytes, write_json, write_text
 from forensics.core.terminal import printable
+from forensics.core.untrusted import read_json
 from forensics.corpus.items import Item, Listing
 from forensics.detectors.contract import Detector
 from forensics.detectors.finding import disagreement, scores_of
@@ -77,14 +78,14 @@ def score_all(plan: ScoringPlan, out: Path, on_done: Callable[[int], None]) -> l
         if not file.exists():
             chunk = [row.to_json() for row in _score_chunk(plan, items)]
             write_text(file, json.dumps(chunk, ensure_ascii=False))  # in order
-        rows += map(ScoredImage.from_json, json.loads(file.read_text("utf-8")))
+        rows += map(ScoredImage.from_json, read_json(file))
         on_done(len(items))
     return rows
 
 
 def n_scored(out: Path) -> int:
     """How many images of `out` were scored before."""
-    return sum(len(json.loads(f.read_text("utf-8"))) for f in sorted((out / _CHUNKS).glob("*.json")))
+    return sum(len(read_json(f)) for f in sorted((out / _CHUNKS).glob("*.json")))
 
 
 def _check_plan(plan: ScoringPlan, out: Path) -> None:
@@ -94,7 +95,7 @@ def _check_plan(plan: ScoringPlan, out: Path) -> None:
             raise ForensicsError(f"{printable(out)}: is not empty and holds no benchmark; name another --out")
         write_json(file, now)
         return
-    before = json.loads(file.read_text("utf-8"))
+    before = read_json(file)
     if differing := differences(before, json.loads(json.dumps(now))):
         raise ForensicsError(
             f"{printable(out)}: holds a benchmark made with other options ({in_a_line(differing)}); "

@@ -25,7 +25,9 @@ from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
 from forensics import __version__
+from forensics.core.errors import ForensicsError
 from forensics.core.files import write_json
+from forensics.core.untrusted import read_json
 
 FORMAT_VERSION: Final = 2
 FILE: Final = "evidence.json"
@@ -185,9 +187,9 @@ def machine_kind() -> dict[str, object]:
 def _first_date(path: Path, record: Mapping[str, object]) -> str | None:
     """The date that a record of the same facts already has."""
     try:
-        before = json.loads(path.read_text("utf-8"))
+        before = read_json(path)
         date = str(before.pop("date_utc"))
-    except (OSError, ValueError, KeyError, AttributeError):
+    except (ForensicsError, KeyError, AttributeError):
         return None
     return date if before == json.loads(json.dumps(record)) else None
 

@@ -25,6 +25,8 @@ _BLOCK_BYTES: Final = 1 << 20
 _SPARSE_FROM_BYTES: Final = 64 << 20
 _SPARSE_SHARE: Final = 16  # a file of which less than 1/16 lies on the disk is one of holes
 MAX_JSON_BYTES: Final = 64 << 20
+MAX_TABLE_BYTES: Final = 1 << 30  # a CSV file, or numbers kept for the next run
+MAX_STATE_BYTES: Final = 64 << 30  # a training state
 _MAX_INT_DIGITS: Final = 400
 
 

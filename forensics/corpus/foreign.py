@@ -7,15 +7,15 @@ A `manifest.csv` in the tree or above it adds what it says of each image: see `f
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path, PurePosixPath
 
-from forensics.core.errors import CorpusError, ImageError
+from forensics.core.errors import CorpusError, ForensicsError, ImageError
 from forensics.core.files import sha256_bytes, write_json
 from forensics.core.home import home_folder
 from forensics.core.terminal import note, printable
+from forensics.core.untrusted import read_json
 from forensics.corpus.listing import read_listing, said_of
 from forensics.corpus.rows import AUTHENTIC, SYNTHETIC, Row
 from forensics.images import ImageFailure, find_images, read_file
@@ -119,10 +119,8 @@ def remembered(folder: Path) -> dict[str, str]:
     """File to sha256 as first seen; empty where nothing is remembered or the memory is damaged."""
     path = memory_of(folder)
     try:
-        if path.stat().st_size > _MAX_CACHE_BYTES:
-            return {}
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        value = read_json(path, _MAX_CACHE_BYTES)
+    except ForensicsError:
         return {}
     files = value.get("files") if isinstance(value, dict) else None
     if not isinstance(files, dict) or any(not isinstance(v, str) for v in files.values()):

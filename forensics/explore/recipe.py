@@ -14,6 +14,8 @@ import torch
 from forensics.core.errors import ForensicsError
 from forensics.core.evidence import machine_kind, versions
 from forensics.core.files import sha256_bytes
+from forensics.core.terminal import printable
+from forensics.core.untrusted import read_json
 from forensics.explore.explorer import Explorer, Picture
 from forensics.explore.settings import Settings
 
@@ -85,15 +87,11 @@ def recipe_from_json(value: object) -> PictureRecipe:
 def read_recipe(path: Path) -> PictureRecipe:
     """The recipe in a file. ForensicsError: there is none, or it is no recipe."""
     try:
-        with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise ValueError(f"larger than {MAX_BYTES} bytes")
-        return recipe_from_json(json.loads(data.decode("utf-8")))
-    except (OSError, ValueError, RecursionError, ForensicsError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
+        return recipe_from_json(read_json(path, MAX_BYTES))
+    except ForensicsError as error:
+        reason = str(error).removeprefix(f"{printable(path)}: ")
         raise ForensicsError(
-            f"{path}: cannot be used ({reason}); give the JSON saved with a picture"
+            f"{printable(path)}: cannot be used ({reason}); give the JSON saved with a picture"
         ) from error
 
 

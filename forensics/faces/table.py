@@ -13,6 +13,7 @@ from typing import Final
 from forensics.core.errors import FacePackError
 from forensics.core.evidence import evidence, recorded
 from forensics.core.files import sha256_file
+from forensics.core.untrusted import MAX_TABLE_BYTES, read_untrusted
 from forensics.faces.analyser import Face, FaceAnalyser
 from forensics.faces.contract import best_face
 from forensics.images import DecodedImage, ImageFailure, decode_many
@@ -137,7 +138,7 @@ def _known_rows(tables: list[Path], pack: str) -> dict[tuple[str, str], dict[str
         if not path.exists():
             continue
         try:
-            text = path.read_text(encoding="utf-8", errors="replace")
+            text = read_untrusted(path, MAX_TABLE_BYTES, FacePackError).data.decode("utf-8", "replace")
             reader = csv.DictReader(io.StringIO(text, newline=""))
             if tuple(reader.fieldnames or ()) != COLUMNS:
                 raise FacePackError(f"{path}: exists and is not a table of faces; choose another --out")
@@ -145,6 +146,6 @@ def _known_rows(tables: list[Path], pack: str) -> dict[tuple[str, str], dict[str
                 # A row cut short by a kill lacks its last column, which is never empty.
                 if row["pack"] == pack and None not in row:
                     known[row["path"], row["sha256"]] = row
-        except (OSError, csv.Error) as error:
+        except csv.Error as error:
             raise FacePackError(f"{path}: cannot be read as a table of faces ({error})") from error
     return known

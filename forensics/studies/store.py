@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Protocol
 from forensics.core.differences import differences, in_a_line
 from forensics.core.errors import ForensicsError
 from forensics.core.files import write_json, write_text
+from forensics.core.untrusted import read_json
 from forensics.report.rows import Row, plain, row_from_json
 
 CONDITIONS = "conditions.json"
@@ -35,7 +36,7 @@ class PartStore:
         """Claim the folder for parts made under `conditions`. ForensicsError: it holds parts made otherwise."""
         path, wanted = self.folder / CONDITIONS, plain(conditions)
         if path.is_file():
-            held = json.loads(path.read_text(encoding="utf-8"))
+            held = read_json(path)
             if differing := differences(held, wanted):
                 raise ForensicsError(
                     f"{self.folder}: holds parts made with other options ({in_a_line(differing)}); "
@@ -51,16 +52,14 @@ class PartStore:
         return self.folder / f"{part.name}.json"
 
     def read(self, part: StoredPart) -> list[Any]:
-        """The rows of a finished part, of the part's kind. OSError, ValueError, TypeError: it is not whole."""
-        return [
-            row_from_json(part.row, each) for each in json.loads(self.path(part).read_text(encoding="utf-8"))
-        ]
+        """The rows of a finished part, of the part's kind. ForensicsError, ValueError, TypeError: it is not whole."""
+        return [row_from_json(part.row, each) for each in read_json(self.path(part))]
 
     def read_if_whole(self, part: StoredPart) -> list[Any] | None:
         """The rows of a part, or None where it is missing or damaged."""
         try:
             return self.read(part)
-        except (OSError, ValueError, TypeError):
+        except (ForensicsError, ValueError, TypeError):
             return None
 
     def write(self, part: StoredPart, rows: Sequence[Row]) -> None:

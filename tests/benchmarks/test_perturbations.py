@@ -221,3 +221,11 @@ def test_names() -> None:
 def test_unusable_names_are_refused(name: str) -> None:
     with pytest.raises(ForensicsError, match=name):
         parse(name)
+
+
+def test_a_strip_is_not_enlarged_without_bound() -> None:
+    """One pixel wide and 30,000 high: at a shorter side of 1024 px it would need 90 GB."""
+    strip = np.zeros((30_000, 1, 3), np.uint8)
+    after, draws = perturb(strip, parse("history75")[0], seed=0, sha256=SHA256)
+    assert after.shape == strip.shape
+    assert draws["original_px"] == 1

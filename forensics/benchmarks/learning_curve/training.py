@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +13,7 @@ from forensics.core.differences import differences, in_a_line
 from forensics.core.errors import ForensicsError
 from forensics.core.files import write_json
 from forensics.core.terminal import Progress, printable
+from forensics.core.untrusted import read_json
 from forensics.corpus.pools.pool import FITTED, Pool
 from forensics.detectors.fitting.engine import TrainingOptions, train_detector
 
@@ -52,7 +52,7 @@ def _check_plan(plan: CurvePlan, fitted: Pool, tested: Pool) -> None:
     file = plan.out / PLAN
     if not file.exists():
         write_json(file, now)
-    elif differing := differences(json.loads(file.read_text("utf-8")), now):
+    elif differing := differences(read_json(file), now):
         raise ForensicsError(
             f"{printable(plan.out)}: holds a learning curve made with other options ({in_a_line(differing)}); "
             "name another --out"
@@ -68,7 +68,7 @@ def _point(plan: CurvePlan, training: Pool, held: Pool, tested: Pool, size: int,
         detector = train_detector(plan.kind, _joined(training, held), work / "detector", options)
         scores = [round(float(x), _DIGITS) for x in detector.score(tested.images)]
         write_json(file, {"scores": scores, "n": sizes})
-    return CurvePoint(size, seed, *sizes, np.array(json.loads(file.read_text("utf-8"))["scores"]))
+    return CurvePoint(size, seed, *sizes, np.array(read_json(file)["scores"]))
 
 
 def _joined(a: Pool, b: Pool) -> Pool:

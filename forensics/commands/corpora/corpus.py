@@ -77,10 +77,10 @@ def pools(
 
     Files that cannot be read are named, and the exit code is then 2.
     """
-    from json import loads
 
     from forensics.commands.options import numbers
     from forensics.core.terminal import print_summary
+    from forensics.core.untrusted import read_json
     from forensics.corpus.pools.five_pools import Rules, make_pools, pool_lines
     from forensics.corpus.pools.grouping import SHARES
 
@@ -91,7 +91,7 @@ def pools(
         faces = load_faces(pack, pack_root)
     rules = Rules(seed, numbers("--shares", shares, len(SHARES)) or SHARES, tuple(test_only or ()))
     n_failed = make_pools(corpora, out, rules, faces)
-    written = loads(out.read_text("utf-8"))
+    written = read_json(out)
     summary = {"out": str(out), "counts": written["counts"], "groups": written["groups"], "failed": n_failed}
     print_summary(summary, pool_lines(out), as_json=json)
     if n_failed:

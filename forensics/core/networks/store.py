@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -15,6 +14,7 @@ from forensics.core.errors import ForensicsError, NetworkMissing
 from forensics.core.files import hold_lock, sha256_bytes, sha256_file, write_bytes, write_json
 from forensics.core.home import home_folder
 from forensics.core.networks.table import Pullable
+from forensics.core.untrusted import read_json
 
 RECORD: Final = "network.json"
 
@@ -117,9 +117,9 @@ def _writable(place: Path) -> Iterator[None]:
 def _recorded(network: Pullable) -> dict[str, str] | None:
     """File to sha256 as the record says, or None where there is no record of this version."""
     try:
-        record = json.loads((folder(network) / RECORD).read_text("utf-8"))
+        record = read_json(folder(network) / RECORD)
         same = record["members"] == {member.path: member.sha256 for member in network.members}
         files = {str(file): str(sha256) for file, sha256 in record["files"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (ForensicsError, KeyError, TypeError, AttributeError):
         return None
     return files if same and set(files) == {member.file for member in network.members} else None

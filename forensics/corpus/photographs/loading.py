@@ -14,6 +14,7 @@ import numpy as np
 from forensics.core.errors import ForensicsError
 from forensics.core.files import replacing, sha256_bytes
 from forensics.core.terminal import note, tracked
+from forensics.core.untrusted import MAX_STATE_BYTES, open_untrusted
 from forensics.corpus.photographs.data import TrainingImages
 from forensics.corpus.photographs.sources import Source, open_sources
 from forensics.images import ImageFailure, resize
@@ -67,7 +68,10 @@ def load_images(
         images = _read(sources, resolution, framing)
         if not len(images):
             shown = ", ".join(str(name) for name in names)
-            raise ForensicsError(f"{shown}: no readable image to train on ({len(images.rejected)} rejected)")
+            why = f"; {images.rejected[0][1]}" if images.rejected else ""
+            raise ForensicsError(
+                f"{shown}: no readable image to train on ({len(images.rejected)} rejected{why})"
+            )
         if cache is not None:
             _keep(cache, key, images)
     for _, why in images.rejected:
@@ -109,14 +113,17 @@ def _cached(cache: Path, key: str) -> TrainingImages | None:
     if not cache.is_file():
         return None
     try:
-        with np.load(cache, allow_pickle=False) as stored:
+        with (
+            open_untrusted(cache, MAX_STATE_BYTES) as (stream, _),
+            np.load(stream, allow_pickle=False) as stored,
+        ):
             if str(stored["key"]) != key:
                 return None
             pixels, labels = stored["pixels"], stored["labels"]
             rejected, classes = stored["rejected"].tolist(), stored["classes"].tolist()
     except KeyError:
         return None  # of an earlier release
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+    except (ForensicsError, OSError, ValueError, EOFError, zipfile.BadZipFile):
         note(f"{cache}: not readable, made again")
         return None
     listed = tuple((path, why) for path, why in rejected)

@@ -7,7 +7,6 @@ and what the split was made with.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -162,7 +161,7 @@ def make_pools(corpora: Sequence[Path], out: Path, rules: Rules, faces: KnowsPer
 
 def pool_lines(path: Path) -> Iterator[str]:
     """What a pools.json holds, in lines: how many images of which source each pool has, and how many groups."""
-    written = json.loads(path.read_text("utf-8"))
+    written = read_json(path)
     for pool, counts in written["counts"].items():
         sources = ", ".join(f"{n} {printable(source)}" for source, n in counts.items())
         yield f"{pool:<10}{sum(counts.values()):>6}  {sources}"

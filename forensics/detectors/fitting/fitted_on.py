@@ -16,6 +16,7 @@ from typing import Final
 from forensics.core.errors import DetectorError
 from forensics.core.files import write_text
 from forensics.core.terminal import printable
+from forensics.core.untrusted import MAX_TABLE_BYTES, read_untrusted
 from forensics.corpus.pools.pool import Pool
 from forensics.detectors.card import DetectorCard
 from forensics.detectors.description import read_description
@@ -60,9 +61,10 @@ def read_fitted_on(folder: Path) -> list[FittedImage] | None:
     if not path.is_file():
         return None
     try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text("utf-8"), newline="")))
+        text = read_untrusted(path, MAX_TABLE_BYTES, DetectorError).data.decode("utf-8")
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
         images = [_fitted(row) for row in rows]
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise DetectorError(f"{printable(path)}: is damaged ({error!r}); write it again") from error
     _check(path, read_description(folder).card, images)
     return images

@@ -21,6 +21,7 @@ from forensics.core.errors import DetectorError
 from forensics.core.files import write_bytes
 from forensics.core.networks.table import pullable
 from forensics.core.registry import register
+from forensics.core.untrusted import MAX_TABLE_BYTES, read_untrusted
 from forensics.core.weights import network_file
 from forensics.corpus.families import AUTHENTIC_FAMILY, SAMPLED_GAN
 from forensics.corpus.pools.pool import Pool
@@ -194,7 +195,7 @@ def _numbers_of(statistics: ClipStatistics, images: Sequence[Pixels], options: F
             view = working_view(image)
             file = None if options.work is None else options.work / f"{_digest(view).hex()[:32]}.safetensors"
             if file is not None and file.exists():
-                row[:] = load(file.read_bytes())["row"]
+                row[:] = load(read_untrusted(file, MAX_TABLE_BYTES, DetectorError).data)["row"]
             else:
                 row[:] = statistics(view)
                 if file is not None:

@@ -22,6 +22,7 @@ from forensics.core.cards import Card
 from forensics.core.errors import DetectorError
 from forensics.core.files import write_bytes
 from forensics.core.registry import register
+from forensics.core.untrusted import MAX_TABLE_BYTES, read_untrusted
 from forensics.corpus.pools.pool import Pool
 from forensics.detectors.calibration import Floats
 from forensics.detectors.checked import Json
@@ -173,7 +174,7 @@ def _statistics_of(
             if file is not None:
                 write_bytes(file, save({"rows": rows}))
         else:
-            rows[:] = load(file.read_bytes())["rows"]
+            rows[:] = load(read_untrusted(file, MAX_TABLE_BYTES, DetectorError).data)["rows"]
     return table
 
 

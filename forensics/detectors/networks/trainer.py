@@ -29,6 +29,7 @@ from forensics.core.devices import uses_bfloat16
 from forensics.core.differences import differences, in_a_line
 from forensics.core.errors import DetectorError
 from forensics.core.files import sha256_bytes, write_bytes
+from forensics.core.untrusted import MAX_STATE_BYTES, parse_json, read_untrusted
 from forensics.corpus.pools.pool import Pool
 from forensics.detectors.networks.local_logits import LocalLogits
 from forensics.detectors.networks.schedule import Schedule
@@ -155,11 +156,11 @@ class Trainer:
     def _resume(self) -> None:
         if not self.checkpoint.exists():
             return
-        data = self.checkpoint.read_bytes()
+        data = read_untrusted(self.checkpoint, MAX_STATE_BYTES, DetectorError).data
         try:
             tensors = tensors_from(data)
-            header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
-            how, step, loss = json.loads(header["how"]), int(header["step"]), float(header["loss"])
+            header = parse_json(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+            how, step, loss = parse_json(header["how"]), int(header["step"]), float(header["loss"])
         except (SafetensorError, ValueError, KeyError) as error:
             raise DetectorError(
                 f"{self.checkpoint}: is damaged; remove it to train from the start"

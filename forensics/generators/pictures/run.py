@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from forensics.core.errors import ForensicsError
 from forensics.core.evidence import recorded, write_evidence
 from forensics.core.files import write_bytes, write_json
 from forensics.core.terminal import printable, progress
+from forensics.core.untrusted import read_json
 from forensics.generators.base import Generator, load_generator
 from forensics.generators.labels import chosen_labels
 from forensics.generators.pictures.interpolation import Film
@@ -122,15 +122,11 @@ def _take_folder(generator: Generator, options: PictureOptions) -> None:
     record = {"weights_sha256": generator.weights_sha256, "class": generator.chosen_class}
     record |= asdict(options.drawing)
     path = options.out / RECORD
-    try:
-        held = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         options.out.mkdir(parents=True, exist_ok=True)
         write_json(path, record)
         return
-    except ValueError:
-        held = None
-    if held != record:
+    if read_json(path) != record:
         raise ForensicsError(
             f"{printable(options.out)}: holds pictures made with other numbers; name another folder"
         )

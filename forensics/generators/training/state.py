@@ -20,6 +20,8 @@ from torch import Tensor, nn
 
 from forensics.core.errors import CheckpointError
 from forensics.core.files import replacing
+from forensics.core.terminal import printable
+from forensics.core.untrusted import MAX_STATE_BYTES, open_untrusted, parse_json
 
 FORMAT_VERSION = 1
 _RENAMED = (
@@ -141,17 +143,20 @@ def save(path: Path, snapshot: Snapshot) -> None:
 def load(path: Path) -> Snapshot:
     """Read a snapshot. Raises `CheckpointError` for a damaged file or another format version."""
     try:
-        with safe_open(path, framework="pt") as stored:
-            facts = json.loads((stored.metadata() or {})["training"])
+        # A pipe or a device is refused here; the tensors are mapped from the file, which may be of gigabytes.
+        with (
+            open_untrusted(path, MAX_STATE_BYTES, CheckpointError),
+            safe_open(path, framework="pt") as stored,
+        ):
+            facts = parse_json((stored.metadata() or {})["training"])
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise CheckpointError(
             f"{path}: not a readable training state ({error}); remove it to start over"
         ) from error
-    if facts.get("format_version") != FORMAT_VERSION:
-        raise CheckpointError(
-            f"{path}: training state of format {facts.get('format_version')}, need {FORMAT_VERSION}"
-        )
+    version = facts.get("format_version") if isinstance(facts, dict) else None
+    if version != FORMAT_VERSION:
+        raise CheckpointError(f"{path}: training state of format {printable(version)}, need {FORMAT_VERSION}")
     try:
         return Snapshot({_in_todays_name(name): t for name, t in tensors.items()}, Facts.from_json(facts))
     except (KeyError, TypeError, ValueError) as error:

@@ -10,7 +10,6 @@ an ordinary enlargement 39 %.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,7 +23,8 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from forensics.core.errors import CheckpointError
-from forensics.core.files import sha256_bytes, write_bytes, write_json
+from forensics.core.files import write_bytes, write_json
+from forensics.core.untrusted import read_json, read_untrusted
 from forensics.core.weights import folder_of
 from forensics.generators.architectures.layers.equalised import LRELU_GAIN, LRELU_SLOPE, Conv2dLayer
 from forensics.generators.architectures.layers.filtering import fir, fir_filter, upsample2d
@@ -104,19 +104,17 @@ def load_upsampler(kind: str, folder: Path | None = None) -> tuple[Upsampler, st
     """The up-sampler of that kind, for images alone, and the SHA-256 of its file. CheckpointError: missing, damaged."""
     path = (folder or embedded_folder()) / f"{kind}.safetensors"
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ValueError("too large")
-        data = path.read_bytes()
-        state = load(data)
+        content = read_untrusted(path, _MAX_BYTES, CheckpointError)
+        state = load(content.data)
         network = Upsampler(kind, len(state["bias"]))
         network.load_state_dict(state)
-    except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
+    except (KeyError, ValueError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(f"{path}: is no up-sampler ({reason}); fit it again") from error
-    return network.eval().requires_grad_(False), sha256_bytes(data)
+    return network.eval().requires_grad_(False), content.sha256
 
 
 def read_card(folder: Path | None = None) -> Mapping[str, Any]:
     """What the up-samplers were fitted on, and how well."""
-    card: Mapping[str, Any] = json.loads(((folder or embedded_folder()) / CARD).read_text("utf-8"))
+    card: Mapping[str, Any] = read_json((folder or embedded_folder()) / CARD)
     return card

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import torch
 
 from forensics.core.files import write_json
+from forensics.core.untrusted import read_json
 from forensics.generators.base import Generator
 from forensics.report import plots
 from forensics.report.exhibits import Exhibits
@@ -89,7 +89,7 @@ def timings_of(subject: Subject, out: Path) -> list[Timing]:
         exhibits.table("channels", timings)
         speed(exhibits, "channels", timings)
         write_json(path, [timing.to_json() for timing in timings])
-    return [row_from_json(Timing, row) for row in json.loads(path.read_text(encoding="utf-8"))]
+    return [row_from_json(Timing, row) for row in read_json(path)]
 
 
 def speed(exhibits: Exhibits, name: str, timings: list[Timing]) -> str:

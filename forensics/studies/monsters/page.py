@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from forensics.core.evidence import Evidence
 from forensics.core.files import write_json, write_text
+from forensics.core.untrusted import read_json
 from forensics.images import decode
 from forensics.report.exhibits import Exhibits
 from forensics.report.images import jpeg_uri, thumbnail
@@ -63,7 +63,7 @@ def write_page(
 
 def section(out: Path) -> MonsterSection:
     """The finished study in `out` for a page that includes `monsters_section.html` with it as `monsters`."""
-    content = row_from_json(PageContent, json.loads((out / _CONTENT).read_text(encoding="utf-8")))
+    content = row_from_json(PageContent, read_json(out / _CONTENT))
     figures = {
         name: data_uri((out / f"{name}.svg").read_bytes(), "image/svg+xml") for name in content.figures
     }

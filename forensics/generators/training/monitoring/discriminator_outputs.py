@@ -14,7 +14,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from forensics.core.errors import ForensicsError
 from forensics.core.files import write_text
+from forensics.core.untrusted import MAX_JSON_BYTES, parse_json, read_untrusted
 from forensics.generators.latents import latent_z
 from forensics.generators.training.trainer import Trainer
 
@@ -37,8 +39,11 @@ class OutputLog:
 
     def __init__(self, folder: Path, kimg: float) -> None:
         self.path = folder / FILE
-        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.is_file() else []
-        logged = [Histograms(**json.loads(line)) for line in lines]
+        data = read_untrusted(self.path, MAX_JSON_BYTES).data if self.path.is_file() else b""
+        try:
+            logged = [Histograms(**parse_json(line)) for line in data.splitlines()]
+        except (ValueError, TypeError) as error:
+            raise ForensicsError(f"{self.path}: is damaged ({error}); remove it to go on without") from error
         self.rows = [row for row in logged if row.kimg <= kimg + 1e-9]
 
     def add(self, trainer: Trainer) -> None:
