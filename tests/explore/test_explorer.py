@@ -162,7 +162,7 @@ def test_a_recipe_that_does_not_fit_is_one_line(explorer: Explorer, tmp_path: Pa
         path.write_text(content)
         with pytest.raises(ForensicsError, match=r"recipe\.json: cannot be used"):
             read_recipe(path)
-    with pytest.raises(ForensicsError, match="No such file"):
+    with pytest.raises(ForensicsError, match="no such file"):
         read_recipe(tmp_path / "none.json")
 
 
