@@ -20,6 +20,7 @@ from forensics.core.errors import CheckpointError, ForensicsError
 from forensics.core.weights import network_name
 from forensics.generators.labels import choose_class, chosen_labels
 from forensics.generators.latents import latent_noise, latent_z, nvidia_latent_z
+from forensics.generators.pixels import as_bytes
 
 Noise = str | Sequence[Tensor]
 Psi = float | Sequence[float] | Tensor
@@ -280,21 +281,8 @@ class Generator(nn.Module):
         return outputs
 
     def to_uint8(self, x: Tensor) -> np.ndarray:
-        """Images [n, c, H, W] in [-1, 1] to uint8 [n, H, W, c], rounded as NVIDIA's scripts do.
-
-        Raises ForensicsError for NaN or infinity.
-        """
-        y = (self.finite(x) * 127.5 + 128).clamp(0, 255).to(torch.uint8)
-        return y.permute(0, 2, 3, 1).cpu().numpy()
-
-    def finite(self, x: Tensor) -> Tensor:
-        """`x`, images float32 of any shape, without history. Raises ForensicsError where one holds NaN or infinity."""
-        x = x.detach()
-        if not bool(x.isfinite().all()):
-            raise ForensicsError(
-                f"{self.source or self.kind}: an image holds NaN or infinity: its weights overflow; use another copy"
-            )
-        return x
+        """Images [n, c, H, W] in [-1, 1] to uint8 [n, H, W, c] as NVIDIA's scripts do. ForensicsError: NaN, infinity."""
+        return as_bytes(x, 127.5, 128, self.source or self.kind)
 
 
 def load_generator(

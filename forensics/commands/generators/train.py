@@ -97,9 +97,8 @@ def train(
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Train a face generator; killed and rerun, it goes on with the same numbers.
+    """Train a face generator; killed and rerun, it goes on. Files that cannot be read are named; the exit code is 2.
 
-    Files that cannot be read are named on stderr and left out; the exit code is 2 then, though the network is there.
     On several GPUs: torchrun --nproc-per-node N --no-python forensics train ...
     """
     from forensics.core.errors import ForensicsError
@@ -128,10 +127,12 @@ def train(
         print_json(recipe(request))
         return
     if out is None or not data:
-        missing = "a folder to train in" if out is None else "the images to train on: --data"
-        raise ForensicsError(f"train needs {missing}; --dry-run shows the recipe without either")
+        raise ForensicsError(
+            "train needs a folder to train in and --data; --dry-run shows the recipe without"
+        )
     summary = run_training(out, request)
-    if summary is not None:  # else another rank speaks
-        print_summary(summary.to_json(), [f"{summary.network}: {summary.kimg:.1f} kimg"], as_json=json)
-        if summary.images.rejected:
-            raise typer.Exit(2)
+    if summary is None:  # another rank speaks
+        return
+    print_summary(summary.to_json(), [f"{summary.network}: {summary.kimg:.1f} kimg"], as_json=json)
+    if summary.images.rejected:
+        raise typer.Exit(2)

@@ -28,6 +28,7 @@ from forensics.generators.architectures.layers.srcnet import (
     widths,
 )
 from forensics.generators.base import Generator, Noise
+from forensics.generators.pixels import as_bytes
 
 
 class SrcNet(Generator):
@@ -149,8 +150,7 @@ class SrcNet(Generator):
         """
         scale = torch.tensor(IMAGENET_STD, device=x.device)[:, None, None]
         shift = torch.tensor(IMAGENET_MEAN, device=x.device)[:, None, None]
-        y = ((self.finite(x) * scale + shift) * 255 + 0.5).clamp(0, 255).to(torch.uint8)
-        return y.permute(0, 2, 3, 1).cpu().numpy()
+        return as_bytes(x, scale * 255, shift * 255 + 0.5, self.source or self.kind)
 
 
 def fixed_noise(layer: int, size: int) -> Tensor:
