@@ -281,7 +281,7 @@ class Generator(nn.Module):
         return outputs
 
     def to_uint8(self, x: Tensor) -> np.ndarray:
-        """Images [n, c, H, W] in [-1, 1] to uint8 [n, H, W, c] as NVIDIA's scripts do. ForensicsError: NaN, infinity."""
+        """Images [n, c, H, W] in [-1, 1] to uint8 [n, H, W, c] like NVIDIA. ForensicsError: NaN, infinity."""
         return as_bytes(x, 127.5, 128, self.source or self.kind)
 
 

@@ -127,9 +127,7 @@ def train(
         print_json(recipe(request))
         return
     if out is None or not data:
-        raise ForensicsError(
-            "train needs a folder to train in and --data; --dry-run shows the recipe without"
-        )
+        raise ForensicsError("train needs a folder to train in, and --data; --dry-run needs neither")
     summary = run_training(out, request)
     if summary is None:  # another rank speaks
         return
