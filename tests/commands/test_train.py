@@ -40,14 +40,14 @@ def test_train_resume_and_use_the_network(data: Path, tmp_path: Path) -> None:
         "cpu",
     ]
     first = CliRunner().invoke(app, [*common, "--kimg", "0.02", "--json"])
-    assert first.exit_code == 0, first.output
+    assert first.exit_code == 2, first.output
     summary = json.loads(first.stdout)
     assert summary["kimg"] == 0.02
     assert summary["n_images"] == 6
     assert [Path(path).name for path, _ in summary["rejected"]] == ["broken.jpg"]
     assert "broken.jpg" in first.stderr
     second = CliRunner().invoke(app, [*common, "--kimg", "0.04"])
-    assert second.exit_code == 0, second.output
+    assert second.exit_code == 2, second.output
     assert "going on from 0.02 kimg" in second.stderr
     with (out / "training.csv").open() as stream:
         assert [row["kimg"] for row in csv.DictReader(stream)] == ["0.02", "0.04"]
