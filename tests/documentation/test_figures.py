@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from forensics.core.errors import ForensicsError
+from tools.documentation.blocks import Provider
 from tools.documentation.detector_figures import Rate, detector_table, psi_table, verdict_table
 from tools.documentation.generator_figures import FILE, generator_faces, generator_quality
+from tools.documentation.head_figures import head_block, head_speed, heads_table
 from tools.documentation.measurements import MEASUREMENTS
 from tools.documentation.records import command_of, measured
 
@@ -61,3 +63,18 @@ def test_a_measurement_without_its_file_says_how_to_make_it() -> None:
         ForensicsError, match=r"is missing: python -m tools\.documentation\.measurements nothing"
     ):
         measured("nothing")
+
+
+@pytest.mark.parametrize(
+    ("make", "words", "with_intervals"),
+    [(heads_table, [], 6), (head_block, ["256"], 6), (head_speed, [], 0)],
+)
+def test_the_tables_of_the_small_generators_have_every_column_and_intervals(
+    make: Provider, words: list[str], with_intervals: int
+) -> None:
+    text = make(PAGE, words)
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in rows}) == 1
+    assert len(rows) > 5
+    assert sum("[" in line for line in rows) >= with_intervals
+    assert "None" not in text

@@ -11,6 +11,7 @@ from forensics.core.errors import ForensicsError
 from tools.documentation.blocks import Provider, table
 from tools.documentation.detector_figures import detector_table, parts_table, psi_table, verdict_table
 from tools.documentation.generator_figures import generator_faces, generator_quality, generators_table
+from tools.documentation.head_figures import head_block, head_speed, heads_table
 from tools.documentation.records import command_of
 from tools.documentation.robustness_figures import hostile_kinds, hostile_table
 from tools.documentation.speed_figures import speed_table
@@ -121,6 +122,9 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
     "generators": generators_table,
     "generator-quality": generator_quality,
     "generator-faces": generator_faces,
+    "heads": heads_table,
+    "head": head_block,
+    "head-speed": head_speed,
     "hostile": hostile_table,
     "hostile-kinds": hostile_kinds,
     "speed": speed_table,

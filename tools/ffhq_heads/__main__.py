@@ -3,11 +3,13 @@
     python -m tools.ffhq_heads collect FOLDER --n 1000
     python -m tools.ffhq_heads fit FOLDER forensics/weights
     python -m tools.ffhq_heads measure FOLDER --pack ../shared/data/insightface/models/scrfd_mbf
+    python -m tools.ffhq_heads reduced FOLDER --pack ../shared/data/insightface/models/scrfd_mbf
     python -m tools.ffhq_heads sheets FOLDER
     python -m tools.ffhq_heads speed
 
-`measure` writes docs/measured/ffhq-heads.json and keeps its pictures in FOLDER; it goes on where it was killed. `speed`
-writes docs/measured/ffhq-heads-speed.json: run it where nothing else runs.
+`measure` writes docs/measured/ffhq-heads.json and keeps its pictures in FOLDER; it goes on where it was killed.
+`reduced` does the same for larger heads whose pictures are reduced (ffhq-heads-reduced.json). `speed` writes
+docs/measured/ffhq-heads-speed.json: run it where nothing else runs.
 """
 
 from __future__ import annotations
@@ -20,13 +22,16 @@ from forensics.core.terminal import print_line
 from tools.documentation.records import write_record
 
 
-def _measure(folder: Path, n: int, psi: float, pack: Path) -> None:
-    from tools.ffhq_heads.evidence import measure_heads
+def _measure(step: str, folder: Path, n: int, psi: float, pack: Path) -> None:
+    from tools.ffhq_heads.evidence import measure_heads, measure_reduced
     from tools.ffhq_heads.pictures import make_pictures
 
     make_pictures(folder, n, psi)
-    command = f"python -m tools.ffhq_heads measure FOLDER --n {n} --psi {psi:g} --pack {pack.name}"
-    print_line(str(write_record("ffhq-heads", [command], measure_heads(folder, n, psi, pack))))
+    command = f"python -m tools.ffhq_heads {step} FOLDER --n {n} --psi {psi:g} --pack {pack.name}"
+    name, run = (
+        ("ffhq-heads", measure_heads) if step == "measure" else ("ffhq-heads-reduced", measure_reduced)
+    )
+    print_line(str(write_record(name, [command], run(folder, n, psi, pack))))
 
 
 def _speed() -> None:
@@ -38,7 +43,7 @@ def _speed() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m tools.ffhq_heads", description=__doc__)
-    parser.add_argument("step", choices=("collect", "fit", "measure", "sheets", "speed"))
+    parser.add_argument("step", choices=("collect", "fit", "measure", "reduced", "sheets", "speed"))
     parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("--n", type=int, default=200)
     parser.add_argument("--psi", type=float, default=0.7)
@@ -48,8 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _speed()
         return
     folder = options.folders[0]
-    if options.step == "measure":
-        _measure(folder, options.n, options.psi, options.pack)
+    if options.step in ("measure", "reduced"):
+        _measure(options.step, folder, options.n, options.psi, options.pack)
     elif options.step == "sheets":
         from tools.ffhq_heads.sheets import write_sheets
 

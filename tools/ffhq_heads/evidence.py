@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from forensics.backbones.lpips import PerceptualDistance, load_perceptual_distance
+from forensics.core.files import write_json
 from forensics.core.terminal import note, tracked
 from forensics.faces.analyser import load_faces
 from forensics.images import decode_bytes, encode_jpeg
@@ -32,9 +34,9 @@ if TYPE_CHECKING:
     from forensics.faces.analyser import FaceAnalyser
 
 JPEG_QUALITY: Final = 75
+MOST_DISTANCE_PX: Final = 200 * 256**2  # VGG16 takes seconds for a picture of 512 px
+REDUCED: Final = ((128, 64), (256, 64), (256, 128))  # from, to
 _FOUND_AT: Final = 0.5
-
-Embed = Callable[[Pixels], tuple[NDArray[np.float64], NDArray[np.float64]]]
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,11 @@ class HeadEvidence:
     """One head: PSNR in dB, perceptual distance and that of a JPEG of quality 75, KID, faces and how alike they are.
 
     `below_jpeg`: share of pictures nearer than their JPEG; `cosine_difference`: mean pairwise cosine less the large
-    network's.
+    network's; `distance_n`: how many latents the distances are of.
     """
 
     size: int
+    distance_n: int
     psnr_db: Estimate
     median_psnr_db: float
     least_psnr_db: float
@@ -58,48 +61,96 @@ class HeadEvidence:
     cosine_difference: Estimate
 
 
+@dataclass(frozen=True)
+class Instruments:
+    """What the pictures are measured with."""
+
+    distance: PerceptualDistance
+    features: FeatureExtractor
+    faces: FaceAnalyser
+
+    @classmethod
+    def load(cls, pack: Path) -> Instruments:
+        """All of them; `pack`: folder of an InsightFace pack."""
+        extract = FeatureExtractor(torch.device("cpu"))
+        return cls(load_perceptual_distance(), extract, load_faces(str(pack)))
+
+
 def measure_heads(folder: Path, n: int, psi: float, pack: Path) -> dict[str, object]:
     """Measure all heads on the pictures in `folder`; `pack`: folder of an InsightFace pack. JSON-able."""
-    pictures, distance = Pictures(folder, n), load_perceptual_distance()
-    extract, faces = FeatureExtractor(torch.device("cpu")), load_faces(str(pack))
-    full = _embedded(pictures.full(), faces, "faces of 1024 px")
-    rows = []
-    for size in SIZES:
-        rows.append(_measure(size, pictures, distance, extract, _embedded_of(faces), full))
-        note(f"{size} px: {asdict(rows[-1])}")
-    known = wilson(int((full[0] >= _FOUND_AT).sum()), n)
+    pictures, instruments = Pictures(folder, n), Instruments.load(pack)
+    full = _embedded(pictures.full(), instruments.faces)
+    heads = [
+        _kept(
+            folder / f"head-{size}-{n}.json",
+            lambda size=size: _measure(  # type: ignore[misc]
+                size, pictures.head(size), pictures.reduced(size), instruments, full[1]
+            ),
+        )
+        for size in SIZES
+    ]
+    found = int((full[0] >= _FOUND_AT).sum())
     large = {
-        "faces": asdict(Estimate(float((full[0] >= _FOUND_AT).mean()), *known)),
+        "faces": asdict(Estimate(found / n, *wilson(found, n))),
         "mean_cosine": round(float(np.nanmean(mean_cosines(full[1]))), 4),
     }
-    return {
-        "n": n,
-        "psi": psi,
-        "seed": SEED,
-        "features": FEATURES,
-        "pack": faces.pack,
-        "jpeg_quality": JPEG_QUALITY,
-        "large": large,
-        "heads": [asdict(row) for row in rows],
-    }
+    return {**_conditions(n, psi, instruments), "large": large, "heads": heads}
+
+
+def measure_reduced(folder: Path, n: int, psi: float, pack: Path) -> dict[str, object]:
+    """The same for larger heads' pictures, area-reduced to a smaller size: `source` px to `size` px. JSON-able."""
+    pictures, instruments = Pictures(folder, n), Instruments.load(pack)
+    full = _embedded(pictures.full(), instruments.faces)
+    rows = []
+    for source, size in REDUCED:
+        ours = _area_reduced(pictures.head(source), source // size)
+        path = folder / f"reduced-{source}-{size}-{n}.json"
+        row = _kept(
+            path,
+            lambda size=size, ours=ours: _measure(  # type: ignore[misc]
+                size, ours, pictures.reduced(size), instruments, full[1]
+            ),
+        )
+        rows.append({"source": source, **row})
+    return {**_conditions(n, psi, instruments), "heads": rows}
+
+
+def _kept(path: Path, measure: Callable[[], HeadEvidence]) -> dict[str, Any]:
+    """What `path` holds, or what `measure` gives, which is put there: a killed run goes on with the next row."""
+    if not path.exists():
+        write_json(path, asdict(measure()))
+    row: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    note(f"{path.name}: {row}")
+    return row
+
+
+def _conditions(n: int, psi: float, instruments: Instruments) -> dict[str, object]:
+    facts = {"n": n, "psi": psi, "seed": SEED, "features": FEATURES, "jpeg_quality": JPEG_QUALITY}
+    return {**facts, "pack": instruments.faces.pack}
+
+
+def _area_reduced(images: Pixels, factor: int) -> Pixels:
+    """uint8 [n, h, w, 3] to [n, h / factor, w / factor, 3]: means of squares, rounded."""
+    n, height, width, channels = images.shape
+    squares = images.reshape(n, height // factor, factor, width // factor, factor, channels)
+    means: Pixels = np.round(squares.mean(axis=(2, 4))).astype(np.uint8)
+    return means
 
 
 def _measure(
-    size: int,
-    pictures: Pictures,
-    distance: PerceptualDistance,
-    extract: FeatureExtractor,
-    embed: Embed,
-    full: tuple[NDArray[np.float64], NDArray[np.float64]],
+    size: int, ours: Pixels, reduced: Pixels, instruments: Instruments, full: NDArray[np.float64]
 ) -> HeadEvidence:
-    reduced, ours = pictures.reduced(size), pictures.head(size)
-    psnr = psnr_db(ours, reduced)
-    pairs = tracked(zip(ours, reduced, strict=True), f"distance at {size} px", len(ours))
-    to_ours, to_jpeg = np.array([_distances(a, b, distance) for a, b in pairs]).T
-    scores, embeddings = embed(ours)
+    psnr, extract = psnr_db(ours, reduced), instruments.features
+    distance_n = min(len(ours), MOST_DISTANCE_PX // size**2)
+    pairs = tracked(
+        zip(ours[:distance_n], reduced[:distance_n], strict=True), f"distance, {size} px", distance_n
+    )
+    to_ours, to_jpeg = np.array([_distances(a, b, instruments.distance) for a, b in pairs]).T
+    scores, embeddings = _embedded(ours, instruments.faces)
     count = int((scores >= _FOUND_AT).sum())
     return HeadEvidence(
         size=size,
+        distance_n=distance_n,
         psnr_db=mean_of(psnr),
         median_psnr_db=round(float(np.median(psnr)), 2),
         least_psnr_db=round(float(psnr.min()), 2),
@@ -109,7 +160,7 @@ def _measure(
         kid=paired_kid(extract(ours).astype(np.float64), extract(reduced).astype(np.float64)),
         faces=Estimate(count / len(scores), *wilson(count, len(scores))),
         mean_cosine=round(float(np.nanmean(mean_cosines(embeddings))), 4),
-        cosine_difference=cosine_difference(embeddings, full[1]),
+        cosine_difference=cosine_difference(embeddings, full),
     )
 
 
@@ -128,13 +179,7 @@ def _planes(pixels: Pixels) -> torch.Tensor:
     return planes / 127.5 - 1
 
 
-def _embedded_of(faces: FaceAnalyser) -> Embed:
-    return lambda images: _embedded(images, faces, "faces")
-
-
-def _embedded(
-    images: Pixels, faces: FaceAnalyser, title: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _embedded(images: Pixels, faces: FaceAnalyser) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     from forensics.benchmarks.generator_quality import face_rows
 
-    return face_rows(tracked(images, title, len(images)), faces)
+    return face_rows(tracked(images, "faces", len(images)), faces)
