@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint docs bench kill fuzz clean
+.PHONY: demo test lint docs bench kill load fuzz clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -61,6 +61,9 @@ bench: $(VENV)/.installed
 # Longer than the tests do: random kills of every resumable command, random bytes for every reader.
 kill: $(VENV)/.installed-test
 	$(BIN)/python -m tools.robustness.kill $(KILL_ARGS)
+
+load: $(VENV)/.installed-test
+	$(BIN)/python -m tools.robustness.load $(LOAD_ARGS)
 
 fuzz: $(VENV)/.installed-test
 	$(BIN)/python -m tools.robustness.fuzz $(FUZZ_ARGS)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from forensics.benchmarks.verdicts import unreachable
 from forensics.core.errors import CorpusError, ForensicsError
 from forensics.core.files import sha256_bytes, write_json
+from forensics.core.outputs import hold_folder
 from forensics.core.terminal import Progress, printable
 from forensics.core.untrusted import read_json
 from forensics.corpus.pools.five_pools import Places
@@ -148,6 +149,11 @@ def rows_of(pool: Pool) -> tuple[list[TrainingSet], list[str]]:
 def run_matrix(plan: MatrixPlan, progress: Progress) -> Matrix:
     """Train what is not yet trained, score what is not yet scored. ForensicsError: `out` holds something else."""
     _check_plan(plan)
+    with hold_folder(plan.out):
+        return _matrix(plan, progress)
+
+
+def _matrix(plan: MatrixPlan, progress: Progress) -> Matrix:
     fitted = plan.pool.placed(plan.places, FITTED)
     tested = plan.pool.placed(plan.places, ("test",))
     _check_classes(fitted, tested)

@@ -29,7 +29,7 @@ from forensics.core.files import sha256_file, write_text
 from forensics.core.terminal import note, printable, progress
 from forensics.detectors.contract import Detector
 from forensics.detectors.fitting.fitted_on import read_fitted_on
-from forensics.detectors.loading import DEFAULT, WITHOUT_CLIP, default_folder, load_on_device
+from forensics.detectors.loading import detector_folder, load_on_device
 
 _COLUMNS = ("auc", "eer", "tpr_at_fpr_0.05", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001", "cllr", "min_cllr", "ece")
 
@@ -192,9 +192,7 @@ def exposure_of(names: Sequence[str], detectors: Sequence[Detector], pools: Path
     """What the detectors say they were fitted on; one that does not say is noted."""
     fitted = {}
     for name, detector in zip(names, detectors, strict=True):
-        fitted[detector.id] = read_fitted_on(
-            default_folder(name) if name in (DEFAULT, WITHOUT_CLIP) else Path(name)
-        )
+        fitted[detector.id] = read_fitted_on(detector_folder(name))
         if fitted[detector.id] is None:
             note(
                 f"WARNING: {detector.id} has no list of the images it was fitted on: overlap is not excluded"

@@ -24,6 +24,7 @@ from forensics.benchmarks.rows import ITEM_FIELDS, PerturbedScores, ScoredImage,
 from forensics.core.differences import differences, in_a_line
 from forensics.core.errors import ForensicsError
 from forensics.core.files import sha256_bytes, write_json, write_text
+from forensics.core.outputs import Hold, hold_folder
 from forensics.core.terminal import printable
 from forensics.core.untrusted import read_json
 from forensics.corpus.items import Item, Listing
@@ -70,17 +71,17 @@ def score_all(plan: ScoringPlan, out: Path, on_done: Callable[[int], None]) -> l
 
     ForensicsError: `out` holds another benchmark.
     """
-    _check_plan(plan, out)
-    rows: list[ScoredImage] = []
-    for start in range(0, len(plan.listing.items), CHUNK):
-        items = plan.listing.items[start : start + CHUNK]
-        file = out / _CHUNKS / f"{start:06d}.json"
-        if not file.exists():
-            chunk = [row.to_json() for row in _score_chunk(plan, items)]
-            write_text(file, json.dumps(chunk, ensure_ascii=False))  # in order
-        rows += map(ScoredImage.from_json, read_json(file))
-        on_done(len(items))
-    return rows
+    with _claim(plan, out):
+        rows: list[ScoredImage] = []
+        for start in range(0, len(plan.listing.items), CHUNK):
+            items = plan.listing.items[start : start + CHUNK]
+            file = out / _CHUNKS / f"{start:06d}.json"
+            if not file.exists():
+                chunk = [row.to_json() for row in _score_chunk(plan, items)]
+                write_text(file, json.dumps(chunk, ensure_ascii=False))  # in order
+            rows += map(ScoredImage.from_json, read_json(file))
+            on_done(len(items))
+        return rows
 
 
 def n_scored(out: Path) -> int:
@@ -88,19 +89,23 @@ def n_scored(out: Path) -> int:
     return sum(len(read_json(f)) for f in sorted((out / _CHUNKS).glob("*.json")))
 
 
-def _check_plan(plan: ScoringPlan, out: Path) -> None:
+def _claim(plan: ScoringPlan, out: Path) -> Hold:
+    """Hold `out` for this plan. ForensicsError: another process is at work there, or it holds another benchmark."""
     file, now = out / PLAN, plan.to_json()
     if not file.exists():
         if out.exists() and any(out.iterdir()):
             raise ForensicsError(f"{printable(out)}: is not empty and holds no benchmark; name another --out")
+        hold = hold_folder(out)
         write_json(file, now)
-        return
+        return hold
+    hold = hold_folder(out)
     before = read_json(file)
     if differing := differences(before, json.loads(json.dumps(now))):
         raise ForensicsError(
             f"{printable(out)}: holds a benchmark made with other options ({in_a_line(differing)}); "
             "name another --out or delete it"
         )
+    return hold
 
 
 def _score_chunk(plan: ScoringPlan, items: Sequence[Item]) -> Iterator[ScoredImage]:

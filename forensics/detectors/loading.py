@@ -25,6 +25,12 @@ def default_folder(name: str = DEFAULT) -> Path:
     return _ON_CLIP if name == DEFAULT and _on_clip_ships() and is_here(NETWORK) else FOLDER / "detector"
 
 
+def detector_folder(name_or_path: str | Path) -> Path:
+    """The folder of a detector: of one that ships, by its name, or the path itself."""
+    name = str(name_or_path)
+    return default_folder(name) if name in (DEFAULT, WITHOUT_CLIP) else Path(name_or_path)
+
+
 def weaker_here() -> str:
     """One line that says why the default detector is a weaker one on this machine; "" where it is not."""
     if is_here(NETWORK) or not _on_clip_ships():
@@ -42,8 +48,7 @@ def load_detector(name_or_path: str | Path = "default") -> Detector:
     Its `score(images)` takes uint8 [H, W, 3] RGB images of any size and gives float64 [n] log10 LR, higher = more
     likely synthetic. Raises DetectorError where there is no such detector, or it is damaged.
     """
-    name = str(name_or_path)
-    folder = default_folder(name) if name in (DEFAULT, WITHOUT_CLIP) else Path(name_or_path)
+    folder = detector_folder(name_or_path)
     return detector_class(read_description(folder).kind).load(folder)
 
 

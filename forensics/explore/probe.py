@@ -7,12 +7,11 @@ no verdict, as a picture that was just generated is not authentic, whatever a de
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from forensics.detectors.contract import Detector
 from forensics.detectors.description import read_description
 from forensics.detectors.finding import examine
-from forensics.detectors.loading import load_on_device
+from forensics.detectors.loading import detector_folder, load_on_device
 from forensics.examiner.detection import load_finder
 from forensics.faces.analyser import load_faces, pack_if_any
 from forensics.faces.contract import FindsFaces
@@ -56,8 +55,7 @@ class PictureProbe:
         device: str = "auto",
     ) -> None:
         self._name, self._root, self._device = detector, root, device
-        if detector != "default":
-            read_description(Path(detector))
+        read_description(detector_folder(detector))
         if pack and pack_if_any(pack, root):
             load_faces(pack, root)
         self._pack = pack

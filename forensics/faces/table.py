@@ -13,6 +13,7 @@ from typing import Final
 from forensics.core.errors import FacePackError
 from forensics.core.evidence import evidence, recorded
 from forensics.core.files import sha256_file
+from forensics.core.outputs import hold_file
 from forensics.core.untrusted import MAX_TABLE_BYTES, read_untrusted
 from forensics.faces.analyser import Face, FaceAnalyser
 from forensics.faces.contract import best_face
@@ -56,6 +57,13 @@ def write_face_table(
     Score 0.00 and empty cells where there is no face. Rows go to `<out>.part` first, one write each; a later run
     with the same pack takes them (and those of a finished `out`) over where path and SHA-256 still agree.
     """
+    with hold_file(out):
+        return _write(paths, out, analyser, advance)
+
+
+def _write(
+    paths: Iterable[Path], out: Path, analyser: FaceAnalyser, advance: Callable[[int], None]
+) -> FaceTable:
     part = out.with_name(out.name + ".part")
     known = _known_rows([out, part], analyser.pack)
     table = FaceTable()

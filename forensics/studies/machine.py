@@ -44,8 +44,8 @@ def finish_parts(study: Study[Summary], *, workers: int = 1) -> None:
     conditions = [one.conditions() for one in family]  # all of them first: a mistake is known before any work
     for one, made_under in zip(family, conditions, strict=True):
         if one.parts():
-            one.store.hold(made_under)
-            _finish(one, workers)
+            with one.store.hold(made_under):
+                _finish(one, workers)
 
 
 def _family(study: Study[Summary]) -> Iterator[Study[Summary]]:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Protocol
 from forensics.core.differences import differences, in_a_line
 from forensics.core.errors import ForensicsError
 from forensics.core.files import write_json, write_text
+from forensics.core.outputs import Hold, hold_folder
 from forensics.core.untrusted import read_json
 from forensics.report.rows import Row, plain, row_from_json
 
@@ -32,8 +33,10 @@ class PartStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def hold(self, conditions: Mapping[str, object]) -> None:
-        """Claim the folder for parts made under `conditions`. ForensicsError: it holds parts made otherwise."""
+    def hold(self, conditions: Mapping[str, object]) -> Hold:
+        """Claim the folder for parts made under `conditions`. ForensicsError: another process is at work there, or it
+        holds parts made otherwise."""
+        hold = hold_folder(self.folder)
         path, wanted = self.folder / CONDITIONS, plain(conditions)
         if path.is_file():
             held = read_json(path)
@@ -46,6 +49,7 @@ class PartStore:
                 leftover.unlink(missing_ok=True)
         else:
             write_json(path, wanted)
+        return hold
 
     def path(self, part: StoredPart) -> Path:
         """Where a part is or will be."""

@@ -13,7 +13,12 @@ from tools.documentation.detector_figures import detector_table, parts_table, ps
 from tools.documentation.generator_figures import generator_faces, generator_quality, generators_table
 from tools.documentation.head_figures import head_block, head_speed, heads_table
 from tools.documentation.records import command_of
-from tools.documentation.robustness_figures import hostile_kinds, hostile_table
+from tools.documentation.robustness_figures import (
+    hostile_kinds,
+    hostile_table,
+    kills_table,
+    load_table,
+)
 from tools.documentation.speed_figures import speed_table
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
@@ -127,5 +132,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
     "head-speed": head_speed,
     "hostile": hostile_table,
     "hostile-kinds": hostile_kinds,
+    "kills": kills_table,
+    "load": load_table,
     "speed": speed_table,
 }

@@ -36,3 +36,23 @@ def hostile_kinds(path: Path, words: Sequence[str]) -> str:
         for kind in measured("hostile")["result"][room]
     ]
     return table(["kind", "exit code", "s", "MB"], rows)
+
+
+def kills_table(path: Path, words: Sequence[str]) -> str:
+    """`kills`: a row a command that resumes: kills it survived, and what was lost."""
+    rows = [
+        (
+            f"`{row['name']}`",
+            str(row["kills"]),
+            f"{row['seconds']:.0f} s",
+            ", ".join([*row["different"], *row["left_over"]]) or "nothing",
+        )
+        for row in measured("kills")["result"]
+    ]
+    return table(["command", "kills", "in one go", "lost or left over"], rows)
+
+
+def load_table(path: Path, words: Sequence[str]) -> str:
+    """`load`: what the page's server did under load, a fact a row."""
+    rows = [(name.replace("_", " "), str(value)) for name, value in measured("load")["result"].items()]
+    return table(["`forensics explore own-64`", ""], rows)

@@ -101,6 +101,18 @@ def _picture_recipe(path: Path) -> object:
     return read_recipe(path)
 
 
+def _training_state(path: Path) -> object:
+    from forensics.generators.training.state import load
+
+    return load(path)
+
+
+def _photographs(path: Path) -> object:
+    from forensics.corpus.photographs.sources import open_sources
+
+    return [list(source.pictures()) for source in open_sources([path])]
+
+
 TARGETS: Final = (
     Target("weights", _weights, seeds.weights_files),
     Target("graph-network", _graph, seeds.graph_networks),
@@ -112,6 +124,8 @@ TARGETS: Final = (
     Target("corpus", _corpus, seeds.summaries, "corpus.json"),
     Target("pools", _pools, seeds.pools),
     Target("picture-recipe", _picture_recipe, seeds.picture_recipes),
+    Target("training-state", _training_state, seeds.training_states),
+    Target("photographs", _photographs, seeds.archives_of_photographs, "photographs.zip"),
 )
 
 

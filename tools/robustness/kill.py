@@ -1,6 +1,6 @@
 """Kills every resumable command at random moments until it has ended, and compares what it leaves with one go.
 
-    python -m tools.robustness.kill [--kills 30] [--only NAME] [--seed 0] [--json OUT]
+    python -m tools.robustness.kill [--kills 30] [--only NAME ...] [--seed 0] [--record]
 
 Each command runs once undisturbed. Then it is started again and again in another folder and killed (SIGKILL) after a
 random time, at least `--kills` times, and at last left alone. Every file must have the bytes of the first run, no
@@ -19,19 +19,28 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from forensics.core.files import write_json
 from forensics.core.terminal import print_line
+from tools.documentation.records import FOLDER, measured, write_record
 
 SHARED: Final = Path(os.environ.get("FORENSICS_SHARED", Path(__file__).parents[3] / "shared")) / "data"
 _PROGRAM: Final = "import sys; from forensics.cli import main; sys.argv[0] = 'forensics'; main()"
 _GIVE_UP_S: Final = 900.0
 # Files whose content is a measurement of time: they may differ between two runs of one command.
-_TIMED: Final = ("training.csv", "curves.png", "index.html")
+_TIMED: Final = ("training.csv", "curves.png", "index.html", "speed.csv", "training.html")
+_TIMINGS: Final = (
+    "channels.csv",
+    "channels.json",
+    "channels.png",
+    "channels.svg",
+    "channels.html",
+    "pruning.html",
+)
+_STATE: Final = "training-state.safetensors"
 
 
 @dataclass(frozen=True)
@@ -60,18 +69,39 @@ class Result:
 
 
 def materials(folder: Path) -> Path:
-    """A small tree of photographs and fakes, and a corpus, made once."""
+    """A small tree of photographs and fakes, and a network of 16 px trained on them, made once."""
     for source, target, n in (("val/real", "tree/real", 24), ("val/stylegan2", "tree/fake_stylegan2", 24)):
         (folder / target).mkdir(parents=True)
         for path in sorted((SHARED / "faces256" / source).iterdir())[:n]:
             shutil.copy(path, folder / target / path.name)
+    words = ["train", str(folder / "tiny"), "--preset", "tiny-16", "--data", str(folder / "tree" / "real"),
+             "--kimg", "0.05"]  # fmt: skip
+    finish(_started(words), "train")
+    shutil.copy(sorted((folder / "tiny").glob("network-*.safetensors"))[-1], folder / "tiny.safetensors")
     return folder
+
+
+_PACK: Final = ("--pack", "scrfd_mbf", "--pack-root", str(SHARED / "insightface"))
+_NO_PROBES: Final = ("--pack", "none", "--detector", "none")
+
+
+def _study(name: str, *words: str, may_differ: tuple[str, ...] = ()) -> Case:
+    """A study of the tiny network among the materials."""
+    return Case(
+        f"study {name}",
+        lambda out, have: ["study", name, str(have / "tiny.safetensors"), "--out", str(out), "--workers", "1", *words],
+        may_differ,
+    )  # fmt: skip
 
 
 CASES: Final = (
     Case("generate-corpus", lambda out, have: [
         "generate-corpus", str(out), "-n", "300", "--generator", "own-64", "--real", str(have / "tree" / "real"),
     ]),
+    Case("generate-corpus rebuilt", lambda out, have: [
+        "generate-corpus", str(out), "-n", "24", "--recipe", "rebuilt", "--real", str(have / "tree" / "real"),
+    ]),
+    Case("generate", lambda out, have: ["generate", str(out), "--network", "own-64", "--seeds", "0-29"]),
     Case("walk", lambda out, have: [
         "walk", str(out), "--generator", "own-64", "--step", "0.05", "-n", "60", "--walks", "4",
     ]),
@@ -81,28 +111,50 @@ CASES: Final = (
     Case("train-detector", lambda out, have: [
         "train-detector", str(out), str(have / "tree"), "--kind", "layers",
     ]),
-    Case("benchmark", lambda out, have: ["benchmark", str(have / "tree"), "--out", str(out)]),
-    Case("prune", lambda out, have: ["prune", "own-64", "--out", str(out), "--steps", "4", "--every", "2"]),
+    Case("benchmark", lambda out, have: [
+        "benchmark", str(have / "tree"), "--out", str(out), "--detector", "without-clip", "--perturb", "jpeg90",
+    ]),
+    _study("pruning", "--steps", "6", "--every", "3", may_differ=_TIMINGS),
     Case("faces", lambda out, have: [
         "faces", str(have / "tree" / "real"), "--out", str(out / "faces.csv"),
-        "--pack", "scrfd_mbf", "--pack-root", str(SHARED / "insightface"),
+        *_PACK,
+    ]),
+    _study("weights", "--steps", "6", "--every", "3", *_NO_PROBES, may_differ=_TIMINGS),
+    _study("channels", *_NO_PROBES, may_differ=_TIMINGS),
+    _study("latent"),
+    _study("walk", "--walks", "1", "--no-monsters", "--detector", "none", *_PACK),
+    _study("monsters", "--random", "2", "--mapped", "2", "--components", "1", "--dimensions", "1", "--styles", "1",
+           "--walks", "1", "--detector", "none", *_PACK),
+    Case("study equilibrium", lambda out, have: [
+        "study", "equilibrium", str(have / "tiny.safetensors"), "--data", str(have / "tree" / "real"),
+        "--out", str(out), "--workers", "1",
+    ]),
+    Case("corpus pools", lambda out, have: [
+        "corpus", "pools", str(have / "tree"), "--out", str(out / "pools.json"),
     ]),
 )  # fmt: skip
 
 
 def digest(folder: Path) -> dict[str, str]:
-    """File below the folder → SHA-256 of its bytes."""
+    """File below the folder → SHA-256 of its bytes, of a training state of its tensors: beside them stands the time."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
-    }
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(_content(path)).hexdigest() for path in files}
+
+
+def _content(path: Path) -> bytes:
+    data = path.read_bytes()
+    return data[8 + int.from_bytes(data[:8], "little") :] if path.name == _STATE else data
 
 
 def start(case: Case, out: Path, have: Path) -> subprocess.Popen[bytes]:
     """The command as a process group of its own."""
+    return _started(case.words(out, have))
+
+
+def _started(words: list[str]) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, *case.words(out, have)], env=environment, start_new_session=True,
+        [sys.executable, "-c", _PROGRAM, *words], env=environment, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
 
@@ -141,31 +193,37 @@ def try_case(case: Case, kills: int, rng: random.Random, folder: Path, have: Pat
     return Result(case.name, done, round(seconds, 1), different, left)
 
 
+def _record(results: Sequence[Result]) -> None:
+    """Write the results over those that docs/measured/kills.json holds of the same commands."""
+    before = measured("kills")["result"] if (FOLDER / "kills.json").is_file() else []
+    measured.cache_clear()
+    rows = {row["name"]: row for row in before} | {result.name: asdict(result) for result in results}
+    ordered = [rows[case.name] for case in CASES if case.name in rows]
+    write_record("kills", ["python -m tools.robustness.kill --record"], ordered)
+
+
 def main() -> int:
     """Try the cases and print a line each; 1 where one lost something."""
     parser = argparse.ArgumentParser(prog="python -m tools.robustness.kill")
     parser.add_argument("--kills", type=int, default=30)
-    parser.add_argument("--only", choices=[case.name for case in CASES])
+    parser.add_argument("--only", nargs="+", choices=[case.name for case in CASES])
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--record", action="store_true", help="write docs/measured/kills.json, too")
     options = parser.parse_args()
     results = []
     with tempfile.TemporaryDirectory() as scratch:
         have = materials(Path(scratch) / "materials")
         for case in CASES:
-            if options.only in (None, case.name):
+            if options.only is None or case.name in options.only:
                 rng = random.Random(f"{options.seed} {case.name}")
                 result = try_case(case, options.kills, rng, Path(scratch), have)
                 results.append(result)
                 said = (
                     "nothing lost" if result.passed else f"DIFFERENT: {result.different} {result.left_over}"
                 )
-                print_line(f"{case.name:<16} {result.kills} kills, {result.seconds:.0f} s in one go: {said}")
-    if options.json:
-        write_json(
-            options.json,
-            {"command": "python -m tools.robustness.kill", "results": [asdict(r) for r in results]},
-        )
+                if options.record:  # after each case, so that a long run may be ended
+                    _record(results)
+                print_line(f"{case.name:<24} {result.kills} kills, {result.seconds:.0f} s in one go: {said}")
     return 0 if all(result.passed for result in results) else 1
 
 

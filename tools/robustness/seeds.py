@@ -65,10 +65,10 @@ def archives() -> tuple[bytes, ...]:
 
 
 def images() -> tuple[bytes, ...]:
-    """A small picture as PNG, JPEG, WebP, GIF, TIFF and BMP."""
+    """A small picture in every format that Pillow writes; a HEIC needs an encoder that is not here."""
     pixels = np.random.default_rng(0).integers(0, 255, (24, 20, 3), np.uint8)
     files = []
-    for name in ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP"):
+    for name in ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "JPEG2000"):
         stream = io.BytesIO()
         Image.fromarray(pixels).save(stream, name)
         files.append(stream.getvalue())
@@ -128,3 +128,32 @@ def picture_recipes() -> tuple[bytes, ...]:
     """A recipe as explore saves it with a picture."""
     recipe = {"kind": "forensics explore", "format_version": 1, "image": {"seed": 1, "psi": 0.7}}
     return (json.dumps(recipe).encode(),)
+
+
+def training_states() -> tuple[bytes, ...]:
+    """A training state of two tensors, and one whose counters are large."""
+    files = []
+    for count in (1, 10**9):
+        facts = {
+            "format_version": 1, "iteration": count, "nimg": count, "options": {"batch": 4}, "data_sha256": "ab" * 32,
+            "ada": [0.5, 3], "seconds": 1.5,
+        }  # fmt: skip
+        tensors = {"G.mapping.w_avg": torch.ones(4), "D.b4.out.weight": torch.ones(2, 3)}
+        files.append(save(tensors, {"training": json.dumps(facts)}))
+    return tuple(files)
+
+
+def archives_of_photographs() -> tuple[bytes, ...]:
+    """Two pictures with the labels of NVIDIA's dataset tool, stored and deflated."""
+    picture = io.BytesIO()
+    Image.fromarray(np.arange(192, dtype=np.uint8).reshape(8, 8, 3)).save(picture, "PNG")
+    labels = json.dumps({"labels": [["a/0.png", 1], ["b/1.png", 0]]}).encode()
+    files = []
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w", method) as archive:
+            for name in ("a/0.png", "b/1.png"):
+                archive.writestr(name, picture.getvalue())
+            archive.writestr("dataset.json", labels)
+        files.append(stream.getvalue())
+    return tuple(files)

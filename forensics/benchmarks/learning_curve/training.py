@@ -12,6 +12,7 @@ from forensics.benchmarks.learning_curve.curve import CurvePoint, nested
 from forensics.core.differences import differences, in_a_line
 from forensics.core.errors import ForensicsError
 from forensics.core.files import write_json
+from forensics.core.outputs import hold_folder
 from forensics.core.terminal import Progress, printable
 from forensics.core.untrusted import read_json
 from forensics.corpus.pools.pool import FITTED, Pool
@@ -36,9 +37,9 @@ def run_curve(plan: CurvePlan, fitted: Pool, tested: Pool, progress: Progress) -
     """Train and score whatever is not yet there. `fitted` holds the pools train and calibrate, with their places."""
     roles = np.array([name for name, _ in fitted.places])
     training, held = (fitted.take(np.flatnonzero(roles == role)) for role in FITTED)
-    _check_plan(plan, fitted, tested)
     points = []
-    with progress("learning curve", len(plan.sizes) * len(plan.seeds)) as meter:
+    with hold_folder(plan.out), progress("learning curve", len(plan.sizes) * len(plan.seeds)) as meter:
+        _check_plan(plan, fitted, tested)
         for seed in plan.seeds:
             for size in plan.sizes:
                 subset = training.take(nested(training, size, seed))

@@ -10,6 +10,7 @@ from typing import Any
 from forensics.core.devices import pick_device
 from forensics.core.errors import DetectorError
 from forensics.core.evidence import recorded, write_evidence
+from forensics.core.outputs import hold_file
 from forensics.core.terminal import note, printable, progress
 from forensics.corpus.pools.pool import FITTED, SELF_MADE_WEIGHT, Pool
 from forensics.corpus.pools.reading import read_pool
@@ -104,6 +105,11 @@ class TrainedDetector:
 @recorded
 def train_on_corpora(options: TrainDetectorOptions) -> TrainedDetector:
     """Train what was asked for on images of corpora. Files that cannot be read are noted and left out."""
+    with hold_file(options.out):
+        return _train(options)
+
+
+def _train(options: TrainDetectorOptions) -> TrainedDetector:
     training = options.training()
     failures: list[ImageFailure] = []
 

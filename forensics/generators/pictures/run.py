@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from forensics.core.errors import ForensicsError
 from forensics.core.evidence import recorded, write_evidence
 from forensics.core.files import write_bytes, write_json
+from forensics.core.outputs import hold_folder
 from forensics.core.terminal import printable, progress
 from forensics.core.untrusted import read_json
 from forensics.generators.base import Generator, load_generator
@@ -104,12 +105,13 @@ def make_pictures(
     options.check()
     generator = load_generator(network, device, class_number=class_number)
     chosen_labels(generator, 0)
-    _take_folder(generator, options)
-    made_now = _make_each(generator, options)
-    sheets, levels = _make_sheets(generator, options)
-    frames = 0
-    if options.clip is not None:
-        frames = _make_clip(generator, options, options.clip)
+    with hold_folder(options.out):
+        _take_folder(generator, options)
+        made_now = _make_each(generator, options)
+        sheets, levels = _make_sheets(generator, options)
+        frames = 0
+        if options.clip is not None:
+            frames = _make_clip(generator, options, options.clip)
     used = {**asdict(options.drawing), "class": class_number, "device": str(generator.device)}
     used |= {"seeds": list(options.seeds), "sheets": list(options.sheets)}
     used |= {"video": options.video, "film": asdict(options.film)} if options.clip else {}
@@ -123,7 +125,6 @@ def _take_folder(generator: Generator, options: PictureOptions) -> None:
     record |= asdict(options.drawing)
     path = options.out / RECORD
     if not path.exists():
-        options.out.mkdir(parents=True, exist_ok=True)
         write_json(path, record)
         return
     if read_json(path) != record:

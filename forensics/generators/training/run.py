@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from forensics.core.devices import pick_device
 from forensics.core.errors import ForensicsError
 from forensics.core.evidence import recorded, write_evidence
-from forensics.core.files import try_lock
+from forensics.core.outputs import hold_folder
 from forensics.core.terminal import note, progress
 from forensics.corpus.photographs.data import TrainingImages
 from forensics.corpus.photographs.loading import load_images
@@ -156,7 +156,7 @@ def _run(out: Path, request: Request) -> Summary | None:
     device = pick_device(rank_device(request.device))
     ranks = join_ranks(device, options.batch, options.network.mbstd_group_size)
     out.mkdir(parents=True, exist_ok=True)
-    with _held(out) if ranks.leads else nullcontext():
+    with hold_folder(out) if ranks.leads else nullcontext():
         cache = out / "training-images.npz" if ranks.leads else None
         images = load_images(
             request.data, options.network.resolution, cache, framing=options.images.framing,
@@ -173,20 +173,6 @@ def _run(out: Path, request: Request) -> Summary | None:
         network = finish(out, ending, length.kimg) or _last_network(trainer)
         _write_evidence(trainer, request, length)
         return Summary(network, trainer.nimg / 1000, images, last, options)
-
-
-@contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Hold the folder: a second run in it would write over the first. A kill lets it go."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        if not try_lock(handle):
-            raise ForensicsError(
-                f"{folder}: another process is training here; wait for it, or name another folder"
-            )
-        yield
-    finally:
-        os.close(handle)
 
 
 def _with_classes(options: TrainingOptions, images: TrainingImages, conditional: bool) -> TrainingOptions:

@@ -128,7 +128,7 @@ def test_a_second_run_in_the_same_folder(run: Path, photographs: Path) -> None:
     handle = os.open(run, os.O_RDONLY)
     try:
         assert try_lock(handle)
-        refused(run, photographs, "another process is training here")
+        refused(run, photographs, "another process is at work there")
     finally:
         os.close(handle)
     go_on(run, photographs, 0.04)
