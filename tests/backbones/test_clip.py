@@ -51,7 +51,7 @@ def test_bytes_that_are_no_onnx_file_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="cannot be read"):
+    with pytest.raises(CheckpointError, match=r"none\.onnx: no such file"):
         read_tower(tmp_path / "none.onnx")
 
 
@@ -59,7 +59,7 @@ def test_a_file_too_large_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "large.onnx"
     with path.open("wb") as file:
         file.truncate(129 << 20)
-    with pytest.raises(CheckpointError, match="larger than 128 MB"):
+    with pytest.raises(CheckpointError, match="135266304 bytes, and the limit is 134217728"):
         read_tower(path)
 
 

@@ -22,8 +22,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from forensics.core.errors import CheckpointError
+from forensics.core.errors import CheckpointError, ForensicsError
 from forensics.core.files import write_bytes, write_json
+from forensics.core.terminal import printable
 from forensics.core.untrusted import read_json, read_untrusted
 from forensics.core.weights import folder_of
 from forensics.generators.architectures.layers.equalised import LRELU_GAIN, LRELU_SLOPE, Conv2dLayer
@@ -104,12 +105,12 @@ def load_upsampler(kind: str, folder: Path | None = None) -> tuple[Upsampler, st
     """The up-sampler of that kind, for images alone, and the SHA-256 of its file. CheckpointError: missing, damaged."""
     path = (folder or embedded_folder()) / f"{kind}.safetensors"
     try:
-        content = read_untrusted(path, _MAX_BYTES, CheckpointError)
+        content = read_untrusted(path, _MAX_BYTES)
         state = load(content.data)
         network = Upsampler(kind, len(state["bias"]))
         network.load_state_dict(state)
-    except (KeyError, ValueError, RuntimeError, SafetensorError) as error:
-        reason = str(error).splitlines()[0]
+    except (ForensicsError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
+        reason = str(error).splitlines()[0].removeprefix(f"{printable(path)}: ")
         raise CheckpointError(f"{path}: is no up-sampler ({reason}); fit it again") from error
     return network.eval().requires_grad_(False), content.sha256
 
