@@ -6,8 +6,7 @@ import pickle
 import struct
 from pathlib import Path
 
-from forensics.generators.checkpoints import read_checkpoint
-from tests.generators.checkpoints.outcomes import outcome
+from tests.generators.checkpoints.outcomes import outcome, read_here
 
 
 def text(value: str) -> bytes:
@@ -48,4 +47,4 @@ def storage_stream(numel: int, raw: bytes, inner: bytes | None = None) -> bytes:
 def read_bytes(folder: Path, data: bytes) -> str:
     path = folder / "weights.pkl"
     path.write_bytes(data)
-    return outcome(lambda: read_checkpoint(path))
+    return outcome(lambda: read_here(path))

@@ -10,7 +10,7 @@ import torch
 
 from forensics.core.errors import CheckpointError
 from forensics.generators.base import Generator
-from forensics.generators.checkpoints import build, read_checkpoint
+from forensics.generators.checkpoints import build
 from forensics.generators.checkpoints.formats.nvidia_classes import CLASS_ATTRIBUTES
 from tests.generators.checkpoints.made_files import (
     MODULE_SOURCE,
@@ -22,12 +22,13 @@ from tests.generators.checkpoints.made_files import (
     stylegan2_modules,
     stylegan3_modules,
 )
+from tests.generators.checkpoints.outcomes import read_here
 
 
 def read(tmp_path: Path, value: Any, protocol: int = 4, name: str = "network-snapshot.pkl") -> Any:
     path = tmp_path / name
     path.write_bytes(pickled(value, protocol))
-    return read_checkpoint(path)
+    return read_here(path)
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])

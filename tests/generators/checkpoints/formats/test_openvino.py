@@ -12,9 +12,9 @@ import torch
 
 from forensics.core.errors import CheckpointError
 from forensics.generators.base import load_generator
-from forensics.generators.checkpoints import read_checkpoint
 from tests.generators.architectures.reference import assert_equal
 from tests.generators.checkpoints.formats.openvino_files import CONFIG, small, write
+from tests.generators.checkpoints.outcomes import read_here
 
 
 def changed(path: Path, old: str, new: str, count: int = 1) -> None:
@@ -39,7 +39,7 @@ def xml(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("given", ["SynthesisNetwork.xml", "MappingNetwork.xml"])
 def test_the_network_comes_back(given: str, xml: Path) -> None:
     g, ours = load_generator(xml.with_name(given)), small()
-    network = read_checkpoint(xml.with_name(given)).networks["G"]
+    network = read_here(xml.with_name(given)).networks["G"]
     assert network.config == {**CONFIG, "img_channels": 3}
     assert network.kind == "mobile-stylegan"
     for name, value in ours.state_dict().items():
@@ -53,10 +53,10 @@ def test_the_network_comes_back(given: str, xml: Path) -> None:
 
 
 def test_one_hash_stands_for_the_four_files(xml: Path) -> None:
-    before = read_checkpoint(xml).sha256
-    assert read_checkpoint(xml.with_name("MappingNetwork.xml")).sha256 == before
+    before = read_here(xml).sha256
+    assert read_here(xml.with_name("MappingNetwork.xml")).sha256 == before
     changed(xml.with_name("MappingNetwork.xml"), 'name="var"', 'name="z"')
-    assert read_checkpoint(xml).sha256 != before
+    assert read_here(xml).sha256 != before
 
 
 def test_names_and_order_of_layers_do_not_matter(xml: Path) -> None:
@@ -65,7 +65,7 @@ def test_names_and_order_of_layers_do_not_matter(xml: Path) -> None:
     body = "".join(reversed(layers))
     text = re.sub(r"<layers>.*</layers>", f"<layers>{body}</layers>", text)
     xml.write_text(re.sub(r' name="[^"]*" type', ' name="x" type', text))
-    assert set(read_checkpoint(xml).networks) == {"G"}
+    assert set(read_here(xml).networks) == {"G"}
 
 
 BOMB = '<!DOCTYPE net [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
@@ -258,7 +258,7 @@ HOSTILE: dict[Callable[[Path], None], str] = {
 def test_hostile_and_damaged_files_end_in_one_line(spoil: Callable[[Path], None], xml: Path) -> None:
     spoil(xml)
     with pytest.raises(CheckpointError) as error:
-        read_checkpoint(xml)
+        read_here(xml)
     assert HOSTILE[spoil] in str(error.value)
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 600
@@ -267,10 +267,10 @@ def test_hostile_and_damaged_files_end_in_one_line(spoil: Callable[[Path], None]
 def test_a_name_that_says_neither_part_is_asked_for(xml: Path) -> None:
     other = xml.rename(xml.with_name("net.xml"))
     with pytest.raises(CheckpointError, match="named with MappingNetwork and SynthesisNetwork"):
-        read_checkpoint(other)
+        read_here(other)
 
 
 def test_what_a_network_says_beside_its_layers_is_passed_over(xml: Path) -> None:
     deep_nesting(xml)
     changed(xml, "</net>", "<meta_data><cli_parameters/></meta_data></net>")
-    assert set(read_checkpoint(xml).networks) == {"G"}
+    assert set(read_here(xml).networks) == {"G"}

@@ -13,7 +13,7 @@ import torch
 
 from forensics.core.errors import CheckpointError
 from forensics.generators.base import load_generator
-from forensics.generators.checkpoints import build, read_checkpoint
+from forensics.generators.checkpoints import build
 from tests.generators.checkpoints.formats.tensorflow_files import (
     LATENT,
     Variables,
@@ -26,6 +26,7 @@ from tests.generators.checkpoints.formats.tensorflow_files import (
     stylegan_image,
     stylegan_variables,
 )
+from tests.generators.checkpoints.outcomes import read_here
 
 SKIP = {"resolution": 16, "nonlinearity": "lrelu", "resample_kernel": [1, 3, 3, 1]}
 
@@ -49,7 +50,7 @@ def test_stylegan2_computes_what_tensorflow_does(tmp_path: Path, protocol: int) 
     path = saved(tmp_path, (split(g, **SKIP), d, split(ema, **SKIP)), protocol)
     z = torch.randn(2, LATENT, generator=torch.Generator().manual_seed(0))
     assert_images(path, stylegan2_image(ema, z, 16), z)
-    checkpoint = read_checkpoint(path)
+    checkpoint = read_here(path)
     assert (checkpoint.format, list(checkpoint.networks)) == ("tensorflow", ["G", "D", "G_ema"])
     generator = load_generator(path, "cpu")
     np.testing.assert_array_equal(generator.w_avg.numpy(), ema["dlatent_avg"])
@@ -73,7 +74,7 @@ def test_stylegan_computes_what_tensorflow_does_whichever_way_it_enlarges(
 
 def test_the_source_inside_is_hashed_and_not_run(tmp_path: Path) -> None:
     path = saved(tmp_path, split(stylegan2_variables(16, 8), **SKIP))
-    (state,) = read_checkpoint(path).networks.values()
+    (state,) = read_here(path).networks.values()
     assert len(state.origin["source_sha256"]) == 64
     assert state.origin["build_function"] == "G_main"
 
@@ -140,7 +141,7 @@ def test_what_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
     make, said = HOSTILE[name]
     path = saved(tmp_path, make())
     with pytest.raises(CheckpointError) as caught:
-        read_checkpoint(path)
+        read_here(path)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 700
@@ -159,4 +160,4 @@ def test_cut_off_anywhere_it_is_refused(tmp_path: Path) -> None:
     for sixteenth in range(16):
         path.write_bytes(data[: len(data) * sixteenth // 16])
         with pytest.raises(CheckpointError):
-            read_checkpoint(path)
+            read_here(path)

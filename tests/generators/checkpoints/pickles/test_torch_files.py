@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from forensics.core.errors import CheckpointError
 from forensics.generators.base import Generator
-from forensics.generators.checkpoints import build, read_checkpoint
+from forensics.generators.checkpoints import build
 from forensics.generators.checkpoints.formats.rosinality import W_AVG_SAMPLES
 from tests.generators.checkpoints.made_files import (
     as_rosinality,
@@ -28,7 +28,7 @@ from tests.generators.checkpoints.made_files import (
     srcnet_training,
     torch_saved,
 )
-from tests.generators.checkpoints.outcomes import outcome
+from tests.generators.checkpoints.outcomes import outcome, read_here
 
 MARKER = "marker-of-executed-code"
 
@@ -36,7 +36,7 @@ MARKER = "marker-of-executed-code"
 def read(folder: Path, data: bytes) -> Any:
     path = folder / "checkpoint.bin"
     path.write_bytes(data)
-    return read_checkpoint(path)
+    return read_here(path)
 
 
 def message_of(folder: Path, data: bytes) -> str:
@@ -73,7 +73,7 @@ def test_a_rosinality_checkpoint_computes_the_reference_images(
 
 def test_the_file_name_does_not_matter(shared: Path, tmp_path: Path) -> None:
     (tmp_path / "weights.safetensors").write_bytes(torch_saved(rosinality_training(shared)))
-    assert read_checkpoint(tmp_path / "weights.safetensors").format == "rosinality"
+    assert read_here(tmp_path / "weights.safetensors").format == "rosinality"
 
 
 def test_w_avg_is_the_mean_of_w_where_the_file_has_none(shared: Path, tmp_path: Path) -> None:
@@ -292,4 +292,4 @@ def test_what_is_no_weights_file_is_said_so(tmp_path: Path, make: str) -> None:
     elif make != "nothing":
         path.write_bytes(b"" if make == "empty" else b"# weights\n" * 50)
     with pytest.raises(CheckpointError, match=r"not a file|no such file|not a weights file"):
-        read_checkpoint(path)
+        read_here(path)
