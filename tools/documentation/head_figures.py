@@ -21,6 +21,11 @@ def interval(held: Mapping[str, float], places: int) -> str:
     return f"{held['value']:.{places}f} [{low},{_SPACE}{high}]"
 
 
+def share(held: Mapping[str, float]) -> str:
+    """A share in percent with its 95 % interval in brackets."""
+    return f"{interval({key: 100 * value for key, value in held.items()}, 1)} %"
+
+
 def _conditions(result: Mapping[str, Any]) -> str:
     return (
         f"{result['n']} latents that no fit has seen, psi {result['psi']:g}, against the picture of `ffhq-1024`, "
@@ -42,7 +47,7 @@ def heads_table(path: Path, words: Sequence[str]) -> str:
             + (f", n = {row['distance_n']}" if row["distance_n"] < result["n"] else ""),
             interval(row["jpeg_distance"], 3),
             interval(row["kid"], 4),
-            f"{100 * row['faces']['value']:.1f} %",
+            share(row["faces"]),
             interval(row["cosine_difference"], 3),
         )
         for row in [*result["heads"], *reduced]
@@ -65,7 +70,7 @@ def head_block(path: Path, words: Sequence[str]) -> str:
         (f"that of JPEG {result['jpeg_quality']}", interval(row["jpeg_distance"], 3)),
         ("pictures nearer than their JPEG", f"{100 * row['below_jpeg']:.1f} %"),
         ("KID", interval(row["kid"], 4)),
-        ("face found", f"{100 * row['faces']['value']:.1f} % [{100 * row['faces']['low']:.1f},{_SPACE}100]"),
+        ("face found", share(row["faces"])),
         ("mean cosine between two faces", f"{row['mean_cosine']:.3f}"),
         ("that less the large network's", interval(row["cosine_difference"], 3)),
     ]
@@ -83,5 +88,7 @@ def head_speed(path: Path, words: Sequence[str]) -> str:
         (f"`{name}`", *(f"{times[batch]:.1f}" if batch in times else "" for batch in batches))
         for name, times in by_network.items()
     ]
-    head = f"{result['threads']} threads, load of the machine before it began {result['load']:.2f}."
+    head = (
+        f"Torch with {result['threads']} thread(s), load of the machine before it began {result['load']:.2f}."
+    )
     return f"{head}\n\n{table(['network', *(f'ms, batch {batch}' for batch in batches)], rows)}"
