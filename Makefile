@@ -66,7 +66,7 @@ load: $(VENV)/.installed-test
 	$(BIN)/python -m tools.robustness.load $(LOAD_ARGS)
 
 fuzz: $(VENV)/.installed-test
-	$(BIN)/python -m tools.robustness.fuzz $(FUZZ_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tools.robustness.fuzz $(FUZZ_ARGS)
 
 clean:
 	rm -rf $(VENV) out build dist *.egg-info

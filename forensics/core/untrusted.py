@@ -11,6 +11,7 @@ import json
 import math
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -54,13 +55,15 @@ def open_untrusted(
     try:
         descriptor = os.open(path, flags)
     except FileNotFoundError as missing:
-        raise error(f"{named}: no such file") from missing
+        what = "is a link to nothing" if Path(path).is_symlink() else "no such file"
+        raise error(f"{named}: {what}; check the path") from missing
     except (OSError, ValueError) as refused:
-        raise error(f"{named}: cannot be read ({_reason(refused)})") from refused
+        raise error(f"{named}: cannot be read ({_reason(refused)}); check its permissions") from refused
     state = os.fstat(descriptor)
     if not stat.S_ISREG(state.st_mode):
         os.close(descriptor)
-        raise error(f"{named}: not a file; give one regular file")
+        what = "a folder" if stat.S_ISDIR(state.st_mode) else "not a file"
+        raise error(f"{named}: is {what}; give one regular file")
     with io.FileIO(descriptor, "rb") as stream:
         if state.st_size > max_bytes:
             raise error(f"{named}: {state.st_size} bytes, and the limit is {max_bytes}")
@@ -83,6 +86,15 @@ def read_untrusted(path: Path, max_bytes: int, error: type[ForensicsError] = For
         raise error(f"{printable(path)}: changes while it is read; give a copy that nothing writes to")
     whole = bytes(data)
     return FileBytes(Path(path), whole, sha256_bytes(whole))
+
+
+def read_head(path: Path, n_bytes: int, error: type[ForensicsError] = ForensicsError) -> bytes:
+    """The first `n_bytes` of a file of any size, or all of a shorter one. Raises `error` as `open_untrusted` does."""
+    with open_untrusted(path, sys.maxsize, error) as (stream, _):
+        try:
+            return stream.read(n_bytes) or b""
+        except OSError as refused:
+            raise error(f"{printable(path)}: cannot be read ({_reason(refused)})") from refused
 
 
 def read_json(

@@ -14,8 +14,6 @@ are ignored; of several frames the first counts.
 
 from __future__ import annotations
 
-import os
-import stat
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,6 +27,7 @@ from forensics.core.apart.parent import ApartError
 from forensics.core.errors import ImageError
 from forensics.core.files import sha256_bytes
 from forensics.core.terminal import printable
+from forensics.core.untrusted import FileBytes, read_untrusted
 from forensics.images.process import decode_apart
 
 
@@ -75,12 +74,16 @@ class ImageFailure:
 def decode(path: Path, limits: Limits | None = None) -> DecodedImage:
     """Decode the image at `path`; raises `ImageError` with one line that names it."""
     limits = limits or Limits()
-    return decode_bytes(read_file(path, limits.max_bytes), str(path), limits)
+    content = _content(path, limits.max_bytes)
+    return _decoded(content.data, content.sha256, str(path), limits)
 
 
 def decode_bytes(data: bytes, name: str, limits: Limits | None = None) -> DecodedImage:
     """Decode an encoded image held in memory; `name` stands for its path. Raises `ImageError`."""
-    limits = limits or Limits()
+    return _decoded(data, sha256_bytes(data), name, limits or Limits())
+
+
+def _decoded(data: bytes, sha256: str, name: str, limits: Limits) -> DecodedImage:
     try:
         request = asdict(limits) | {"format": _recognise(data)}
         decoded = decode_apart(data, request)
@@ -90,7 +93,7 @@ def decode_bytes(data: bytes, name: str, limits: Limits | None = None) -> Decode
     return DecodedImage(
         pixels=decoded.pixels,
         path=name,
-        sha256=sha256_bytes(data),
+        sha256=sha256,
         n_bytes=len(data),
         format=header.format,
         mode=header.mode,
@@ -133,31 +136,14 @@ def decode_many(
 
 def read_file(path: Path, max_bytes: int = Limits.max_bytes) -> bytes:
     """The bytes of a regular file of at most `max_bytes`; raises `ImageError`. Never waits on a FIFO or a device."""
-    named = printable(path)
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(descriptor, "rb") as stream:
-            status = os.fstat(stream.fileno())
-            if stat.S_ISDIR(status.st_mode):
-                raise ImageError(f"{named}: is a folder; name an image file")
-            if not stat.S_ISREG(status.st_mode):
-                raise ImageError(f"{named}: is not a regular file; name an image file")
-            if status.st_size > max_bytes:
-                raise ImageError(f"{named}: is larger than the limit of {max_bytes:,} bytes; make it smaller")
-            data = stream.read(status.st_size + 1)
-    except IsADirectoryError as error:
-        raise ImageError(f"{named}: is a folder; name an image file") from error
-    except FileNotFoundError as error:
-        missing = "is a link to nothing" if path.is_symlink() else "does not exist"
-        raise ImageError(f"{named}: {missing}; check the path") from error
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
-        raise ImageError(f"{named}: cannot be read ({reason}); check its permissions and the disk") from error
-    if len(data) > status.st_size:
-        raise ImageError(f"{named}: is being written; try again when it is whole")
-    if not data:
-        raise ImageError(f"{named}: is empty (zero bytes); use an intact copy")
-    return data
+    return _content(path, max_bytes).data
+
+
+def _content(path: Path, max_bytes: int) -> FileBytes:
+    content = read_untrusted(path, max_bytes, ImageError)
+    if not content.data:
+        raise ImageError(f"{printable(path)}: is empty (zero bytes); use an intact copy")
+    return content
 
 
 READABLE = "JPEG, PNG, WebP, HEIC, AVIF, JPEG 2000, BMP, TIFF or GIF"

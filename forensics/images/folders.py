@@ -9,7 +9,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
+from forensics.core.errors import ForensicsError
 from forensics.core.terminal import printable
+from forensics.core.untrusted import read_head
 from forensics.images.decoding import SNIFFED_BYTES, ImageFailure, sniff
 
 SUFFIXES = frozenset(
@@ -111,13 +113,9 @@ def _looks_like_image(path: Path) -> bool:
     if path.suffix.lower() in SUFFIXES | _UNREAD_SUFFIXES:
         return True
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except OSError:
+        head = read_head(path, SNIFFED_BYTES)
+    except ForensicsError:
         return False
-    with os.fdopen(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return False
-        head = stream.read(SNIFFED_BYTES)
     if head.startswith(_UNREAD_SIGNATURES):
         return True
     return sniff(head) not in (None, "BMP")

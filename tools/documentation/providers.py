@@ -14,6 +14,7 @@ from tools.documentation.generator_figures import generator_faces, generator_qua
 from tools.documentation.head_figures import head_block, head_speed, heads_table
 from tools.documentation.records import command_of
 from tools.documentation.robustness_figures import (
+    fuzz_table,
     hostile_kinds,
     hostile_table,
     kills_table,
@@ -132,6 +133,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
     "head-speed": head_speed,
     "hostile": hostile_table,
     "hostile-kinds": hostile_kinds,
+    "fuzz": fuzz_table,
     "kills": kills_table,
     "load": load_table,
     "speed": speed_table,

@@ -38,6 +38,12 @@ def hostile_kinds(path: Path, words: Sequence[str]) -> str:
     return table(["kind", "exit code", "s", "MB"], rows)
 
 
+def fuzz_table(path: Path, words: Sequence[str]) -> str:
+    """`fuzz`: a row a reader: changed files it was given, and how it failed."""
+    rows = [[row["name"], f"{row['files']:,}", row["failure"] or "no"] for row in measured("fuzz")["result"]]
+    return table(["reader", "files tried", "failed"], rows)
+
+
 def kills_table(path: Path, words: Sequence[str]) -> str:
     """`kills`: a row a command that resumes: kills it survived, and what was lost."""
     rows = [

@@ -1,6 +1,6 @@
 """Feeds mutated files to every reader: each must give a value or a ForensicsError of one line, and nothing else.
 
-    python -m tools.robustness.fuzz [--seconds 60] [--only TARGET] [--keep FOLDER]
+    python -m tools.robustness.fuzz [--seconds 60] [--only TARGET] [--keep FOLDER] [--jobs 2] [--record]
 
 A file that a reader fails on is kept, under the hash of its bytes, and becomes a named test.
 """
@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import multiprocessing
+import os
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +25,7 @@ from hypothesis import HealthCheck
 from forensics.core.errors import ForensicsError
 from forensics.core.files import sha256_bytes
 from forensics.core.terminal import print_line
+from tools.documentation.records import write_record
 from tools.robustness import seeds
 from tools.robustness.mutations import mutated
 
@@ -161,29 +165,54 @@ def fuzz(target: Target, seconds: float, folder: Path) -> int:
     return tried
 
 
+@dataclass(frozen=True)
+class Tried:
+    """How a reader fared: the files it was given, in how many seconds, and how it failed ("" where it did not)."""
+
+    name: str
+    files: int
+    seconds: float
+    failure: str
+
+    @property
+    def line(self) -> str:
+        """The same for a terminal."""
+        return f"{self.name:<16} {self.failure or f'{self.files} files, each a value or one line'}"
+
+
+def try_target(name: str, seconds: float, keep: Path) -> Tried:
+    """Fuzz one target. A file that its reader fails on is kept."""
+    target = next(target for target in TARGETS if target.name == name)
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            return Tried(name, fuzz(target, seconds, Path(scratch)), seconds, "")
+        except Exception as error:  # whatever a reader lets out is what is looked for
+            data = (Path(scratch) / target.file).read_bytes()
+            keep.mkdir(parents=True, exist_ok=True)
+            kept = keep / f"{name}-{sha256_bytes(data)[:8]}"
+            kept.write_bytes(data)
+            return Tried(name, 0, seconds, f"FAILED on {kept}: {type(error).__name__}: {str(error)[:300]}")
+
+
 def main() -> int:
-    """Fuzz the targets and print a line each; 1 where a reader failed, after keeping the file."""
+    """Fuzz the targets, as many at a time as there are cores, and print a line each; 1 where a reader failed."""
     parser = argparse.ArgumentParser(prog="python -m tools.robustness.fuzz")
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--only", choices=[target.name for target in TARGETS])
     parser.add_argument("--keep", type=Path, default=Path("out/fuzz"))
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--record", action="store_true", help="write docs/measured/fuzz.json, too")
     options = parser.parse_args()
-    failed = False
-    for target in TARGETS:
-        if options.only not in (None, target.name):
-            continue
-        with tempfile.TemporaryDirectory() as scratch:
-            try:
-                n = fuzz(target, options.seconds, Path(scratch))
-                print_line(f"{target.name:<16} {n} files, each a value or one line")
-            except Exception as error:  # whatever a reader lets out is what is looked for
-                failed = True
-                data = (Path(scratch) / target.file).read_bytes()
-                options.keep.mkdir(parents=True, exist_ok=True)
-                kept = options.keep / f"{target.name}-{sha256_bytes(data)[:8]}"
-                kept.write_bytes(data)
-                print_line(f"{target.name:<16} FAILED on {kept}: {type(error).__name__}: {str(error)[:300]}")
-    return int(failed)
+    names = [target.name for target in TARGETS if options.only in (None, target.name)]
+    results = []
+    with ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn")) as pool:
+        for tried in [pool.submit(try_target, name, options.seconds, options.keep) for name in names]:
+            results.append(tried.result())
+            print_line(results[-1].line)
+    if options.record:
+        command = f"python -m tools.robustness.fuzz --seconds {options.seconds:g} --record"
+        write_record("fuzz", [command], [asdict(result) for result in results])
+    return int(any(result.failure for result in results))
 
 
 if __name__ == "__main__":

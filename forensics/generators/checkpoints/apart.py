@@ -10,9 +10,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import numpy as np
 import torch
 
+from forensics.core.apart.arrays import head_of, receive_array, send_array
 from forensics.core.apart.child import Refused, Send
 from forensics.core.apart.forked import Bounds, can_fork, forked
 from forensics.core.apart.parent import ApartError, Frames
@@ -32,14 +32,9 @@ from forensics.generators.checkpoints.weights_file import WeightsFile
 # No trained network holds a value beyond: one of 3e38 is finite, and every image made with it is black.
 LARGEST_VALUE: Final = 1e6
 _MAX_RECORD_BYTES: Final = 32 << 20
-_BLOCK_BYTES: Final = 16 << 20
 _MEMORY_BYTES: Final = 320 << 20  # beyond twice the file
 _SECONDS: Final = 8.0
 _BYTES_A_SECOND: Final = 10_000_000
-_DTYPES: Final = {
-    str(dtype).removeprefix("torch."): dtype
-    for dtype in (torch.float32, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool)
-}
 
 
 def read_apart(file: WeightsFile, parse: Callable[[WeightsFile], Checkpoint]) -> Checkpoint:
@@ -66,23 +61,18 @@ def _send(file: WeightsFile, parse: Callable[[WeightsFile], Checkpoint], send: S
     except CheckpointError as error:
         raise Refused(str(error)) from error
     tensors = [
-        (name, key, value.detach().contiguous())
+        (name, key, value.detach().contiguous().numpy())
         for name, network in checkpoint.networks.items()
         for key, value in network.state.items()
     ]
     record = {
         **{key: value for key, value in vars(checkpoint).items() if key != "networks"},
         "networks": {name: _plain(network) for name, network in checkpoint.networks.items()},
-        "tensors": [
-            [name, key, str(value.dtype).removeprefix("torch."), list(value.shape)]
-            for name, key, value in tensors
-        ],
+        "tensors": [[name, key, *head_of(value)] for name, key, value in tensors],
     }
     send(b"H", json.dumps(record).encode())
     for _, _, value in tensors:
-        flat = value.reshape(-1).numpy().data.cast("B") if value.numel() else memoryview(b"")
-        for start in range(0, len(flat), _BLOCK_BYTES):
-            send(b"T", flat[start : start + _BLOCK_BYTES])
+        send_array(send, value)
 
 
 def _plain(network: NetworkState) -> dict[str, object]:
@@ -98,7 +88,7 @@ def _receive(frames: Frames) -> Checkpoint:
         for name, plain in record["networks"].items()
     }
     for name, key, dtype, shape in record["tensors"]:
-        networks[name].state[key] = _tensor(frames, _DTYPES[dtype], shape)
+        networks[name].state[key] = torch.from_numpy(receive_array(frames, dtype, shape))
     frames.expect(b"D", 0)
     return Checkpoint(
         record["path"],
@@ -109,19 +99,6 @@ def _receive(frames: Frames) -> Checkpoint:
         record["notes"],
         record["n_bytes"],
     )
-
-
-def _tensor(frames: Frames, dtype: torch.dtype, shape: list[int]) -> torch.Tensor:
-    tensor = torch.empty(shape, dtype=dtype)
-    if not tensor.numel():
-        return tensor
-    flat = tensor.reshape(-1).numpy().view(np.uint8)
-    at = 0
-    while at < len(flat):
-        block = frames.expect(b"T", min(_BLOCK_BYTES, len(flat) - at))
-        flat[at : at + len(block)] = np.frombuffer(block, np.uint8)
-        at += len(block)
-    return tensor
 
 
 def _checked(checkpoint: Checkpoint, label: str) -> Checkpoint:

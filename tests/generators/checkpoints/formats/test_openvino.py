@@ -246,7 +246,7 @@ HOSTILE: dict[Callable[[Path], None], str] = {
     link_out_of_the_folder: "is a link that leads out of its folder",
     fifo: "not a file",
     link_to_itself: "SynthesisNetwork.bin",
-    folder_for_blob: "not a file",
+    folder_for_blob: "is a folder",
     huge_blob: "the limit is",
     not_finite: "NaN or infinity",
     synthesis_twice: "not a mapping and a synthesis network",
