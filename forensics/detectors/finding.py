@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from forensics.core.terminal import printable
 from forensics.detectors.parallel import GROUP, grouped, in_order, thread_count
 from forensics.detectors.thresholds import AUTHENTIC, INCONCLUSIVE, POLARITY, SYNTHETIC, Thresholds, Verdict
 
@@ -90,6 +92,14 @@ class Finding:
         """The family whose traces are strongest, where the verdict is synthetic and the detector tells; else ""."""
         return self.families[0].family if self.families and self.verdict == SYNTHETIC else ""
 
+    def _repr_html_(self) -> str:
+        """The finding in words, as a notebook shows it."""
+        # A ratio outside what it was validated on would be read as one all the same.
+        ratio = "" if self.reasons else f", log10 LR {self.log10_lr:+.2f}"
+        lines = [f"<b>{escape(self.verdict)}</b>{ratio}: {escape(printable(self.path))}"]
+        lines += [escape(printable(line)) for line in (*self.reasons, *self.warnings)]
+        return f"<p>{'<br>'.join(lines)}</p>"
+
     def to_json(self) -> dict[str, Any]:
         """The finding as plain values for JSON; scores to four decimals."""
         plain: dict[str, Any] = asdict(self)
@@ -155,7 +165,7 @@ def examine_each(
     groups = grouped(images, lambda image: image.width * image.height, batch)
     for group, (scores, families) in in_order(score, groups, thread_count([detector])):
         for k, image in enumerate(group):
-            found = None if faces is None else tuple(map(_found_face, faces.find(image.pixels)))
+            found = None if faces is None else located(faces, image.pixels)
             name = "" if faces is None else faces.name
             yield (
                 image,
@@ -176,6 +186,11 @@ def scores_of(detector: Detector, pixels: Sequence[NDArray[np.uint8]]) -> tuple[
     log10_lrs, of_parts = detector.score_parts(pixels)
     pairs = zip((detector, *detector.parts), (log10_lrs, *of_parts), strict=True)
     return tuple(Scores(one.id, one.kind, one.weights_sha256, values) for one, values in pairs)
+
+
+def located(finder: FindsFaces, pixels: NDArray[np.uint8]) -> tuple[FoundFace, ...]:
+    """The faces that `finder` finds in uint8 [H, W, 3] RGB `pixels` in [0, 255], best score first."""
+    return tuple(map(_found_face, finder.find(pixels)))
 
 
 def _found_face(face: LocatedFace) -> FoundFace:

@@ -4,37 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
-from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from forensics.core.errors import ForensicsError
-from forensics.core.terminal import printable
 from forensics.detectors.contract import Detector
 from forensics.detectors.finding import Finding, examine_each
 from forensics.detectors.loading import DEFAULT, load_on_device, weaker_here
-from forensics.images import (
-    DecodedImage,
-    Found,
-    ImageFailure,
-    decode_bytes,
-    decode_many,
-    encode_png,
-    find_images,
-)
+from forensics.examiner.cells import finding_row, picture_uri, table
+from forensics.examiner.photographs import Photograph, decoded
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from forensics.faces.contract import FindsFaces
+    from forensics.images import DecodedImage
 
-Photograph: TypeAlias = "str | PathLike[str] | bytes | NDArray[np.uint8] | Image"
 NO_PACK: Final = "none"
-_DECODING_AHEAD: Final = 2
+PICTURES_KEPT: Final = 100  # of a list of findings, for notebooks
 
 
 @dataclass(frozen=True)
@@ -51,6 +35,25 @@ class Examiner:
     def examine(self, images: Iterable[DecodedImage]) -> Iterator[tuple[DecodedImage, Finding]]:
         """Each image with its finding, in order."""
         return examine_each(images, self.detector, self.faces, warnings=self.warnings)
+
+
+class Findings(list[Finding]):
+    """Findings in the order of what was given: a list that a notebook shows as a table.
+
+    `pictures`: small data: URIs of the first photographs, for that table alone.
+    """
+
+    def __init__(self, findings: Iterable[Finding] = ()) -> None:
+        super().__init__(findings)
+        self.pictures: list[str] = []
+
+    def _repr_html_(self) -> str:
+        shown = self[:PICTURES_KEPT]
+        pictures = [*self.pictures, *[""] * len(shown)]
+        rows = [finding_row(finding, picture) for finding, picture in zip(shown, pictures, strict=False)]
+        heads = ("photograph", "file", "verdict", "log10 LR", "reasons and warnings")
+        left = len(self) - len(shown)
+        return table(heads, rows) + (f"<p>and {left} more</p>" if left else "")
 
 
 def load_examiner(
@@ -92,61 +95,21 @@ def detect(
     detector: str | Path = "default",
     pack: str | None = None,
     device: str = "auto",
-) -> list[Finding]:
+) -> Findings:
     """What the detector says of each photograph: verdict, log10 LR, and the reasons where there is no verdict.
 
     A photograph is a path to a file or a folder (searched, with its folders), the bytes of an image file, an array
-    uint8 [H, W, 3] RGB or [H, W] grey, or a PIL image; lists of these may be given as well. Findings come in the order
-    of what was given, those of a folder by name, one an image. `pack`: an InsightFace pack to find faces with; without
-    it, the usual one where it is installed, else the finder that ships.
+    uint8 [H, W, 3] RGB or [H, W] grey, or a PIL image; lists and generators of these may be given as well, and are
+    read as they come. Findings come in the order of what was given, those of a folder by name, one an image.
+    `pack`: an InsightFace pack to find faces with; without it, the usual one where it is installed, else the finder
+    that ships.
 
     Raises ForensicsError, which names the file, where one cannot be read.
     """
     examiner = load_examiner(detector, device=device, pack=pack)
-    return [
-        finding for _, finding in examiner.examine(chain.from_iterable(map(_decoded, _flat(photographs))))
-    ]
-
-
-def _flat(photographs: Iterable[Photograph | Iterable[Photograph]]) -> Iterator[tuple[int, Photograph]]:
-    flat: list[Photograph] = []
-    for one in photographs:
-        flat += one if isinstance(one, list | tuple) else [cast("Photograph", one)]
-    return enumerate(flat)
-
-
-def _decoded(numbered: tuple[int, Photograph]) -> Iterator[DecodedImage]:
-    """The images of one photograph or folder."""
-    number, photograph = numbered
-    if isinstance(photograph, bytes):
-        yield decode_bytes(photograph, f"bytes {number}")
-    elif isinstance(photograph, str | PathLike):
-        yield from _in(find_images((Path(photograph),), (), ()), Path(photograph))
-    else:
-        yield decode_bytes(encode_png(_pixels(photograph)), f"image {number}")
-
-
-def _in(found: Found, place: Path) -> Iterator[DecodedImage]:
-    for failure in found.failures:
-        raise ForensicsError(failure.message)
-    if not found.paths:
-        raise ForensicsError(f"{printable(place)}: no images there")
-    for image in decode_many(found.paths, workers=_DECODING_AHEAD):
-        if isinstance(image, ImageFailure):
-            raise ForensicsError(image.message)
-        yield image
-
-
-def _pixels(photograph: NDArray[np.uint8] | Image) -> NDArray[np.uint8]:
-    """uint8 [H, W, 3] of an array or a PIL image; ForensicsError where it is none of both."""
-    pixels = photograph if isinstance(photograph, np.ndarray) else np.asarray(photograph.convert("RGB"))
-    if (
-        pixels.dtype != np.uint8
-        or not pixels.size
-        or pixels.ndim not in (2, 3)
-        or pixels.shape[2:] not in ((), (3,))
-    ):
-        raise ForensicsError(
-            f"an image is uint8 [H, W, 3] or [H, W], not {pixels.dtype} {list(pixels.shape)}"
-        )
-    return pixels if pixels.ndim == 3 else np.repeat(pixels[:, :, None], 3, axis=2)
+    findings = Findings()
+    for image, finding in examiner.examine(decoded(photographs)):
+        findings.append(finding)
+        if len(findings) <= PICTURES_KEPT:
+            findings.pictures.append(picture_uri(image))
+    return findings
