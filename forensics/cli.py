@@ -44,6 +44,7 @@ COMMANDS = {
     "generate-corpus": ("corpora.generate_corpus", "generate_corpus"),
     "walk": ("corpora.walk", "walk"),
     "detect": ("detectors.detect", "detect"),
+    "serve": ("detectors.serve", "serve"),
     "train": ("generators.train", "train"),
     "train-detector": ("detectors.train_detector", "train_detector"),
     "benchmark": ("detectors.benchmark", "benchmark"),

@@ -23,6 +23,7 @@ ROOMS: Final = (
     "studies",
     "examiner",
     "explore",
+    "serve",
     "commands",
     "cli",
 )
