@@ -9,16 +9,18 @@ if TYPE_CHECKING:
     from forensics.detectors.loading import load_detector
     from forensics.examiner.detection import detect
     from forensics.examiner.face_finding import find_faces
+    from forensics.examiner.inversion import invert
     from forensics.generators.base import load_generator
 
 __version__ = "0.1.0"
-__all__ = ["Corpus", "__version__", "detect", "find_faces", "load_detector", "load_generator"]
+__all__ = ["Corpus", "__version__", "detect", "find_faces", "invert", "load_detector", "load_generator"]
 
 # Public names are imported when asked for: `import forensics` must not import torch.
 _HOMES = {
     "Corpus": "forensics.corpus",
     "detect": "forensics.examiner.detection",
     "find_faces": "forensics.examiner.face_finding",
+    "invert": "forensics.examiner.inversion",
     "load_detector": "forensics.detectors.loading",
     "load_generator": "forensics.generators.base",
 }

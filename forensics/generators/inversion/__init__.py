@@ -1,0 +1,1 @@
+"""From an image back to latent codes: the contract, the search, and one file a published method."""
