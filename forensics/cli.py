@@ -58,6 +58,7 @@ COMMANDS = {
     "explore": ("generators.explore", "explore"),
     "methods": ("installation.methods", "methods"),
     "corpus": ("corpora.corpus", "app"),
+    "case": ("detectors.case", "app"),
     "models": ("installation.models", "app"),
     "convert": ("generators.convert", "convert"),
     "export": ("generators.export", "export"),

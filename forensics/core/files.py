@@ -72,6 +72,14 @@ def write_bytes(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
+def append_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to the end of `path`, and sync it; a kill leaves a part of `data` at most."""
+    with path.open("ab") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` atomically, as UTF-8 with the line ends it has."""
     write_bytes(path, text.encode("utf-8"))

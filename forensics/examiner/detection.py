@@ -94,6 +94,7 @@ def detect(
     *photographs: Photograph | Iterable[Photograph],
     detector: str | Path = "default",
     pack: str | None = None,
+    pack_root: str | Path | None = None,
     device: str = "auto",
 ) -> Findings:
     """What the detector says of each photograph: verdict, log10 LR, and the reasons where there is no verdict.
@@ -106,7 +107,7 @@ def detect(
 
     Raises ForensicsError, which names the file, where one cannot be read.
     """
-    examiner = load_examiner(detector, device=device, pack=pack)
+    examiner = load_examiner(detector, device=device, pack=pack, pack_root=pack_root)
     findings = Findings()
     for image, finding in examiner.examine(decoded(photographs)):
         findings.append(finding)

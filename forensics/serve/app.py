@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 import forensics.report
 from forensics.core.terminal import note, printable
+from forensics.core.untrusted import read_untrusted
 from forensics.explore.guard import HEADERS, Guard, Refused
 from forensics.serve.description import MAX_UPLOAD_BYTES, MAX_WAIT_S, NAME_HEADER, openapi
 from forensics.serve.jobs import Job, Jobs
@@ -25,6 +26,7 @@ from forensics.serve.places import Places
 _PAGE: Final = Path(__file__).with_name("page")
 _STYLES: Final = Path(forensics.report.__file__).with_name("templates") / "page.css"
 _TYPES: Final = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
+_MAX_PAGE_BYTES: Final = 1 << 20
 _UPLOAD_S: Final = 120.0  # for all of an upload
 _LOOK_S: Final = 0.05
 
@@ -103,7 +105,7 @@ def _files() -> dict[str, Path]:
 
 
 def _file(path: Path) -> Handler:
-    content, kind = path.read_bytes(), f"{_TYPES[path.suffix]}; charset=utf-8"
+    content, kind = read_untrusted(path, _MAX_PAGE_BYTES).data, f"{_TYPES[path.suffix]}; charset=utf-8"
 
     async def handle(request: Request) -> Response:
         return Response(content, headers={"Content-Type": kind})
