@@ -41,6 +41,7 @@ def _forensics(
 # of `forensics --help`, where apps come last.
 COMMANDS = {
     "generate": ("generators.generate", "generate"),
+    "align": ("generators.align", "align"),
     "invert": ("generators.invert", "invert"),
     "generate-corpus": ("corpora.generate_corpus", "generate_corpus"),
     "walk": ("corpora.walk", "walk"),
