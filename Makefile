@@ -5,8 +5,13 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test lint docs bench kill load fuzz clean
 
+# TORCH=cpu: PyTorch without CUDA, from its own index. It is read when .venv is made.
+TORCH ?=
+TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
+
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
+	$(if $(filter cpu,$(TORCH)),$(BIN)/python -m pip install --quiet --index-url $(TORCH_CPU_INDEX) torch torchvision)
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable .
