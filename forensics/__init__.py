@@ -7,17 +7,28 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from forensics.corpus import Corpus
     from forensics.detectors.loading import load_detector
+    from forensics.examiner.attribution import attribute
     from forensics.examiner.detection import detect
     from forensics.examiner.face_finding import find_faces
     from forensics.examiner.inversion import invert
     from forensics.generators.base import load_generator
 
 __version__ = "0.1.0"
-__all__ = ["Corpus", "__version__", "detect", "find_faces", "invert", "load_detector", "load_generator"]
+__all__ = [
+    "Corpus",
+    "__version__",
+    "attribute",
+    "detect",
+    "find_faces",
+    "invert",
+    "load_detector",
+    "load_generator",
+]
 
 # Public names are imported when asked for: `import forensics` must not import torch.
 _HOMES = {
     "Corpus": "forensics.corpus",
+    "attribute": "forensics.examiner.attribution",
     "detect": "forensics.examiner.detection",
     "find_faces": "forensics.examiner.face_finding",
     "invert": "forensics.examiner.inversion",

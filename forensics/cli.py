@@ -47,6 +47,7 @@ COMMANDS = {
     "walk": ("corpora.walk", "walk"),
     "detect": ("detectors.detect", "detect"),
     "serve": ("detectors.serve", "serve"),
+    "attribute": ("generators.attribute", "attribute"),
     "train": ("generators.train", "train"),
     "train-detector": ("detectors.train_detector", "train_detector"),
     "benchmark": ("detectors.benchmark", "benchmark"),
@@ -63,6 +64,7 @@ COMMANDS = {
     "models": ("installation.models", "app"),
     "convert": ("generators.convert", "convert"),
     "export": ("generators.export", "export"),
+    "fit-encoder": ("generators.fit_encoder", "fit_encoder"),
     "doctor": ("installation.doctor", "doctor"),
     "demo": ("installation.demo", "demo"),
 }

@@ -5,19 +5,14 @@ A folder may be a stranger's: types are checked, numbers are finite and within b
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 from numpy.typing import NDArray
 
-from forensics.core.apart.arrays import head_of, receive_array, send_array
-from forensics.core.apart.child import Send
-from forensics.core.apart.forked import Bounds, can_fork, forked
-from forensics.core.apart.parent import ApartError, Frames
+from forensics.core.apart.arrays_file import read_arrays as arrays_of_file
 from forensics.core.errors import DetectorError
 from forensics.core.terminal import printable
 from forensics.core.untrusted import parse_json, read_untrusted
@@ -30,11 +25,6 @@ FORMAT_VERSION: Final = 1
 DESCRIPTION: Final = "detector.json"
 WEIGHTS: Final = "weights.safetensors"
 _MAX_DESCRIPTION_BYTES: Final = 1 << 20
-_MAX_WEIGHTS_BYTES: Final = 2 << 30
-_MAX_HEADS_BYTES: Final = 4 << 20
-_SECONDS: Final = 5.0
-_BYTES_A_SECOND: Final = 50_000_000
-_MEMORY_BYTES: Final = 320 << 20
 
 
 @dataclass(frozen=True)
@@ -103,43 +93,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
     It is parsed in a fork, which the kernel bounds. DetectorError where it is missing or damaged.
     """
-    content = read_untrusted(path, _MAX_WEIGHTS_BYTES, DetectorError)
-    try:
-        arrays = _parsed(content.data)
-    except (ApartError, ValueError, TypeError) as error:
-        reason = printable(str(error).splitlines()[0] if str(error) else type(error).__name__)
-        raise DetectorError(
-            f"{printable(path)}: cannot be read ({reason}); train the detector again"
-        ) from error
-    for key, value in arrays.items():
-        if value.dtype.kind == "f" and not np.isfinite(value).all():
-            raise DetectorError(
-                f"{printable(path)}: {printable(key)} holds a value that is not finite; train the detector again"
-            )
-    return arrays
-
-
-def _parsed(data: bytes) -> dict[str, NDArray[Any]]:
-    from safetensors.numpy import load
-
-    if not can_fork():
-        return dict(load(data))
-
-    def send_all(send: Send) -> None:
-        arrays = dict(load(data))
-        heads = [[name, *head_of(value)] for name, value in arrays.items()]
-        send(b"H", json.dumps(heads).encode())
-        for value in arrays.values():
-            send_array(send, value)
-
-    def receive_all(frames: Frames) -> dict[str, NDArray[Any]]:
-        heads = parse_json(frames.expect(b"H", _MAX_HEADS_BYTES))
-        arrays = {name: receive_array(frames, dtype, shape) for name, dtype, shape in heads}
-        frames.expect(b"D", 0)
-        return arrays
-
-    bounds = Bounds(_SECONDS + len(data) / _BYTES_A_SECOND, len(data) + _MEMORY_BYTES)
-    return forked(send_all, receive_all, bounds)
+    return arrays_of_file(path, DetectorError, "train the detector again")[0]
 
 
 def folder_sha256(folder: Path, parts: Sequence[str] = ()) -> str:

@@ -40,3 +40,9 @@ def photographs(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path in sorted((shared / "data" / "wild128").glob("*.jpg"))[:7]:
         (folder / f"{path.stem}.png").write_bytes(encode_png(square(decode(path).pixels, 40)))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inversions take few steps here: how near they come is tested where they are."""
+    monkeypatch.setattr("forensics.generators.inversion.features.Features.steps", 3)
