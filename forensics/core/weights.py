@@ -30,7 +30,6 @@ _OTHERS: Final = {
     "encoder-ffhq-256": "encoder",
     "encoder-own-128": "encoder",
     "encoder-own-64": "encoder",
-    "encoder-own-64": "encoder",
     "face-finder": "face finder",
     "spectrum": "spectrum",
     "upsamplers": "upsamplers",

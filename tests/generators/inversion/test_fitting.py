@@ -76,7 +76,7 @@ def test_a_record_that_is_none_is_one_line(folder: Path, tmp_path: Path, name: s
 
 
 def test_what_ships_belongs_to_what_ships() -> None:
-    for name in ("own-128", "ffhq-256", "ffhq-64"):
+    for name in ("own-64", "own-128", "ffhq-256", "ffhq-64"):
         encoder = encoder_of(load_generator(name, "cpu"))
         assert encoder is not None
         assert encoder.record.cosine > 0.4
