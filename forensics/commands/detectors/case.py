@@ -10,7 +10,7 @@ import typer
 from forensics.commands.options import Detector, Device, Json, Pack, PackRoot, Paths, file_to_write
 
 app = typer.Typer(
-    help="Cases: files with their chain of custody in a signed log, findings, notes, a report.",
+    help="Cases: files with their chain of custody in a signed log, findings, notes, a report. Each takes --json.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
