@@ -37,8 +37,9 @@ _PSI: Final = (0.7, 1.0)
 
 @dataclass(frozen=True)
 class Row:
-    """A kind of image: `right`: of `n`, those whose seed was found; `exact`: proved bit for bit; `wrong`: another was.
+    """A kind of image: `right`: of `n`, those whose seed was found; `wrong`: those for which another was.
 
+    `exact`: those made again to the pixel, all values but one in a thousand equal to one level.
     `low` and `high`: the 95 % interval of the share that `right` is, or for images without a seed of `wrong`.
     """
 

@@ -1,4 +1,4 @@
-"""The table of how often the seed of an image is found."""
+"""Tables of how often seeds are found, and of how near inverters come."""
 
 from __future__ import annotations
 
@@ -28,3 +28,21 @@ def attribution_table(path: Path, words: Sequence[str]) -> str:
             ]
         )
     return table(["images", "seed found", "exact", "wrong hits", "median time", "highest agreement"], rows)
+
+
+def inversion_table(path: Path, words: Sequence[str]) -> str:
+    """`inversion NETWORK`: a row a method: medians over photographs, with intervals."""
+    [network] = words
+    rows = [
+        [
+            f"`{row['method']}`",
+            str(row["n"]),
+            *(
+                f"{row[name]['median']:.{digits}f} [{row[name]['low']:.{digits}f}, {row[name]['high']:.{digits}f}]"
+                for name, digits in (("psnr_db", 1), ("distance", 3), ("identity", 2))
+            ),
+            f"{row['seconds']:.0f} s",
+        ]
+        for row in measured(f"inversion-{network}")["result"]
+    ]
+    return table(["method", "n", "PSNR, dB", "distance", "identity", "CPU time of one"], rows)

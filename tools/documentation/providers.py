@@ -12,7 +12,7 @@ from tools.documentation.blocks import Provider, table
 from tools.documentation.detector_figures import detector_table, parts_table, psi_table, verdict_table
 from tools.documentation.generator_figures import generator_faces, generator_quality, generators_table
 from tools.documentation.head_figures import head_block, head_speed, heads_table
-from tools.documentation.inversion_figures import attribution_table
+from tools.documentation.inversion_figures import attribution_table, inversion_table
 from tools.documentation.records import command_of
 from tools.documentation.robustness_figures import (
     fuzz_table,
@@ -135,6 +135,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
     "hostile": hostile_table,
     "hostile-kinds": hostile_kinds,
     "attribution": attribution_table,
+    "inversion": inversion_table,
     "fuzz": fuzz_table,
     "kills": kills_table,
     "load": load_table,
