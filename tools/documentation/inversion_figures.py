@@ -41,7 +41,7 @@ def inversion_table(path: Path, words: Sequence[str]) -> str:
                 f"{row[name]['median']:.{digits}f} [{row[name]['low']:.{digits}f}, {row[name]['high']:.{digits}f}]"
                 for name, digits in (("psnr_db", 1), ("distance", 3), ("identity", 2))
             ),
-            f"{row['seconds']:.0f} s",
+            f"{row['seconds']:.1f} s",
         ]
         for row in measured(f"inversion-{network}")["result"]
     ]
